@@ -1,0 +1,62 @@
+"""Distil small Keras classifiers from teachers that adapt to them.
+
+Public names are imported when first used, so that the command line answers
+before any framework is loaded.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+from typing import Any
+
+if TYPE_CHECKING:
+    from atsc_keras.config.loading import load_config
+    from atsc_keras.data.pipeline import build_pipeline
+    from atsc_keras.distillation.atsc import ATSC
+    from atsc_keras.distillation.coupled_sgd import CoupledSGD
+    from atsc_keras.distillation.distilled_student import DistilledStudent
+    from atsc_keras.distillation.losses import FeatureAlignment
+    from atsc_keras.models.image_classifier import ImageClassifier
+    from atsc_keras.models.networks import build_encoder
+    from atsc_keras.models.projector import build_projector
+    from atsc_keras.training.experiment import distill
+    from atsc_keras.training.experiment import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ATSC",
+    "CoupledSGD",
+    "DistilledStudent",
+    "FeatureAlignment",
+    "ImageClassifier",
+    "build_encoder",
+    "build_pipeline",
+    "build_projector",
+    "distill",
+    "load_config",
+    "train",
+]
+
+_HOMES = {
+    "ATSC": "distillation.atsc",
+    "CoupledSGD": "distillation.coupled_sgd",
+    "DistilledStudent": "distillation.distilled_student",
+    "FeatureAlignment": "distillation.losses",
+    "ImageClassifier": "models.image_classifier",
+    "build_encoder": "models.networks",
+    "build_pipeline": "data.pipeline",
+    "build_projector": "models.projector",
+    "distill": "training.experiment",
+    "load_config": "config.loading",
+    "train": "training.experiment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,80 @@
+"""Gradients and the training step on JAX, where both must be pure."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import keras
+
+from atsc_keras.types import Logs
+from atsc_keras.types import Tensor
+
+
+class UpdateTrainer(keras.Model):
+    """A model whose training step is its own `update(data)`."""
+
+    def update(self, data: Any) -> Logs:
+        raise NotImplementedError(f"{type(self).__name__}.update")
+
+    def train_step(self, state: Any, data: Any) -> tuple[Logs, Any]:
+        groups = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.optimizer.variables,
+            self.metrics_variables,
+        )
+        mapping = [
+            pair
+            for variables, values in zip(groups, state, strict=True)
+            for pair in zip(variables, values, strict=True)
+        ]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            logs = self.update(data)
+        return logs, tuple(
+            [scope.get_current_value(v) for v in variables]
+            for variables in groups
+        )
+
+
+def value_and_grad(
+    objective: Callable[[], tuple[Tensor, Any]],
+    variables: Sequence[keras.Variable],
+    state: Sequence[keras.Variable],
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
+    """Differentiate `objective` with respect to `variables`.
+
+    Args:
+        objective: takes nothing; returns the scalar to differentiate and
+            anything else. It may read and assign any variable named here,
+            and no other: the scope that it runs in hides all scopes outside.
+        variables: to differentiate by.
+        state: every other variable that `objective` reads or assigns; its
+            new values are kept.
+
+    Returns:
+        What `objective` returned, and one gradient a variable (zeros where
+        the objective does not depend on it).
+    """
+    before = [(v, v.value) for v in state]
+
+    def pure(values: list[Tensor]) -> tuple[Tensor, Any]:
+        mapping = [*zip(variables, values, strict=True), *before]
+        with keras.StatelessScope(
+            state_mapping=mapping, collect_losses=True
+        ) as scope:
+            loss, other = objective()
+        after = [scope.get_current_value(v) for v in state]
+        return loss, (other, after)
+
+    (loss, (other, after)), gradients = jax.value_and_grad(pure, has_aux=True)(
+        [v.value for v in variables]
+    )
+    for variable, value in zip(state, after, strict=True):
+        variable.assign(value)
+    return (loss, other), gradients
+
+
+def replica_count() -> int:
+    """Always 1: JAX sees the global batch, whatever the devices."""
+    return 1

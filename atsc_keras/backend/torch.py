@@ -1,0 +1,57 @@
+"""Gradients and the training step on PyTorch."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import torch
+
+from atsc_keras.types import Logs
+from atsc_keras.types import Tensor
+
+
+class UpdateTrainer(keras.Model):
+    """A model whose training step is its own `update(data)`."""
+
+    def update(self, data: Any) -> Logs:
+        raise NotImplementedError(f"{type(self).__name__}.update")
+
+    def train_step(self, data: Any) -> Logs:
+        with torch.no_grad():  # only `value_and_grad` records
+            return self.update(data)
+
+
+def value_and_grad(
+    objective: Callable[[], tuple[Tensor, Any]],
+    variables: Sequence[keras.Variable],
+    state: Sequence[keras.Variable],
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
+    """Differentiate `objective` with respect to `variables`.
+
+    Args:
+        objective: takes nothing; returns the scalar to differentiate and
+            anything else. It may read and assign any variable named here.
+        variables: to differentiate by.
+        state: every other variable that `objective` reads or assigns; its
+            new values are kept.
+
+    Returns:
+        What `objective` returned, and one gradient a variable (None where
+        the objective does not depend on it).
+    """
+    del state  # assigned in place
+    with torch.enable_grad():
+        loss, other = objective()
+    gradients = torch.autograd.grad(
+        loss, [v.value for v in variables], allow_unused=True
+    )
+    other = keras.tree.map_structure(
+        lambda x: x.detach() if isinstance(x, torch.Tensor) else x, other
+    )
+    return (loss.detach(), other), list(gradients)
+
+
+def replica_count() -> int:
+    """Always 1: training runs on one device."""
+    return 1

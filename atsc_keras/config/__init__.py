@@ -1,0 +1,25 @@
+"""What was asked: the experiment file, checked before anything is loaded."""
+
+from atsc_keras.config.data_config import DataConfig
+from atsc_keras.config.distillation_config import DistillationConfig
+from atsc_keras.config.experiment_config import ExperimentConfig
+from atsc_keras.config.loading import dump_config
+from atsc_keras.config.loading import load_config
+from atsc_keras.config.optimizer_config import OptimizerConfig
+from atsc_keras.config.recipe_config import RecipeConfig
+from atsc_keras.config.schedule_config import ScheduleConfig
+from atsc_keras.config.student_config import StudentConfig
+from atsc_keras.config.teacher_config import TeacherConfig
+
+__all__ = [
+    "DataConfig",
+    "DistillationConfig",
+    "ExperimentConfig",
+    "OptimizerConfig",
+    "RecipeConfig",
+    "ScheduleConfig",
+    "StudentConfig",
+    "TeacherConfig",
+    "dump_config",
+    "load_config",
+]

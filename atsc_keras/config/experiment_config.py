@@ -1,0 +1,85 @@
+"""One experiment: the whole of a config file."""
+
+from typing import Annotated
+from typing import Any
+
+from pydantic import Discriminator
+from pydantic import Field
+from pydantic import Tag
+from pydantic import field_validator
+
+from atsc_keras.config.data_config import DataConfig
+from atsc_keras.config.distillation_config import DistillationConfig
+from atsc_keras.config.strict_model import StrictModel
+from atsc_keras.config.strict_model import mistake
+from atsc_keras.config.student_config import StudentConfig
+from atsc_keras.config.teacher_config import TeacherConfig
+
+_LARGEST_SEED = 2**32 - 1  # of keras.utils.set_random_seed
+
+
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+class ExperimentConfig(StrictModel):
+    """An experiment.
+
+    Attributes:
+        name: Names the run folder and the report; `load_config` takes the
+            stem of the file where none is given.
+        seed: Of weights, order and augmentation; default 0.
+        data: See `DataConfig`; default: the digits.
+        teacher: A `TeacherConfig` or a list of them; required.
+        student: See `StudentConfig`; required.
+        distillation: See `DistillationConfig`; required.
+
+    Example:
+        >>> config = load_config("configs/digits.yaml", ["seed=1"])
+        >>> config.teachers[0].network
+        'resnet14x2'
+    """
+
+    name: str = Field(default="experiment", min_length=1)
+    seed: int = Field(default=0, ge=0, le=_LARGEST_SEED)
+    data: DataConfig = DataConfig()
+    # A tagged union reports the mistakes of the form that was meant only.
+    teacher: Annotated[
+        Annotated[TeacherConfig, Tag("one")]
+        | Annotated[
+            tuple[TeacherConfig, ...],
+            Field(strict=False),
+            Tag("several"),
+        ],
+        Discriminator(_one_or_several),
+    ]
+    student: StudentConfig
+    distillation: DistillationConfig
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, value: str) -> str:
+        if value in (".", "..") or any(c in value for c in "/\\\0"):
+            raise mistake(
+                "must be usable as the name of a folder",
+                "Leave out slashes.",
+            )
+        return value
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _has_a_teacher(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and not value:
+            raise mistake(
+                "must name at least one teacher",
+                "Write, for example, teacher: {network: resnet32x4, "
+                "weights: teacher.keras}.",
+            )
+        return value
+
+    @property
+    def teachers(self) -> tuple[TeacherConfig, ...]:
+        """The teachers, one or several, in the order of the file."""
+        if isinstance(self.teacher, TeacherConfig):
+            return (self.teacher,)
+        return self.teacher

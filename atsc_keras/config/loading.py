@@ -1,0 +1,96 @@
+"""A config file and its overrides -> a checked `ExperimentConfig`."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from atsc_keras.config.experiment_config import ExperimentConfig
+from atsc_keras.config.mistakes import describe
+from atsc_keras.config.overrides import apply_overrides
+from atsc_keras.config.yaml_text import parse_yaml
+from atsc_keras.config.yaml_text import write_yaml
+from atsc_keras.errors import InputError
+
+
+def load_config(
+    path: str | os.PathLike[str], overrides: Sequence[str] = ()
+) -> ExperimentConfig:
+    """Reads an experiment and checks all of it.
+
+    Args:
+        path: A YAML file. Paths inside it are relative to the working
+            directory.
+        overrides: Changes to the file, each `key.sub=value` with the value in
+            YAML; a place in a list is its number: `teacher.0.network=x`.
+
+    Returns:
+        The experiment; its name is the stem of the file unless given.
+
+    Raises:
+        InputError: The file cannot be read, or has mistakes: all of them are
+            named, a line each.
+    """
+    path = Path(path)
+    values = _mapping(path)
+    mistakes = apply_overrides(values, overrides)
+    if values.get("name") is None:
+        values["name"] = path.stem
+    try:
+        config = ExperimentConfig.model_validate(values)
+    except ValidationError as error:
+        mistakes += describe(error, ExperimentConfig)
+    if mistakes:
+        count = (
+            "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        )
+        lines = "\n".join(f"  {line}" for line in mistakes)
+        raise InputError(f"{path} has {count}:\n{lines}")
+    return config
+
+
+def dump_config(config: ExperimentConfig) -> str:
+    """Writes an experiment, defaults included.
+
+    Args:
+        config: The experiment.
+
+    Returns:
+        YAML from which `load_config` makes an equal experiment.
+    """
+    return write_yaml(config.model_dump(mode="json"))
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise InputError(
+            f"The config file must exist. Received: {path}. Check the path."
+        )
+    if path.is_dir():
+        raise InputError(
+            "The config must be a YAML file, not a directory. "
+            f"Received: {path}. Name a file in it."
+        )
+    try:
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            "The config file must be readable. "
+            f"Received: {path} ({error.strerror}). Check its permissions."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(
+            "The config file must be YAML. "
+            f"Received: {path}, which is not: {error}. Correct that place."
+        ) from error
+    if not isinstance(values, dict):
+        kind = "an empty file" if values is None else type(values).__name__
+        raise InputError(
+            "The config file must be a mapping of keys to values. "
+            f"Received: {path}, which holds {kind}. "
+            "Start with `data:`, `teacher:`, `student:`, `distillation:`."
+        )
+    return values

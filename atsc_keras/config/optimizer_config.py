@@ -1,0 +1,56 @@
+"""How weights are updated."""
+
+from typing import Any
+from typing import Literal
+
+from pydantic import Field
+from pydantic import SerializerFunctionWrapHandler
+from pydantic import ValidationInfo
+from pydantic import field_validator
+from pydantic import model_serializer
+
+from atsc_keras.config.strict_model import StrictModel
+from atsc_keras.config.strict_model import mistake
+
+_SGD_ONLY = ("momentum", "nesterov")
+
+
+class OptimizerConfig(StrictModel):
+    """An optimizer.
+
+    Attributes:
+        name: `sgd` (default; decay and momentum coupled as in published
+            recipes), `adam` or `adamw`.
+        learning_rate: Before the schedule; default 0.05.
+        momentum: Only for `sgd`; in [0, 1), default 0.9.
+        nesterov: Only for `sgd`; default false.
+        weight_decay: Default 5e-4; 0 turns it off.
+        clipnorm: Largest norm of each gradient; null (default) = no limit.
+    """
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    learning_rate: float = Field(default=0.05, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(default=5e-4, ge=0)
+    clipnorm: float | None = Field(default=None, gt=0, examples=[1.0])
+
+    # Runs for given values only: the defaults are never a mistake.
+    @field_validator(*_SGD_ONLY)
+    @classmethod
+    def _belongs_to_sgd(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.data.get("name", "sgd") != "sgd":
+            raise mistake(
+                f"is only for name: sgd, not for name: {info.data['name']}",
+                "Leave it out or use name: sgd.",
+            )
+        return value
+
+    @model_serializer(mode="wrap")
+    def _only_what_counts(
+        self, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.name == "sgd":
+            return values
+        return {k: v for k, v in values.items() if k not in _SGD_ONLY}

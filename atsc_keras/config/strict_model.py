@@ -1,0 +1,35 @@
+"""The rules that every section of a config follows."""
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic_core import PydanticCustomError
+
+
+class StrictModel(BaseModel):
+    """A section of a config: frozen, no unknown keys, no coerced types.
+
+    Strict types, because YAML has its own: `true` for a number or `"3"` for a
+    count is a slip of the pen, not a value.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+    )
+
+
+def mistake(rule: str, way_out: str) -> PydanticCustomError:
+    """Makes the error of a rule that looks at more than one field.
+
+    Args:
+        rule: What must hold, without the name of the key, as in "must be ...".
+        way_out: What to write instead, a sentence.
+
+    Returns:
+        The error; a field validator raises it.
+    """
+    return PydanticCustomError(
+        "mistake", "{rule}. {way_out}", {"rule": rule, "way_out": way_out}
+    )

@@ -1,0 +1,40 @@
+"""Where a teacher comes from."""
+
+from pydantic import Field
+from pydantic import ValidationInfo
+from pydantic import field_validator
+
+from atsc_keras.config.recipe_config import RecipeConfig
+from atsc_keras.config.strict_model import StrictModel
+from atsc_keras.config.strict_model import mistake
+
+
+class TeacherConfig(StrictModel):
+    """A teacher: saved, or to be trained.
+
+    Attributes:
+        network: Name of the network, such as `resnet32x4`; required.
+        weights: A saved `.keras` file. If given, nothing is trained.
+        training: How to train it where there are no weights.
+    """
+
+    network: str = Field(min_length=1, examples=["resnet32x4"])
+    weights: str | None = Field(
+        default=None, min_length=1, examples=["teacher.keras"]
+    )
+    training: RecipeConfig | None = Field(default=None, validate_default=True)
+
+    @field_validator("training")
+    @classmethod
+    def _can_be_had(
+        cls, value: RecipeConfig | None, info: ValidationInfo
+    ) -> RecipeConfig | None:
+        # Absent from `data` means that weights had a mistake of its own.
+        without_weights = info.data.get("weights", "unknown") is None
+        if value is None and without_weights:
+            raise mistake(
+                "is required where no weights are given",
+                "Give a `.keras` file as weights, or how to train as "
+                "training: {epochs: 240}.",
+            )
+        return value

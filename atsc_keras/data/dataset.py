@@ -1,0 +1,90 @@
+"""A data set as the rest of the package sees it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.data.split import Split
+
+# Enough for two digits of mean and std without reading all of ImageNet.
+_STREAMED_IMAGES_FOR_STATISTICS = 4096
+_IMAGES_AT_A_TIME = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training and test images of the same classes and the same size.
+
+    Attributes:
+        train: The training split.
+        test: The test split.
+        class_names: A name for each label, from 0.
+        image_shape: (height, width, channels).
+        given_mean: `mean` of the config, or None.
+        given_std: `std` of the config, or None.
+
+    Example:
+        >>> dataset = load_dataset(DataConfig(source="digits"))
+        >>> dataset.image_shape, len(dataset.class_names)
+        ((8, 8, 1), 10)
+    """
+
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    given_mean: tuple[float, ...] | None = None
+    given_std: tuple[float, ...] | None = None
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of each channel in pixel units [0, 255].
+
+        As given in the config, or of the training images; of streamed images,
+        the first 4,096 in a fixed random order.
+        """
+        return self.given_mean or self._statistics[0]
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation of each channel, like `mean`.
+
+        1 for a channel that never changes: it must be possible to divide.
+        """
+        return self.given_std or self._statistics[1]
+
+    @cached_property
+    def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return _channel_statistics(_sample(self.train))
+
+
+def _sample(split: Split) -> NDArray[np.uint8]:
+    if split.images is not None:
+        return split.images
+    if split.stream is None:
+        return split.first(0)[0]
+    # A random order: a folder is sorted by class.
+    taken = split.stream.examples(np.zeros(2, "int64")).take(
+        _STREAMED_IMAGES_FOR_STATISTICS
+    )
+    return np.stack([image for image, _ in taken.as_numpy_iterator()])
+
+
+def _channel_statistics(
+    images: NDArray[np.uint8],
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    channels = images.shape[-1]
+    total = np.zeros(channels, "uint64")
+    squares = np.zeros(channels, "uint64")
+    # Integer sums are exact; a part at a time, for their size in memory.
+    for start in range(0, len(images), _IMAGES_AT_A_TIME):
+        part = images[start : start + _IMAGES_AT_A_TIME].astype("uint32")
+        total += part.sum(axis=(0, 1, 2), dtype="uint64")
+        squares += (part * part).sum(axis=(0, 1, 2), dtype="uint64")
+    count = images.size // channels
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean * mean, 0))
+    std = np.where(std > 0, std, 1.0)
+    return tuple(mean.tolist()), tuple(std.tolist())

@@ -1,0 +1,93 @@
+"""Image files -> pixels."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from atsc_keras.errors import InputError
+
+_GREY = ("1", "L", "LA")
+
+
+class ImageReader:
+    """Reads one image file after another into the same form.
+
+    Args:
+        size: Height and width; images of another size are resized bilinearly.
+        channels: 1 (grey) or 3 (RGB).
+    """
+
+    def __init__(self, size: tuple[int, int], channels: int) -> None:
+        self.size = size
+        self.channels = channels
+
+    def __call__(self, path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+        """Reads an image.
+
+        Args:
+            path: The file.
+
+        Returns:
+            uint8 (H, W, C).
+
+        Raises:
+            InputError: It cannot be decoded.
+        """
+        height, width = self.size
+        try:
+            with Image.open(path) as file:
+                image = file.convert("L" if self.channels == 1 else "RGB")
+        except (OSError, SyntaxError, ValueError) as error:
+            raise _undecodable(path, error) from error
+        if image.size != (width, height):
+            # Pillow's bilinear filter antialiases when images shrink.
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(height, width, self.channels)
+
+
+def common_form(
+    paths: Sequence[Path], image_size: int | None
+) -> tuple[tuple[int, int], int]:
+    """Finds the form that all images are to have, from their headers.
+
+    Args:
+        paths: The files.
+        image_size: Height and width, or None = as they are.
+
+    Returns:
+        (height, width), and the channels: 1 if every image is grey, else 3.
+
+    Raises:
+        InputError: The sizes differ and `image_size` is None, or a file
+            cannot be read.
+    """
+    first: tuple[int, int] | None = None
+    grey = True
+    for path in paths:
+        try:
+            with Image.open(path) as file:
+                size = (file.height, file.width)
+                grey = grey and file.mode in _GREY
+        except (OSError, SyntaxError, ValueError) as error:
+            raise _undecodable(path, error) from error
+        first = first or size
+        if image_size is None and size != first:
+            raise InputError(
+                "Images must have one size where `image_size` is null. "
+                f"Received: {paths[0]} of {first[1]}x{first[0]}, {path} of "
+                f"{size[1]}x{size[0]}. Set `data.image_size`."
+            )
+    if image_size is not None:
+        first = (image_size, image_size)
+    return first or (0, 0), 1 if grey else 3
+
+
+def _undecodable(path: str | os.PathLike[str], error: Exception) -> InputError:
+    return InputError(
+        "Every image must be a readable PNG or JPEG. "
+        f"Received: {os.fspath(path)}: {error}. Replace or remove it."
+    )

@@ -1,0 +1,169 @@
+"""A split -> batches for `fit`, `evaluate` and `predict`."""
+
+from dataclasses import dataclass
+from typing import Any
+from typing import Literal
+
+from atsc_keras.config import DataConfig
+from atsc_keras.data.augmentation import crop_and_flip
+from atsc_keras.data.checks import check_batch_size
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.randomness import draw_permutation
+from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.randomness import make_key
+from atsc_keras.data.split import Split
+from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.types import Tensor
+
+_ORDER = 0
+_AUGMENTATION = 1
+_ENDLESS = 2**62  # epochs
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """Batches and their number.
+
+    Attributes:
+        batches: `tf.data.Dataset` of float32 images (B, H, W, C) in [0, 255]
+            and int32 labels (B,).
+        steps: Batches an epoch.
+
+    Example:
+        >>> train = build_pipeline(dataset, "train", config, training=True)
+        >>> model.fit(
+        ...     train.batches,
+        ...     steps_per_epoch=train.steps,
+        ...     epochs=10,
+        ...     shuffle=False,  # they are; Keras would warn that it cannot
+        ... )
+    """
+
+    batches: Any
+    steps: int
+
+
+def build_pipeline(
+    dataset: Dataset,
+    split: Literal["train", "test"],
+    config: DataConfig,
+    *,
+    training: bool,
+    seed: int = 0,
+    initial_epoch: int = 0,
+) -> Pipeline:
+    """Makes batches of a split.
+
+    In training they are endless, shuffled and augmented, and every batch is a
+    pure function of (seed, epoch, place in the epoch): a pipeline that starts
+    at epoch 7 gives what an undisturbed one gives from there on. Otherwise
+    they are one pass in order, nothing random, the last batch kept.
+
+    Args:
+        dataset: Of `load_dataset`.
+        split: `train` or `test`.
+        config: Batch size and augmentation.
+        training: Whether the batches are for `fit`.
+        seed: Decides order and augmentation in training; default 0.
+        initial_epoch: Epoch of the first batch in training; default 0.
+
+    Returns:
+        The batches; `fit` is to be called with `steps_per_epoch=steps`, and
+        with `initial_epoch` where one was given here.
+
+    Raises:
+        InputError: The training batch is larger than the split.
+        ValueError: There is no such split.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(
+            "`split` must be 'train' or 'test'. "
+            f"Received: split={split!r}. Use one of the two."
+        )
+    part = dataset.train if split == "train" else dataset.test
+    size = config.batch_size
+    if not training:
+        return Pipeline(_in_order(part, size), -(-part.size // size))
+    check_batch_size(size, part)
+    steps = (
+        part.size // size if config.drop_remainder else -(-part.size // size)
+    )
+    return Pipeline(_endless(part, config, seed, initial_epoch), steps)
+
+
+def _in_order(split: Split, size: int) -> Any:
+    tf = import_tensorflow()
+    if split.stream is not None:
+        batches = split.stream.examples(None).batch(size)
+    else:
+        images, labels = _on_host(split)
+        numbers = tf.data.Dataset.range(split.size)
+        batches = numbers.batch(size).map(
+            lambda places: (
+                tf.gather(images, places),
+                tf.gather(labels, places),
+            )
+        )
+    return _finish(batches.map(_as_numbers))
+
+
+def _endless(
+    split: Split, config: DataConfig, seed: int, initial_epoch: int
+) -> Any:
+    tf = import_tensorflow()
+    if split.stream is None:
+        images, labels = _on_host(split)
+
+    def one_epoch(epoch: Tensor) -> Any:
+        key = make_key(seed, _ORDER, epoch)
+        if split.stream is not None:
+            chosen = split.stream.examples(key)
+        else:
+            chosen = tf.data.Dataset.from_tensor_slices(
+                draw_permutation(split.size, key)
+            )
+        batches = chosen.batch(
+            config.batch_size, drop_remainder=config.drop_remainder
+        )
+        return batches.enumerate().map(
+            lambda number, batch: (epoch, number, batch)
+        )
+
+    def make_batch(
+        epoch: Tensor, number: Tensor, batch: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        if split.stream is None:
+            batch = tf.gather(images, batch), tf.gather(labels, batch)
+        key = extend_key(make_key(seed, _AUGMENTATION, epoch), number)
+        augmented = crop_and_flip(
+            batch[0], padding=config.crop_padding, flip=config.flip, key=key
+        )
+        return _as_numbers(augmented, batch[1])
+
+    epochs = tf.data.Dataset.range(initial_epoch, _ENDLESS)
+    # Outside the epochs, so that the next one is begun before this one ends.
+    return _finish(
+        epochs.flat_map(one_epoch).map(
+            make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+    )
+
+
+def _on_host(split: Split) -> tuple[Tensor, Tensor]:
+    tf = import_tensorflow()
+    # Captured by the graph as tensors of the host: a GPU's memory is for
+    # training, and constants inside a graph must stay under 2 GiB.
+    with tf.device("CPU:0"):
+        return tf.constant(split.images), tf.constant(split.labels)
+
+
+def _as_numbers(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    tf = import_tensorflow()
+    return tf.cast(images, "float32"), tf.cast(labels, "int32")
+
+
+def _finish(batches: Any) -> Any:
+    tf = import_tensorflow()
+    options = tf.data.Options()
+    options.deterministic = True
+    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)

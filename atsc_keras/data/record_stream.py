@@ -1,0 +1,83 @@
+"""Record files of TensorFlow Datasets, read each time they are used."""
+
+import os
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from atsc_keras.data.randomness import draw_permutation
+from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.types import Tensor
+
+_FILES_AT_ONCE = 16
+# Encoded images that are shuffled together: about 1 GB of ImageNet.
+_WINDOW = 8192
+
+
+class RecordStream:
+    """A `Stream` over TFRecord files.
+
+    The order is mixed in two steps: the files come in a drawn order, sixteen
+    at once, and every 8,192 examples in a row are permuted. Unlike
+    `Dataset.shuffle`, this is a pure function of the key: that one also looks
+    at TensorFlow's global seed.
+
+    Args:
+        paths: The files.
+        size: Number of examples in them.
+        decode: A serialized example -> uint8 image (H, W, C), int64 label.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        size: int,
+        decode: Callable[[Tensor], tuple[Tensor, Tensor]],
+    ) -> None:
+        self._paths = [os.fspath(path) for path in paths]
+        self._size = size
+        self._decode = decode
+
+    @property
+    def size(self) -> int:
+        """Number of examples."""
+        return self._size
+
+    def examples(self, key: Tensor | None) -> Any:
+        """Reads every example once; see `Stream.examples`."""
+        tf = import_tensorflow()
+        # Outside the graph of an epoch, which only refers to it.
+        with tf.init_scope(), tf.device("CPU:0"):
+            paths = tf.constant(self._paths)
+        if key is None:
+            records = tf.data.TFRecordDataset(paths)
+        else:
+            records = self._shuffled(paths, key)
+        return records.map(
+            self._decode,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+
+    def _shuffled(self, paths: Tensor, key: Tensor) -> Any:
+        tf = import_tensorflow()
+        file_order = draw_permutation(len(self._paths), extend_key(key, 0))
+        files = tf.data.Dataset.from_tensor_slices(tf.gather(paths, file_order))
+        records = files.interleave(
+            tf.data.TFRecordDataset,
+            cycle_length=_FILES_AT_ONCE,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        window_key = extend_key(key, 1)
+
+        def permute(number: Tensor, window: Tensor) -> Tensor:
+            order = draw_permutation(
+                tf.size(window), extend_key(window_key, number)
+            )
+            return tf.gather(window, order)
+
+        windows = records.batch(_WINDOW).enumerate().map(permute)
+        # The next window fills while this one is used.
+        return windows.prefetch(1).unbatch()

@@ -1,0 +1,140 @@
+"""root/{train,test}/<class>/*.{png,jpg,jpeg}."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.config import DataConfig
+from atsc_keras.data import memory
+from atsc_keras.data.checks import check_classes
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.file_stream import FileStream
+from atsc_keras.data.image_file import ImageReader
+from atsc_keras.data.image_file import common_form
+from atsc_keras.data.sources.paths import required_path
+from atsc_keras.data.split import Split
+from atsc_keras.errors import InputError
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def load(config: DataConfig) -> Dataset:
+    """Loads a folder of images; the names of its folders are the classes.
+
+    Args:
+        config: The root and the image size, which may be left out if all
+            images have the same.
+
+    Returns:
+        The data set; in colour unless every image is grey.
+
+    Raises:
+        InputError: A folder or image is missing, broken, or of another size.
+    """
+    root = required_path(config, folder=True)
+    class_names = _class_names(root / "train")
+    listed = {}
+    for name in ("train", "test"):
+        paths, labels = _list_images(root / name, class_names)
+        listed[name] = paths, np.array(labels, np.int64)
+    check_classes(listed["train"][1], listed["test"][1], class_names, str(root))
+    every_path = listed["train"][0] + listed["test"][0]
+    size, channels = common_form(every_path, config.image_size)
+    read = ImageReader(size, channels)
+    image_shape = (*size, channels)
+    in_memory = memory.fits_in_memory(len(every_path), image_shape)
+    splits = [
+        Split(name, _read_all(paths, read, image_shape), labels)
+        if in_memory
+        else Split(name, stream=FileStream(paths, labels, read, image_shape))
+        for name, (paths, labels) in listed.items()
+    ]
+    return Dataset(
+        train=splits[0],
+        test=splits[1],
+        class_names=class_names,
+        image_shape=image_shape,
+        given_mean=config.mean,
+        given_std=config.std,
+    )
+
+
+def _class_names(folder: Path) -> tuple[str, ...]:
+    names = sorted(f.name for f in _folders(folder))
+    if len(names) < 2:
+        raise InputError(
+            "A folder of images must have a folder for each of at least two "
+            f"classes. Received: {folder} with {', '.join(names) or 'none'}. "
+            "Arrange the images as train/<class>/<image>.png."
+        )
+    return tuple(names)
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(
+            "`data.path` must hold the folders train and test. "
+            f"Received: {folder.parent}, which has no folder {folder.name}. "
+            "Arrange the images as train/<class>/<image>.png and "
+            "test/<class>/<image>.png."
+        )
+    return [
+        f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")
+    ]
+
+
+def _list_images(
+    folder: Path, class_names: tuple[str, ...]
+) -> tuple[list[Path], list[int]]:
+    unknown = {f.name for f in _folders(folder)} - set(class_names)
+    if unknown:
+        raise InputError(
+            "Every class must have training images. "
+            f"Received: {', '.join(sorted(unknown))} in {folder} but not in "
+            "train. Add the training images or take the folder away."
+        )
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(class_names):
+        found = _images(folder / name)
+        if not found and folder.name == "train":
+            raise InputError(
+                "Every class must have training images. "
+                f"Received: {folder / name} without any {_SUFFIXES}. "
+                "Add images or take the folder away."
+            )
+        paths += found
+        labels += [label] * len(found)
+    if not paths:
+        raise InputError(
+            "There must be images to test on. "
+            f"Received: {folder} without any {_SUFFIXES} in its classes. "
+            "Add images as test/<class>/<image>.png."
+        )
+    return paths, labels
+
+
+def _images(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    # Sorted: the order of a folder differs between machines. Names with a dot
+    # in front are what some systems leave beside the real files.
+    return sorted(
+        f
+        for f in folder.iterdir()
+        if f.suffix.lower() in _SUFFIXES and not f.name.startswith(".")
+    )
+
+
+def _read_all(
+    paths: Sequence[Path], read: ImageReader, shape: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    images = np.empty((len(paths), *shape), np.uint8)
+    # Threads: decoding works outside Python's lock.
+    with ThreadPoolExecutor() as pool:
+        for place, image in enumerate(pool.map(read, paths)):
+            images[place] = image
+    return images

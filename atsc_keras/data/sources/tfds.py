@@ -1,0 +1,204 @@
+"""Any classification set of TensorFlow Datasets, by name."""
+
+import difflib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.config import DataConfig
+from atsc_keras.data import memory
+from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.record_stream import RecordStream
+from atsc_keras.data.resizing import resize_pixels
+from atsc_keras.data.split import Split
+from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.errors import InputError
+from atsc_keras.types import Tensor
+
+_EXAMPLES_AT_A_TIME = 256
+
+
+def load(config: DataConfig) -> Dataset:
+    """Loads a set, downloading it on first use.
+
+    Args:
+        config: The name, the data_dir and the image size.
+
+    Returns:
+        The data set; tested on `test`, or on `validation` where there is no
+        test split or its labels are withheld.
+
+    Raises:
+        InputError: There is no such set, it cannot be had, or it is not of
+            images with one label.
+    """
+    builder = _builder(config)
+    _prepare(builder, config)
+    reader = _Reader(builder, config)
+    names = _split_names(builder, reader, config)
+    sizes = {n: builder.info.splits[s].num_examples for n, s in names.items()}
+    if memory.fits_in_memory(sum(sizes.values()), reader.image_shape):
+        train, test = (reader.read_all(split) for split in names.values())
+        return dataset_from_arrays(
+            train, test, config, class_names=reader.class_names
+        )
+    splits = [
+        Split(name, stream=reader.stream(split))
+        for name, split in names.items()
+    ]
+    return Dataset(
+        train=splits[0],
+        test=splits[1],
+        class_names=reader.class_names,
+        image_shape=reader.image_shape,
+        given_mean=config.mean,
+        given_std=config.std,
+    )
+
+
+def _builder(config: DataConfig) -> Any:
+    # First, so that it sees no GPU where another backend trains.
+    import_tensorflow()
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder(config.name, data_dir=config.path)
+    except ValueError as error:
+        known = tfds.list_builders(with_community_datasets=False)
+        near = difflib.get_close_matches(str(config.name), known, n=1)
+        way_out = f"Did you mean {near[0]!r}?" if near else "See tfds' catalog."
+        raise InputError(
+            "`data.name` must be a data set of TensorFlow Datasets, or one "
+            f"prepared in data_dir. Received: name={config.name!r}, "
+            f"path={config.path!r}. {way_out}"
+        ) from error
+
+
+def _prepare(builder: Any, config: DataConfig) -> None:
+    try:
+        builder.download_and_prepare()
+    # tfds passes on whatever its downloaders, checksums and parsers raise.
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise InputError(
+            "The data set must be prepared or possible to download. "
+            f"Received: name={config.name!r}, data_dir={builder.data_dir}: "
+            f"{reason}. Copy a prepared set into a folder and give it as "
+            "`data.path`; sets with a manual download say on their page in "
+            "tfds' catalog which file belongs into downloads/manual."
+        ) from error
+    file_format = builder.info.file_format.value
+    if file_format != "tfrecord":
+        # tfds itself gives no tf.data for array_record.
+        raise InputError(
+            "A data set must be stored as tfrecord. "
+            f"Received: {builder.data_dir}, stored as {file_format}. "
+            "Prepare it with file_format='tfrecord' in another data_dir."
+        )
+
+
+def _split_names(
+    builder: Any, reader: "_Reader", config: DataConfig
+) -> dict[str, str]:
+    there = list(builder.info.splits)
+    # ImageNet has a test split whose labels are all -1.
+    test = [
+        name
+        for name in ("test", "validation")
+        if name in there and reader.is_labelled(name)
+    ]
+    if "train" not in there or not test:
+        raise InputError(
+            "A tfds data set must have a labelled split train, and test or "
+            f"validation. Received: name={config.name!r} with "
+            f"{', '.join(there) or 'no splits'}. Use another data set."
+        )
+    return {"train": "train", "test": test[0]}
+
+
+class _Reader:
+    """Images and labels out of the features of a builder."""
+
+    def __init__(self, builder: Any, config: DataConfig) -> None:
+        self._builder = builder
+        self._image_size = config.image_size
+        self._image, self._label = _keys(builder, config)
+        features = builder.info.features
+        self.class_names = tuple(features[self._label].names)
+        height, width, channels = features[self._image].shape
+        if config.image_size is not None:
+            height = width = config.image_size
+        if None in (height, width, channels):
+            raise InputError(
+                "`image_size` is required for a data set whose images differ "
+                f"in size. Received: image_size=null, name={config.name!r} "
+                f"with images of {features[self._image].shape}. "
+                "Set `data.image_size`, for example to 224."
+            )
+        self.image_shape: tuple[int, int, int] = (height, width, channels)
+
+    def is_labelled(self, split: str) -> bool:
+        """Says whether the first example of a split has a label."""
+        return all(int(label) >= 0 for _, label in self._decoded(split).take(1))
+
+    def read_all(
+        self, split: str
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Decodes a split into arrays."""
+        parts = list(
+            self._decoded(split).batch(_EXAMPLES_AT_A_TIME).as_numpy_iterator()
+        )
+        images, labels = zip(*parts, strict=True)
+        return np.concatenate(images), np.concatenate(labels)
+
+    def stream(self, split: str) -> RecordStream:
+        """Reads a split from its files whenever it is used."""
+        info = self._builder.info.splits[split]
+        return RecordStream(
+            info.filepaths,
+            info.num_examples,
+            lambda record: self._pair(
+                self._builder.info.features.deserialize_example(record)
+            ),
+        )
+
+    def _decoded(self, split: str) -> Any:
+        tf = import_tensorflow()
+        examples = self._builder.as_dataset(split=split, shuffle_files=False)
+        return examples.map(
+            self._pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+
+    def _pair(self, example: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        tf = import_tensorflow()
+        image = example[self._image]
+        if self._image_size is not None:
+            image = resize_pixels(image, self._image_size)
+        image = tf.ensure_shape(image, self.image_shape)
+        return image, tf.cast(example[self._label], "int64")
+
+
+def _keys(builder: Any, config: DataConfig) -> tuple[str, str]:
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    images = [k for k, f in features.items() if type(f) is tfds.features.Image]
+    labels = [
+        k for k, f in features.items() if type(f) is tfds.features.ClassLabel
+    ]
+    supervised = builder.info.supervised_keys
+    if supervised is not None:
+        # The set says which ones, as where there are coarse labels as well.
+        images = [k for k in images if k == supervised[0]]
+        labels = [k for k in labels if k == supervised[-1]]
+    images = [k for k in images if features[k].np_dtype == np.uint8]
+    if len(images) == len(labels) == 1:
+        return images[0], labels[0]
+    raise InputError(
+        "The data set must be of 8-bit images with one class label each. "
+        f"Received: name={config.name!r} with the features "
+        f"{', '.join(features)} and supervised_keys={supervised}. "
+        "Use an image classification set."
+    )

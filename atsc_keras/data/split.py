@@ -1,0 +1,53 @@
+"""The training or the test part of a data set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.data.stream import Stream
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with labels, in memory or streamed.
+
+    Attributes:
+        name: `train` or `test`.
+        images: uint8 (N, H, W, C), or None where streamed.
+        labels: int64 (N,), or None where streamed.
+        stream: Reads the examples where they do not fit in memory.
+    """
+
+    name: str
+    images: NDArray[np.uint8] | None = None
+    labels: NDArray[np.int64] | None = None
+    stream: Stream | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of examples."""
+        if self.stream is not None:
+            return self.stream.size
+        return 0 if self.labels is None else len(self.labels)
+
+    def first(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Reads the first examples, in the order of the files.
+
+        Args:
+            count: How many; fewer come back where the split is smaller.
+
+        Returns:
+            uint8 images (count, H, W, C) and int64 labels (count,).
+        """
+        if self.images is not None and self.labels is not None:
+            return self.images[:count], self.labels[:count]
+        if self.stream is None:
+            raise ValueError(
+                "A split must have images and labels, or a stream. "
+                f"Received: Split(name={self.name!r}) with neither. "
+                "Make it with `load_dataset`."
+            )
+        taken = self.stream.examples(None).take(count)
+        images, labels = zip(*taken.as_numpy_iterator(), strict=True)
+        return np.stack(images), np.array(labels, "int64")

@@ -1,0 +1,436 @@
+"""Adaptive teaching with a shared classifier."""
+
+from collections.abc import Sequence
+from typing import Any
+from typing import Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from atsc_keras.backend import replica_count
+from atsc_keras.backend import value_and_grad
+from atsc_keras.distillation.compiling import classification_loss
+from atsc_keras.distillation.compiling import route_optimizers
+from atsc_keras.distillation.distilled_student import DistilledStudent
+from atsc_keras.distillation.distilled_student import as_distilled_student
+from atsc_keras.distillation.feature_power import FeaturePowerWarning
+from atsc_keras.distillation.losses import FeatureAlignment
+from atsc_keras.distillation.losses import l2sp
+from atsc_keras.distillation.losses import tempered_kl
+from atsc_keras.distillation.losses import weighted_mean
+from atsc_keras.distillation.reporting import ReportingTrainer
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.types import Logs
+from atsc_keras.types import Tensor
+
+_REPORTED = (
+    "feature_loss",
+    "l2sp_loss",
+    "teacher_loss",
+    "teacher_accuracy",
+    "teacher_feature_power",
+)
+
+
+@keras.saving.register_keras_serializable(package="atsc_keras")
+class ATSC(ReportingTrainer):
+    """Trains a student on teachers that adapt to what it can learn.
+
+    Each step runs every network once and updates all of them:
+
+    - student encoder, projectors and teacher encoders descend
+      `feature_loss_weight * feature_loss + l2sp_weight * l2sp_loss`;
+    - the shared classifiers descend the cross-entropy of the teachers'
+      logits, features held constant.
+
+    `call`, `evaluate` and `predict` are the student's. The given models are
+    trained in place; their own regularisation losses are added, as in `fit`.
+
+    Args:
+        teacher: a pretrained classifier, `ImageClassifier` or any Keras model
+            that `ImageClassifier.from_model` can split; or a list of them.
+        student: any Keras classifier (its head is not used), an encoder, or
+            a `DistilledStudent` of these teachers.
+        feature_loss_weight: default 1.
+        l2sp_weight: default 1.
+        student_loss_weight: of the cross-entropy of the student's logits,
+            which reaches the student only; default 0.
+        logits_loss_weight: of the tempered KL divergence of the student's
+            logits from each teacher's; default 0.
+        temperature: of that divergence; default 4.
+        reduction: of the projectors' bottleneck; default 2.
+        l2sp_scope: which teacher weights L2-SP holds near their start: "all"
+            trainable ones (default), or their "kernels" only.
+        **kwargs: as for `keras.Model`.
+
+    Raises:
+        InputError: if the networks cannot be split or do not fit together,
+            or an argument is out of range.
+
+    Example:
+
+    ```python
+    atsc = atsc_keras.ATSC(teacher, student)
+    atsc.compile(optimizer=atsc_keras.CoupledSGD(0.05, momentum=0.9))
+    atsc.fit(train, validation_data=validation, epochs=240)
+    atsc.student.to_functional().save("student.keras")
+    ```
+
+    Reference:
+        Jang et al. 2024, "Adaptive teaching with shared classifier for
+        knowledge distillation" (arXiv 2406.08528). Departures: all gradients
+        come from one forward pass, where the paper runs the teacher a second
+        time for the classifier (same gradients for the encoders, the
+        classifier's is one batch fresher); L2-SP covers batch normalisation
+        too unless `l2sp_scope="kernels"`, because the kernels alone let the
+        teacher shrink its features.
+    """
+
+    def __init__(
+        self,
+        teacher: keras.Model | Sequence[keras.Model],
+        student: keras.Model,
+        *,
+        feature_loss_weight: float = 1.0,
+        l2sp_weight: float = 1.0,
+        student_loss_weight: float = 0.0,
+        logits_loss_weight: float = 0.0,
+        temperature: float = 4.0,
+        reduction: int = 2,
+        l2sp_scope: Literal["all", "kernels"] = "all",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(_REPORTED, **kwargs)
+        self.settings = _check_settings(
+            feature_loss_weight=feature_loss_weight,
+            l2sp_weight=l2sp_weight,
+            student_loss_weight=student_loss_weight,
+            logits_loss_weight=logits_loss_weight,
+            temperature=temperature,
+            l2sp_scope=l2sp_scope,
+        )
+        models = teacher if isinstance(teacher, list | tuple) else [teacher]
+        self.teachers = [ImageClassifier.from_model(model) for model in models]
+        self.student = as_distilled_student(student, self.teachers, reduction)
+        self.feature_alignment = FeatureAlignment()
+        self.starting_point = [
+            self.add_weight(
+                shape=weight.shape,
+                initializer="zeros",
+                trainable=False,
+                dtype="float32",
+                name=f"starting_point_{index}",
+            )
+            for index, weight in enumerate(self._teacher_weights())
+        ]
+        self.initial_feature_power = self.add_weight(
+            shape=(len(self.teachers),),
+            initializer="zeros",  # 0: not measured yet
+            trainable=False,
+            dtype="float32",
+            aggregation="mean",
+            name="initial_feature_power",
+        )
+        self.built = True
+        self.reset_starting_point()
+
+    @property
+    def teacher(self) -> ImageClassifier:
+        """The teacher, or the first of several."""
+        return self.teachers[0]
+
+    def reset_starting_point(self) -> None:
+        """Make the teachers' present weights the starting point of L2-SP.
+
+        Needed only if weights are loaded into a teacher after this object
+        was made.
+        """
+        for weight, start in zip(
+            self._teacher_weights(), self.starting_point, strict=True
+        ):
+            # Through numpy: `start.assign(weight)` may share the buffer.
+            start.assign(np.array(ops.convert_to_numpy(weight.value)))
+        self.initial_feature_power.assign(np.zeros(len(self.teachers)))
+
+    def compile(  # type: ignore[override]
+        self,
+        optimizer: keras.optimizers.Optimizer | str,
+        teacher_optimizer: keras.optimizers.Optimizer | str | None = None,
+        classifier_optimizer: keras.optimizers.Optimizer | str | None = None,
+        loss: keras.losses.Loss | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Configure training.
+
+        Args:
+            optimizer: of the student, and of all that has none of its own.
+            teacher_optimizer: of the teacher encoders; default: `optimizer`.
+            classifier_optimizer: of the shared classifiers; default:
+                `optimizer`.
+            loss: cross-entropy on logits, of teachers and student; sparse
+                (default) or categorical as the labels are.
+            **kwargs: as for `keras.Model.compile`: metrics of the student's
+                logits, `jit_compile`, `steps_per_execution`, ...
+
+        Raises:
+            InputError: if `loss` is not a classification loss on logits.
+        """
+        own, of_teacher, of_classifier = (
+            None if value is None else keras.optimizers.get(value)
+            for value in (optimizer, teacher_optimizer, classifier_optimizer)
+        )
+        loss = classification_loss(loss)
+        # Copied now: Keras wraps what it is given while it compiles.
+        self._compile_arguments = {
+            "optimizer": own,
+            "teacher_optimizer": of_teacher,
+            "classifier_optimizer": of_classifier,
+            "loss": loss,
+            **kwargs,
+        }
+        encoders = [t.encoder.variables for t in self.teachers]
+        classifiers = [t.classifier.variables for t in self.teachers]
+        routed = route_optimizers(
+            own,
+            [
+                (of_teacher, [v for group in encoders for v in group]),
+                (of_classifier, [v for group in classifiers for v in group]),
+            ],
+        )
+        self.classification_loss = loss
+        super().compile(optimizer=routed, loss=loss, **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        return keras.saving.serialize_keras_object(self._compile_arguments)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
+        return self.student(images, training=training)
+
+    def fit(  # type: ignore[override]
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train as `keras.Model.fit`, and warn if a teacher collapses."""
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(FeaturePowerWarning())
+        else:
+            callbacks = keras.tree.flatten(callbacks or [])
+            callbacks = [*callbacks, FeaturePowerWarning()]
+        return super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, **kwargs
+        )
+
+    # === The step ===
+
+    def update(self, data: Any) -> Logs:
+        """Update every network from one batch (Algorithm 1 of the paper).
+
+        Args:
+            data: `(images, labels)` or `(images, labels, sample_weight)`.
+
+        Returns:
+            The running means of this epoch.
+        """
+        images, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        variables = self.trainable_variables
+        (_, (scalars, power, logits)), gradients = value_and_grad(
+            lambda: self._objective(images, labels, weight),
+            variables,
+            state=[*self.non_trainable_variables, *self.optimizer.variables],
+        )
+        self.optimizer.apply(gradients, variables)
+        scalars["teacher_feature_power"] = self._relative_power(power)
+        self.record(scalars, batch_size=ops.shape(images)[0])
+        return self.compute_metrics(images, labels, logits, weight)
+
+    def _objective(
+        self, images: Tensor, labels: Tensor, weight: Tensor | None
+    ) -> tuple[Tensor, tuple[Logs, Tensor, Tensor]]:
+        """The scalar that all variables descend, each by its own terms."""
+        features = [
+            teacher.encoder(
+                images, training=bool(teacher.encoder.trainable_variables)
+            )
+            for teacher in self.teachers
+        ]
+        projected = self.student.features(images, training=True)
+        student_logits = self.student.classify_with_fixed_heads(projected)
+        teacher_logits = [
+            teacher.classify(ops.stop_gradient(x), training=True)
+            for teacher, x in zip(self.teachers, features, strict=True)
+        ]
+
+        feature_loss = sum(
+            self.feature_alignment.compute_loss(
+                _align_rank(teacher, x, p), p, sample_weight=weight
+            )
+            for teacher, x, p in zip(
+                self.teachers, features, projected, strict=True
+            )
+        )
+        l2sp_loss = l2sp(*self._l2sp_weights())
+        teacher_loss = sum(
+            self._cross_entropy(labels, logits, weight)
+            for logits in teacher_logits
+        )
+        loss = (
+            self.settings["feature_loss_weight"] * feature_loss
+            + self.settings["l2sp_weight"] * l2sp_loss
+            + teacher_loss
+            + self._student_terms(
+                labels, student_logits, teacher_logits, weight
+            )
+            + sum(self.losses)
+        )
+        scalars = {
+            "loss": loss,
+            "feature_loss": feature_loss,
+            "l2sp_loss": l2sp_loss,
+            "teacher_loss": teacher_loss,
+            "teacher_accuracy": sum(
+                _accuracy(labels, logits) for logits in teacher_logits
+            )
+            / len(teacher_logits),
+        }
+        power = ops.stack(
+            [ops.mean(ops.square(ops.cast(x, "float32"))) for x in features]
+        )
+        # The strategy sums gradients over replicas; each gives its share.
+        loss = self.optimizer.scale_loss(loss / replica_count())
+        return loss, (scalars, power, student_logits)
+
+    def _student_terms(
+        self,
+        labels: Tensor,
+        student_logits: Tensor,
+        teacher_logits: list[Tensor],
+        weight: Tensor | None,
+    ) -> Tensor | float:
+        """The optional terms on the logits that the student really uses."""
+        loss: Tensor | float = 0.0
+        if self.settings["student_loss_weight"]:
+            loss += self.settings["student_loss_weight"] * self._cross_entropy(
+                labels, student_logits, weight
+            )
+        if self.settings["logits_loss_weight"]:
+            for logits in teacher_logits:
+                divergence = tempered_kl(
+                    ops.stop_gradient(logits),
+                    student_logits,
+                    self.settings["temperature"],
+                )
+                loss += self.settings["logits_loss_weight"] * weighted_mean(
+                    divergence, weight
+                )
+        return loss
+
+    def _cross_entropy(
+        self, labels: Tensor, logits: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        # Keras's losses divide by the replicas already; the sum does it once.
+        logits = ops.cast(logits, "float32")
+        return replica_count() * self.classification_loss(
+            labels, logits, sample_weight=weight
+        )
+
+    def _relative_power(self, power: Tensor) -> Tensor:
+        """Smallest ratio of the features' mean square to its first value."""
+        initial = self.initial_feature_power
+        initial.assign(ops.where(initial.value > 0, initial.value, power))
+        return ops.min(power / ops.maximum(initial.value, 1e-12))
+
+    # === Weights ===
+
+    def _teacher_weights(self) -> list[keras.Variable]:
+        return [w for teacher in self.teachers for w in teacher.encoder.weights]
+
+    def _l2sp_weights(
+        self,
+    ) -> tuple[list[keras.Variable], list[keras.Variable]]:
+        kernels_only = self.settings["l2sp_scope"] == "kernels"
+        pairs = [
+            (weight, start)
+            for weight, start in zip(
+                self._teacher_weights(), self.starting_point, strict=True
+            )
+            if weight.trainable and not (kernels_only and len(weight.shape) < 2)
+        ]
+        return [w for w, _ in pairs], [s for _, s in pairs]
+
+    # === Saving ===
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            **self.settings,
+            "teacher": [serialize(teacher) for teacher in self.teachers],
+            "student": serialize(self.student.encoder),
+            "reduction": self.student.reduction,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict | None = None
+    ) -> "ATSC":
+        teachers, encoder = (
+            keras.saving.deserialize_keras_object(
+                config.pop(key), custom_objects=custom_objects
+            )
+            for key in ("teacher", "student")
+        )
+        student = DistilledStudent(
+            encoder, teachers, config.pop("reduction"), name="student"
+        )
+        return cls(teachers, student, **config)
+
+
+def _align_rank(
+    teacher: ImageClassifier, features: Tensor, projected: Tensor
+) -> Tensor:
+    """Pool the teacher's map where the student can only give a vector."""
+    if len(features.shape) == len(projected.shape):
+        return features
+    return teacher.pooler(features)
+
+
+def _accuracy(labels: Tensor, logits: Tensor) -> Tensor:
+    """Share of right answers, for class indices or one-hot labels."""
+    if len(labels.shape) == 2 and labels.shape[-1] == logits.shape[-1]:
+        labels = ops.argmax(labels, axis=-1)
+    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+    right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
+    return ops.mean(ops.cast(right, "float32"))
+
+
+def _check_settings(**settings: Any) -> dict[str, Any]:
+    for name, value in settings.items():
+        if name.endswith("_weight") and not value >= 0:
+            raise InputError(
+                f"`{name}` must not be negative. Received: {name}={value}. "
+                "Use 0 to leave the term out."
+            )
+    if not settings["temperature"] > 0:
+        raise InputError(
+            "`temperature` must be positive. "
+            f"Received: temperature={settings['temperature']}. Usual: 4."
+        )
+    if settings["l2sp_scope"] not in ("all", "kernels"):
+        raise InputError(
+            "`l2sp_scope` must be 'all' or 'kernels'. "
+            f"Received: l2sp_scope={settings['l2sp_scope']!r}."
+        )
+    return settings

@@ -1,0 +1,76 @@
+"""What `compile` accepts: losses on logits, and one to three optimizers."""
+
+import keras
+
+from atsc_keras.errors import InputError
+
+_LOSSES_BY_NAME = {
+    "sparse_categorical_crossentropy": (
+        keras.losses.SparseCategoricalCrossentropy
+    ),
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+}
+
+
+def classification_loss(
+    loss: str | keras.losses.Loss | None,
+) -> keras.losses.Loss:
+    """Resolve the compiled loss to one that takes logits.
+
+    Args:
+        loss: a name, which is then understood on logits; a Keras loss with
+            `from_logits=True`; default: sparse categorical cross-entropy.
+
+    Returns:
+        The loss object. Its kind says whether labels are class indices or
+        one-hot rows.
+
+    Raises:
+        InputError: for a loss of another name or kind, or one that takes
+            probabilities.
+    """
+    if loss is None:
+        loss = "sparse_categorical_crossentropy"
+    if isinstance(loss, str) and loss in _LOSSES_BY_NAME:
+        return _LOSSES_BY_NAME[loss](from_logits=True)
+    if not isinstance(loss, keras.losses.Loss):
+        names = " or ".join(repr(name) for name in _LOSSES_BY_NAME)
+        raise InputError(
+            "`loss` must be a classification loss on logits. "
+            f"Received: loss={loss!r}. Use {names}, or a keras.losses.Loss."
+        )
+    if loss.get_config().get("from_logits", True) is False:
+        raise InputError(
+            "`loss` must take logits, which the shared classifier gives. "
+            f"Received: loss={type(loss).__name__}(from_logits=False). "
+            "Set from_logits=True."
+        )
+    return loss
+
+
+def route_optimizers(
+    optimizer: keras.optimizers.Optimizer,
+    routes: list[tuple[keras.optimizers.Optimizer | None, list]],
+) -> keras.optimizers.Optimizer:
+    """Give groups of variables optimizers of their own.
+
+    Args:
+        optimizer: for every variable without a route.
+        routes: pairs of an optimizer and its variables; a pair whose
+            optimizer is None is left to `optimizer`.
+
+    Returns:
+        `optimizer` itself where no route has one, else a
+        `keras.optimizers.MultiOptimizer`.
+    """
+    table = {
+        id(variable): own
+        for own, variables in routes
+        if own is not None
+        for variable in variables
+    }
+    if not table:
+        return optimizer
+    return keras.optimizers.MultiOptimizer(
+        lambda variable: table.get(id(variable), optimizer)
+    )

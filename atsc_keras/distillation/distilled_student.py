@@ -1,0 +1,217 @@
+"""The network that ships: student encoder, projectors, shared classifiers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.projector import build_projector
+from atsc_keras.models.splitting import split_encoder
+from atsc_keras.types import Shape
+from atsc_keras.types import Tensor
+
+
+def _feature_shape(encoder: keras.Model) -> Shape:
+    return tuple(encoder.output_shape[1:])
+
+
+def _build_head(
+    teacher: ImageClassifier, feature_shape: Shape, name: str
+) -> keras.Model:
+    """Wrap the teacher's own pooler and Dense for the student's features.
+
+    A model of its own keeps layer names apart when teachers share them.
+    """
+    features = keras.Input(feature_shape, name="features")
+    x = features
+    if len(feature_shape) == 3:
+        x = teacher.pooler(x)
+    expected = teacher.classifier.kernel.shape[0]
+    if x.shape[-1] != expected:
+        raise InputError(
+            "The student's projected features must give the shared classifier "
+            f"the vector it was built for. Received: features={feature_shape} "
+            f"pooled by {type(teacher.pooler).__name__} to {x.shape[-1]} "
+            f"values, classifier input={expected}. Use a student whose map is "
+            "at least as large as the teacher's, or a teacher with global "
+            "average pooling."
+        )
+    return keras.Model(features, teacher.classifier(x), name=name)
+
+
+@keras.saving.register_keras_serializable(package="atsc_keras")
+class DistilledStudent(keras.Model):
+    """A student that classifies with its teachers' own Dense layers.
+
+    Image -> encoder -> for each teacher: projector -> that teacher's pooler
+    and classifier -> mean of the logits. The classifiers are shared with the
+    teachers, not copied.
+
+    Args:
+        encoder: image `(B, H, W, C)` -> map `(B, h, w, C_s)` or vector
+            `(B, C_s)`.
+        teachers: one or several `ImageClassifier`.
+        reduction: of the projectors' bottleneck; default 2.
+        **kwargs: as for `keras.Model`.
+
+    Raises:
+        InputError: if images or classes of student and teachers disagree, or
+            a projector cannot be built.
+
+    Example:
+
+    ```python
+    student = DistilledStudent(encoder, [teacher])
+    student.to_functional().save("student.keras")
+    ```
+
+    Reference:
+        ATSC (arXiv 2406.08528), the student of the inference phase.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        teachers: Sequence[ImageClassifier],
+        reduction: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _check_agreement(encoder, teachers)
+        self.encoder = encoder
+        self.reduction = reduction
+        self.projectors = []
+        self.heads = []
+        shape = _feature_shape(encoder)
+        for index, teacher in enumerate(teachers, start=1):
+            target = _feature_shape(teacher.encoder)
+            if len(shape) == 1 and len(target) == 3:
+                # A vector cannot become a map: align pooled features.
+                target = (int(teacher.classifier.kernel.shape[0]),)
+            projector = build_projector(
+                shape, target, reduction, f"projector_{index}"
+            )
+            head = _build_head(
+                teacher, _feature_shape(projector), f"head_{index}"
+            )
+            self.projectors.append(projector)
+            self.heads.append(head)
+        self.built = True
+
+    def features(
+        self, images: Tensor, training: bool | None = None
+    ) -> list[Tensor]:
+        """Compute the projected features, one tensor a teacher.
+
+        Args:
+            images: float32 pixels in [0, 255], `(B, H, W, C)`.
+            training: whether batch statistics are used and updated.
+
+        Returns:
+            For each teacher `(B, h, w, C_t)`, or `(B, C_t)`.
+        """
+        encoded = self.encoder(images, training=training)
+        return [p(encoded, training=training) for p in self.projectors]
+
+    def classify(self, features: Sequence[Tensor]) -> Tensor:
+        """Mean logits, `(B, classes)`, of projected features."""
+        logits = [
+            head(x, training=False)
+            for head, x in zip(self.heads, features, strict=True)
+        ]
+        return logits[0] if len(logits) == 1 else ops.mean(logits, axis=0)
+
+    def classify_with_fixed_heads(self, features: Sequence[Tensor]) -> Tensor:
+        """As `classify`, but gradients stop at the classifiers' weights.
+
+        What depends on these logits teaches the student, never the shared
+        classifiers.
+        """
+        variables = [v for head in self.heads for v in head.variables]
+        fixed = [(v, ops.stop_gradient(v.value)) for v in variables]
+        with keras.StatelessScope(state_mapping=fixed):
+            return self.classify(features)
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        return self.classify(self.features(images, training=training))
+
+    def to_functional(self, name: str = "student") -> keras.Model:
+        """Wire the same layers into a functional model of stock layers.
+
+        Args:
+            name: of the model; default "student".
+
+        Returns:
+            A model `image` -> logits whose `.keras` file loads without this
+            package. Weights are shared with this student.
+        """
+        images = keras.Input(self.encoder.input_shape[1:], name="image")
+        encoded = self.encoder(images)
+        logits = [
+            head(projector(encoded))
+            for projector, head in zip(self.projectors, self.heads, strict=True)
+        ]
+        outputs = (
+            logits[0]
+            if len(logits) == 1
+            else keras.layers.Average(name="logits")(logits)
+        )
+        return keras.Model(images, outputs, name=name)
+
+
+def _check_agreement(
+    encoder: keras.Model, teachers: Sequence[ImageClassifier]
+) -> None:
+    if not teachers:
+        raise InputError(
+            "At least one teacher is needed. Received: teachers=[]. "
+            "Give an ImageClassifier or a Keras classifier."
+        )
+    shapes = [tuple(t.encoder.input_shape[1:]) for t in teachers]
+    student = tuple(encoder.input_shape[1:])
+    if any(shape != student for shape in shapes):
+        raise InputError(
+            "Teacher and student must take the same images. Received: "
+            f"teacher input={shapes}, student input={student}. Build both "
+            "for one shape (height, width, channels)."
+        )
+    classes = [t.classifier.units for t in teachers]
+    if len(set(classes)) > 1:
+        raise InputError(
+            "All teachers must know the same classes. Received: class counts "
+            f"{classes}. Train them on the same labels."
+        )
+
+
+def as_distilled_student(
+    student: keras.Model, teachers: Sequence[ImageClassifier], reduction: int
+) -> DistilledStudent:
+    """Make a distilled student of whatever describes one.
+
+    Args:
+        student: a `DistilledStudent`, which passes through; a classifier,
+            whose head is left out; or an encoder.
+        teachers: whose classifiers it will use.
+        reduction: of the projectors' bottleneck.
+
+    Returns:
+        The student.
+
+    Raises:
+        InputError: if it does not fit the teachers.
+    """
+    if isinstance(student, DistilledStudent):
+        return student
+    encoder = split_encoder(student)
+    classes = teachers[0].classifier.units if teachers else None
+    if encoder is not student and student.output_shape[-1] != classes:
+        raise InputError(
+            "Teacher and student must know the same classes. Received: "
+            f"teacher classes={classes}, student "
+            f"classes={student.output_shape[-1]}. Train the teacher on the "
+            "labels that the student is to learn."
+        )
+    return DistilledStudent(encoder, teachers, reduction, name="student")

@@ -1,0 +1,119 @@
+"""The method's losses: feature alignment, L2-SP and the tempered KL."""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from atsc_keras.models.projector import average_pool
+from atsc_keras.types import Tensor
+
+
+def weighted_mean(
+    values: Tensor, sample_weight: Tensor | None = None
+) -> Tensor:
+    """Mean over the batch of `values`, `(B,)`, each times its weight.
+
+    Divided by the batch size, not by the sum of the weights, as Keras's own
+    losses do.
+    """
+    if sample_weight is not None:
+        weight = ops.cast(sample_weight, values.dtype)
+        values = values * ops.reshape(weight, (-1,))
+    return ops.mean(values)
+
+
+class FeatureAlignment(keras.distillation.DistillationLoss):
+    """Mean squared difference between two feature maps, or two vectors.
+
+    The larger map is average-pooled to the smaller one first.
+
+    Example:
+
+    ```python
+    loss = FeatureAlignment().compute_loss(teacher_map, student_map)
+    ```
+
+    Reference:
+        ATSC (arXiv 2406.08528), the feature loss; SimKD, equation 2.
+    """
+
+    def compute_loss(
+        self,
+        teacher_outputs: Tensor,
+        student_outputs: Tensor,
+        sample_weight: Tensor | None = None,
+        **kwargs: object,
+    ) -> Tensor:
+        """Compare the teacher's features with the projected student's.
+
+        Args:
+            teacher_outputs: `(B, h, w, C)` or `(B, C)`.
+            student_outputs: `(B, h', w', C)` or `(B, C)`.
+            sample_weight: `(B,)`; default: 1 for every image.
+            **kwargs: ignored; Keras may pass its own.
+
+        Returns:
+            A float32 scalar: the mean over all elements of the squared
+            difference.
+        """
+        teacher = ops.cast(teacher_outputs, "float32")
+        student = ops.cast(student_outputs, "float32")
+        if len(teacher.shape) == 4:
+            student = average_pool(student, teacher.shape[1:3])
+            teacher = average_pool(teacher, student.shape[1:3])
+        squared = ops.square(student - teacher)
+        axes = tuple(range(1, len(squared.shape)))
+        return weighted_mean(ops.mean(squared, axis=axes), sample_weight)
+
+    def get_config(self) -> dict[str, object]:
+        return {}
+
+
+def l2sp(
+    weights: Sequence[keras.Variable], starting_point: Sequence[keras.Variable]
+) -> Tensor:
+    """Squared distance of `weights` to their starting point, a plain sum.
+
+    Args:
+        weights: the weights as they are now.
+        starting_point: for each, its value before training.
+
+    Returns:
+        A float32 scalar; 0 without weights.
+
+    Reference:
+        Li et al. 2018, "Explicit inductive bias for transfer learning",
+        equation 2, without its factor 1/2, as ATSC uses it.
+    """
+    total = ops.zeros((), dtype="float32")
+    for weight, start in zip(weights, starting_point, strict=True):
+        difference = ops.cast(weight.value, "float32") - start.value
+        total = total + ops.sum(ops.square(difference))
+    return total
+
+
+def tempered_kl(
+    teacher_logits: Tensor, student_logits: Tensor, temperature: float
+) -> Tensor:
+    """Kullback-Leibler divergence of softened predictions, per image.
+
+    Args:
+        teacher_logits: `(B, classes)`.
+        student_logits: `(B, classes)`.
+        temperature: divides both logits; the result is multiplied by its
+            square, so that gradients keep their size.
+
+    Returns:
+        float32 `(B,)`.
+
+    Reference:
+        Hinton et al. 2015, "Distilling the knowledge in a neural network",
+        section 2.
+    """
+    teacher = ops.cast(teacher_logits, "float32") / temperature
+    student = ops.cast(student_logits, "float32") / temperature
+    log_teacher = ops.log_softmax(teacher, axis=-1)
+    log_student = ops.log_softmax(student, axis=-1)
+    terms = ops.exp(log_teacher) * (log_teacher - log_student)
+    return temperature**2 * ops.sum(terms, axis=-1)

@@ -1,0 +1,40 @@
+"""What a run ran on, so that a figure can be traced to it."""
+
+import platform
+import resource
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import keras
+
+_PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
+
+
+def describe_environment(seed: int) -> dict[str, Any]:
+    """Versions, backend, devices and seed of this process.
+
+    Args:
+        seed: of the run.
+
+    Returns:
+        A JSON-ready mapping.
+    """
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "backend": backend,
+        "keras": keras.__version__,
+        backend: version(backend),
+        "numpy": version("numpy"),
+        "devices": keras.distribution.list_devices(),
+        "dtype_policy": keras.config.dtype_policy().name,
+        "seed": seed,
+    }
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss * _PEAK_UNIT

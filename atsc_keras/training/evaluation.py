@@ -1,0 +1,65 @@
+"""What a model is worth: accuracy, loss, size."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from atsc_keras.data.pipeline import Pipeline
+from atsc_keras.models.complexity import count_multiply_adds
+from atsc_keras.models.complexity import count_parameters
+from atsc_keras.training.networks import load_classifier
+
+
+def classification_metrics(classes: int) -> list[keras.metrics.Metric]:
+    """Top-1 and top-5 accuracy (top-k of all classes where fewer)."""
+    return [
+        keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        keras.metrics.SparseTopKCategoricalAccuracy(
+            k=min(5, classes), name="top5_accuracy"
+        ),
+    ]
+
+
+def gives_probabilities(model: keras.Model) -> bool:
+    """Whether the model ends in a softmax."""
+    last = model.layers[-1]
+    while isinstance(last, keras.Model):
+        last = last.layers[-1]
+    activation = getattr(last, "activation", None)
+    return isinstance(last, keras.layers.Softmax) or (
+        getattr(activation, "__name__", "") == "softmax"
+    )
+
+
+def evaluate_file(path: Path, network: str, test: Pipeline) -> dict[str, Any]:
+    """Evaluate a saved classifier.
+
+    Args:
+        path: of the `.keras` file.
+        network: its name, for the report.
+        test: batches of the test split.
+
+    Returns:
+        `file`, `network`, `accuracy`, `top5_accuracy`, `loss`, `parameters`
+        (trainable ones), `multiply_adds` (of one image) and `bytes`.
+
+    Raises:
+        InputError: if the file cannot be loaded.
+    """
+    model = load_classifier(path)
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=not gives_probabilities(model)
+        ),
+        metrics=classification_metrics(model.output_shape[-1]),
+    )
+    scores = model.evaluate(test.batches, verbose=0, return_dict=True)
+    return {
+        "file": path.name,
+        "network": network,
+        **{name: float(value) for name, value in scores.items()},
+        "parameters": count_parameters(model),
+        "multiply_adds": count_multiply_adds(model),
+        "bytes": path.stat().st_size,
+    }

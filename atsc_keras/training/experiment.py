@@ -1,0 +1,320 @@
+"""The jobs of the command line: `train`, `distill`, `evaluate`."""
+
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+import keras
+import numpy as np
+
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import RecipeConfig
+from atsc_keras.config import load_config
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.loading import load_dataset
+from atsc_keras.data.pipeline import Pipeline
+from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.environment import describe_environment
+from atsc_keras.training.environment import peak_memory
+from atsc_keras.training.evaluation import evaluate_file
+from atsc_keras.training.networks import build_classifier
+from atsc_keras.training.networks import build_network
+from atsc_keras.training.networks import load_encoder
+from atsc_keras.training.networks import load_teacher
+from atsc_keras.training.networks import teacher_names
+from atsc_keras.training.phases import build_test_pipeline
+from atsc_keras.training.phases import fit_distillation
+from atsc_keras.training.phases import fit_supervised
+from atsc_keras.training.report import write_report
+from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.run_folder import write_atomically
+
+
+def train(
+    config: ExperimentConfig,
+    run_dir: str | Path,
+    *,
+    role: Literal["teacher", "student"] = "teacher",
+    resume: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Train a plain supervised classifier.
+
+    Args:
+        config: of the experiment.
+        run_dir: folder to write to; `model.keras` is the result.
+        role: which network of the config, with which recipe: the (first)
+            "teacher", default, or the "student" alone.
+        resume: go on with the run that the folder holds.
+        overwrite: delete the run that the folder holds.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        InputError: if config, data or folder cannot be used.
+        DivergedError: if the loss is not finite.
+    """
+    network = config.teachers[0] if role == "teacher" else config.student
+    if network.training is None:
+        raise InputError(
+            f"`{role}.training` must say how to train. Received: null. Give "
+            "at least its epochs."
+        )
+    phase = "teacher" if role == "teacher" else "student_alone"
+    dataset = load_dataset(config.data)
+    folder = _start(config, run_dir, resume, overwrite)
+    _supervised(
+        folder, phase, "model", network.network, network.training, config,
+        dataset,
+    )
+    return _finish(folder, config, dataset, {phase: ("model", network.network)})
+
+
+def distill(
+    config: ExperimentConfig,
+    run_dir: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Distil the student of a config with ATSC.
+
+    Teachers without weights, and the student alone where the config gives it
+    a recipe, are trained first.
+
+    Args:
+        config: of the experiment.
+        run_dir: folder to write to: `teacher.keras` as it was before
+            adaptation, `adapted_teacher.keras`, `student_alone.keras`,
+            `student.keras`, and the run's records.
+        resume: go on with the run that the folder holds.
+        overwrite: delete the run that the folder holds.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        InputError: if config, data, folder or a saved network cannot be used.
+        DivergedError: if a loss is not finite.
+    """
+    dataset = load_dataset(config.data)
+    given = [
+        load_teacher(teacher.weights, dataset) if teacher.weights else None
+        for teacher in config.teachers
+    ]
+    folder = _start(config, run_dir, resume, overwrite)
+    names = teacher_names(config.teachers)
+    files = {}
+    for name, asked, teacher in zip(names, config.teachers, given, strict=True):
+        if teacher is not None:
+            _save(folder, name, teacher.to_functional(name))
+        elif asked.training is not None:
+            _supervised(
+                folder, name, name, asked.network, asked.training, config,
+                dataset,
+            )
+        files[name] = (name, asked.network)
+    student = config.student
+    if student.training is not None:
+        _supervised(
+            folder, "student_alone", "student_alone", student.network,
+            student.training, config, dataset,
+        )
+        files["student_alone"] = ("student_alone", student.network)
+    _distillation(folder, names, config, dataset)
+    files["student"] = ("student", student.network)
+    for name, asked in zip(names, config.teachers, strict=True):
+        files[f"adapted_{name}"] = (f"adapted_{name}", asked.network)
+    return _finish(folder, config, dataset, files)
+
+
+def evaluate(
+    config: ExperimentConfig, model: str | Path, network: str = ""
+) -> dict[str, Any]:
+    """Evaluate a saved classifier on the test split of a config.
+
+    Args:
+        config: whose data counts.
+        model: a `.keras` file.
+        network: its name, for the table; default: the stem of the file.
+
+    Returns:
+        Accuracies, loss, parameters and multiply-adds.
+
+    Raises:
+        InputError: if data or model cannot be used.
+    """
+    dataset = load_dataset(config.data)
+    load_teacher(model, dataset)
+    test = build_test_pipeline(dataset, config.data)
+    return evaluate_file(Path(model), network or Path(model).stem, test)
+
+
+def evaluate_run(run_dir: str | Path) -> dict[str, Any]:
+    """Evaluate every saved model of a run again, and renew its report.
+
+    Args:
+        run_dir: folder of a finished run.
+
+    Returns:
+        What its `metrics.json` now holds.
+
+    Raises:
+        InputError: if the folder holds no finished run.
+    """
+    folder = RunFolder(Path(run_dir))
+    metrics = folder.read_json("metrics.json")
+    if metrics is None:
+        raise InputError(
+            "`evaluate` needs a config, or the folder of a finished run. "
+            f"Received: {run_dir}, which has no metrics.json. Finish the run "
+            "with --resume."
+        )
+    config = load_config(folder.file("config.yaml"))
+    files = {
+        role: (Path(model["file"]).stem, model["network"])
+        for role, model in metrics["models"].items()
+    }
+    return _finish(folder, config, load_dataset(config.data), files)
+
+
+def _start(
+    config: ExperimentConfig, run_dir: str | Path, resume: bool, overwrite: bool
+) -> RunFolder:
+    folder = RunFolder.open(
+        Path(run_dir), config, resume=resume, overwrite=overwrite
+    )
+    folder.write_json("environment.json", describe_environment(config.seed))
+    return folder
+
+
+def _save(folder: RunFolder, name: str, model: keras.Model) -> None:
+    write_atomically(folder.file(f"{name}.keras"), model.save)
+
+
+def _supervised(
+    folder: RunFolder,
+    phase: str,
+    file: str,
+    network: str,
+    recipe: RecipeConfig,
+    config: ExperimentConfig,
+    dataset: Dataset,
+) -> None:
+    """Train a classifier, unless an earlier try has finished it."""
+    if folder.file(f"{file}.keras").exists():
+        return
+    keras.utils.set_random_seed(config.seed)
+    model = build_classifier(network, dataset)
+    fit_supervised(model, phase, recipe, config, dataset, folder)
+    _save(folder, file, model.to_functional(file))
+
+
+def _distillation(
+    folder: RunFolder,
+    names: list[str],
+    config: ExperimentConfig,
+    dataset: Dataset,
+) -> None:
+    """Distil from the run's teacher files, unless that is done already."""
+    if folder.file("student.keras").exists():
+        return
+    teachers = [
+        load_teacher(folder.file(f"{name}.keras"), dataset) for name in names
+    ]
+    atsc = _build_atsc(teachers, config, dataset)
+    fit_distillation(atsc, config, dataset, folder)
+    for name, teacher in zip(names, atsc.teachers, strict=True):
+        _save(folder, f"adapted_{name}", teacher.to_functional(name))
+    # Last: its presence says that the phase is complete.
+    _save(folder, "student", atsc.student.to_functional())
+
+
+def _build_atsc(
+    teachers: list[ImageClassifier], config: ExperimentConfig, dataset: Dataset
+) -> ATSC:
+    # The same draw as the student alone: both start from one network.
+    keras.utils.set_random_seed(config.seed)
+    if config.student.weights is None:
+        encoder = build_network(config.student.network, dataset)
+    else:
+        encoder = load_encoder(config.student.weights, dataset)
+    settings = config.distillation
+    return ATSC(
+        teachers,
+        encoder,
+        feature_loss_weight=settings.feature_loss_weight,
+        l2sp_weight=settings.l2sp_weight,
+        student_loss_weight=settings.student_loss_weight,
+        logits_loss_weight=settings.logits_loss_weight,
+        temperature=settings.temperature,
+        reduction=settings.reduction,
+        l2sp_scope=settings.l2sp_scope,
+    )
+
+
+def _finish(
+    folder: RunFolder,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    files: dict[str, tuple[str, str]],
+) -> dict[str, Any]:
+    """Evaluate the run's models and write its records.
+
+    `files` maps each model's role to the stem of its file and its network.
+    """
+    test = build_test_pipeline(dataset, config.data)
+    models = {
+        role: evaluate_file(folder.file(f"{stem}.keras"), network, test)
+        for role, (stem, network) in files.items()
+    }
+    seconds: dict[str, float] = {}
+    for row in folder.read_history():
+        phase = row["phase"]
+        seconds[phase] = seconds.get(phase, 0.0) + float(row["seconds"])
+    metrics = {
+        "name": config.name,
+        "seed": config.seed,
+        "backend": keras.backend.backend(),
+        "models": models,
+        "gap_closed": _gap_closed(models),
+        "seconds": seconds,
+        "peak_memory_bytes": peak_memory(),
+        "class_names": list(dataset.class_names),
+        "train_examples": len(dataset.train),
+        "test_examples": len(dataset.test),
+    }
+    folder.write_json("metrics.json", metrics)
+    _save_samples(folder, test)
+    write_report(folder.path)
+    return metrics
+
+
+def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
+    """Share of the way from the student alone to the (best) teacher."""
+    if not {"student", "student_alone"} <= models.keys():
+        return None
+    alone = models["student_alone"]["accuracy"]
+    teacher = max(
+        model["accuracy"]
+        for role, model in models.items()
+        if role.startswith("teacher")
+    )
+    if teacher <= alone:
+        return None
+    return (models["student"]["accuracy"] - alone) / (teacher - alone)
+
+
+def _save_samples(folder: RunFolder, test: Pipeline) -> None:
+    """Keep the first test batch: real pixels for the proof of an export."""
+    images, labels = next(iter(test.batches.as_numpy_iterator()))
+    pixels = np.clip(np.rint(images), 0, 255).astype("uint8")
+
+    def write(path: Path) -> None:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, images=pixels, labels=labels)
+
+    write_atomically(folder.file("samples.npz"), write)

@@ -1,0 +1,109 @@
+"""Teachers and students of a run: built by name, or read from files."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+
+from atsc_keras.config import TeacherConfig
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.networks import build_encoder
+from atsc_keras.models.splitting import split_encoder
+
+
+def load_classifier(path: str | Path) -> keras.Model:
+    """Load a `.keras` file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: if there is no such file, it is not a whole `.keras`
+            file, or it needs code that is not here.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"A saved model must be a `.keras` file. Received: {path}, which "
+            f"{'is a folder' if path.is_dir() else 'does not exist'}. Check "
+            "the path."
+        )
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise InputError(
+            "A saved model must be a whole `.keras` file, as `model.save` "
+            f"writes it. Received: {path}, which is not or is cut short. "
+            "Save the model again."
+        )
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        reason = str(error).strip().splitlines()
+        raise InputError(
+            "A saved model must load with Keras and this package alone. "
+            f"Received: {path} ({reason[0] if reason else error!r}). Save it "
+            "from registered or stock layers."
+        ) from error
+
+
+def build_classifier(network: str, dataset: Dataset) -> ImageClassifier:
+    """Build an untrained classifier of a data set's images and classes."""
+    encoder = build_network(network, dataset)
+    classifier = keras.layers.Dense(len(dataset.class_names), name="classifier")
+    return ImageClassifier(encoder, classifier, name=encoder.name)
+
+
+def build_network(network: str, dataset: Dataset) -> keras.Model:
+    """Build an encoder by name, normalised for a data set."""
+    return build_encoder(
+        network, dataset.image_shape, mean=dataset.mean, std=dataset.std
+    )
+
+
+def load_teacher(path: str | Path, dataset: Dataset) -> ImageClassifier:
+    """Load a teacher and check that it fits the data.
+
+    Raises:
+        InputError: if it cannot be loaded or split, takes other images, or
+            knows fewer classes than the labels name.
+    """
+    teacher = ImageClassifier.from_model(load_classifier(path))
+    shape = tuple(teacher.encoder.input_shape[1:])
+    if shape != tuple(dataset.image_shape):
+        raise InputError(
+            "A teacher must take the images of the data. Received: "
+            f"{path} with input {shape}, images {dataset.image_shape}. Set "
+            "`data.image_size`, or give another teacher."
+        )
+    classes = teacher.classifier.units
+    if classes < len(dataset.class_names):
+        raise InputError(
+            "Every label must be a class of the teacher. Received: "
+            f"{path} with {classes} classes, data with "
+            f"{len(dataset.class_names)}. Train the teacher on these labels."
+        )
+    return teacher
+
+
+def load_encoder(path: str | Path, dataset: Dataset) -> keras.Model:
+    """Load the encoder of a saved student; its head, if any, is dropped."""
+    encoder = split_encoder(load_classifier(path))
+    shape = tuple(encoder.input_shape[1:])
+    if shape != tuple(dataset.image_shape):
+        raise InputError(
+            "A student must take the images of the data. Received: "
+            f"{path} with input {shape}, images {dataset.image_shape}. Set "
+            "`data.image_size`, or give another student."
+        )
+    return encoder
+
+
+def teacher_names(teachers: tuple[TeacherConfig, ...]) -> list[str]:
+    """`teacher`, or `teacher_1`, `teacher_2`, ... of several."""
+    if len(teachers) == 1:
+        return ["teacher"]
+    return [f"teacher_{index}" for index in range(1, len(teachers) + 1)]

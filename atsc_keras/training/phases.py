@@ -1,0 +1,130 @@
+"""One phase of a run: compile, go on from its checkpoint, fit."""
+
+from typing import Any
+
+import keras
+
+from atsc_keras.config import DataConfig
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import RecipeConfig
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.pipeline import Pipeline
+from atsc_keras.data.pipeline import build_pipeline
+from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.checkpoints import EpochCheckpoint
+from atsc_keras.training.checkpoints import StopOnDivergence
+from atsc_keras.training.evaluation import classification_metrics
+from atsc_keras.training.recipes import build_optimizer
+from atsc_keras.training.run_folder import RunFolder
+
+
+def build_test_pipeline(dataset: Dataset, data: DataConfig) -> Pipeline:
+    """The test split in order, nothing random."""
+    return build_pipeline(dataset, "test", data, training=False)
+
+
+def fit_supervised(
+    model: ImageClassifier,
+    phase: str,
+    recipe: RecipeConfig,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    folder: RunFolder,
+) -> None:
+    """Train a classifier on the labels alone.
+
+    Args:
+        model: trained in place.
+        phase: names its checkpoints and its rows in the history.
+        recipe: epochs, optimizer and schedule.
+        config: of the run; its data and seed count.
+        dataset: of the run.
+        folder: of the run.
+
+    Raises:
+        DivergedError: if the loss is not finite.
+    """
+    steps = build_pipeline(
+        dataset, "train", config.data, training=True, seed=config.seed
+    ).steps
+    optimizer = build_optimizer(recipe.optimizer, recipe, steps)
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=classification_metrics(model.classifier.units),
+        jit_compile=recipe.jit_compile,
+    )
+    _fit(model, phase, recipe, optimizer, config, dataset, folder)
+
+
+def fit_distillation(
+    atsc: ATSC,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    folder: RunFolder,
+) -> None:
+    """Train student and teachers together, as the config words it.
+
+    Args:
+        atsc: trained in place.
+        config: of the run.
+        dataset: of the run.
+        folder: of the run.
+
+    Raises:
+        DivergedError: if a loss is not finite.
+    """
+    settings = config.distillation
+    recipe = settings.training
+    steps = build_pipeline(
+        dataset, "train", config.data, training=True, seed=config.seed
+    ).steps
+    optimizer, of_teacher, of_classifier = (
+        None if asked is None else build_optimizer(asked, recipe, steps)
+        for asked in (
+            recipe.optimizer,
+            settings.teacher_optimizer,
+            settings.classifier_optimizer,
+        )
+    )
+    atsc.compile(
+        optimizer=optimizer,
+        teacher_optimizer=of_teacher,
+        classifier_optimizer=of_classifier,
+        metrics=classification_metrics(atsc.teacher.classifier.units),
+        jit_compile=recipe.jit_compile,
+    )
+    _fit(atsc, "distillation", recipe, optimizer, config, dataset, folder)
+
+
+def _fit(
+    model: keras.Model,
+    phase: str,
+    recipe: RecipeConfig,
+    optimizer: Any,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    folder: RunFolder,
+) -> None:
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = EpochCheckpoint(folder, phase, optimizer)
+    epoch = checkpoint.restore(model)
+    train = build_pipeline(
+        dataset,
+        "train",
+        config.data,
+        training=True,
+        seed=config.seed,
+        initial_epoch=epoch,
+    )
+    print(f"== {phase}: epochs {epoch + 1} to {recipe.epochs}", flush=True)
+    model.fit(
+        train.batches,
+        steps_per_epoch=train.steps,
+        initial_epoch=epoch,
+        epochs=recipe.epochs,
+        validation_data=build_test_pipeline(dataset, config.data).batches,
+        callbacks=[StopOnDivergence(phase), checkpoint],
+        verbose=2,
+    )

@@ -1,0 +1,311 @@
+"""A run in words and numbers: headline, rows, the table of the terminal."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+WIDTH = 100  # characters of the terminal table
+_NONE = "-"
+# Above this many test images one image is less than 0.1 points.
+_IMAGES_FOR_TWO_DECIMALS = 1000
+_NORMAL_95 = 1.96  # two-sided 95 % quantile of the normal distribution
+
+_MODEL_COLUMNS = (
+    *("model", "network", "accuracy", "top-5", "loss", "parameters", ""),
+    *("mult-adds", "", "file", ""),
+)
+_EXPORT_COLUMNS = (
+    *("exported file", "format", "size", "max diff", "mean diff"),
+    *("same top-1", "accuracy", "verdict"),
+)
+
+
+def order_roles(metrics: dict[str, Any]) -> list[str]:
+    """Roles of a run's models: teachers, student alone, student, others."""
+
+    def place(role: str) -> int:
+        if role.startswith("teacher"):
+            return 0
+        return {"student_alone": 1, "student": 2}.get(role, 3)
+
+    return sorted(metrics["models"], key=place)
+
+
+def best_teacher(metrics: dict[str, Any]) -> str | None:
+    """Role of the most accurate teacher before adapting; None without one."""
+    models = metrics["models"]
+    teachers = [role for role in models if role.startswith("teacher")]
+    return max(
+        teachers, key=lambda role: models[role]["accuracy"], default=None
+    )
+
+
+def role_label(role: str) -> str:
+    """How a model or a phase is called for a reader."""
+    words = {"student": "Student distilled", "distillation": "Distillation"}
+    return words.get(role) or role.replace("_", " ").capitalize()
+
+
+def wrong_images(accuracy: float, images: int) -> int:
+    """Test images that a model with this accuracy gets wrong."""
+    return round((1.0 - accuracy) * images)
+
+
+def interval(accuracy: float, images: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of an accuracy measured on so many images.
+
+    It covers the choice of the test images, not that of the seed.
+
+    Args:
+        accuracy: as measured, from 0 to 1.
+        images: that it was measured on.
+
+    Returns:
+        Lower and upper end, from 0 to 1.
+    """
+    square = _NORMAL_95**2
+    center = (accuracy + square / (2 * images)) / (1 + square / images)
+    spread = accuracy * (1 - accuracy) / images + square / (4 * images**2)
+    half = _NORMAL_95 * math.sqrt(spread) / (1 + square / images)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def percent(share: float | None, images: int | None = None) -> str:
+    """`97.2 %`; a second decimal where so many images can show it."""
+    if share is None or not math.isfinite(share):
+        return _NONE
+    decimals = 2 if (images or 0) > _IMAGES_FOR_TWO_DECIMALS else 1
+    return f"{100 * share:.{decimals}f} %"
+
+
+def quantity(number: float | None, unit: str = "") -> str:
+    """`344.5 k`, `41.2 M`; with unit B `1.2 MB`."""
+    if number is None or not math.isfinite(number):
+        return _NONE
+    for prefix, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        # From here on it would be rounded to 1000.0 of the smaller prefix.
+        if number >= 0.99995 * factor:
+            return f"{number / factor:.1f} {prefix}{unit}"
+    return f"{number:.0f} {unit}".strip()
+
+
+def ratio(number: float | None, reference: float | None) -> str:
+    """`0.18x` of the reference; empty where either is unknown."""
+    if number is None or not reference:
+        return ""
+    return f"{number / reference:.2f}x"
+
+
+def decimal(number: float | None) -> str:
+    """`0.0412`: a loss."""
+    return _NONE if number is None else f"{number:.4f}"
+
+
+def difference(number: float | None) -> str:
+    """`2.9e-06`: a difference of logits."""
+    return _NONE if number is None else f"{number:.1e}"
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `12 min 05 s`, `3 h 20 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min {rest:02d} s"
+    return f"{hours} h {minutes_left:02d} min"
+
+
+def file_name(path: Any) -> str:
+    """Last part of an artifact's path, whichever system wrote it."""
+    return str(path).replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """The result of a run in one or two sentences."""
+    models = metrics["models"]
+    images = metrics.get("test_examples")
+    right = {
+        role: percent(model["accuracy"], images)
+        for role, model in models.items()
+    }
+    if "student" not in models:
+        role = order_roles(metrics)[0]
+        label = role_label(role).lower()
+        return f"The {label} gets {right[role]} of the test images right."
+    others = [
+        f"the {role_label(role).lower()} {right[role]}"
+        for role in order_roles(metrics)
+        if role.startswith("teacher")
+    ]
+    if "student_alone" in models:
+        others.insert(0, f"the student trained alone {right['student_alone']}")
+    listed = "; " + ", ".join(others) if others else ""
+    return (
+        f"The distilled student gets {right['student']} of the test images "
+        f"right{listed}.{_gap_sentence(metrics)}"
+    )
+
+
+def _gap_sentence(metrics: dict[str, Any]) -> str:
+    models, gap = metrics["models"], metrics.get("gap_closed")
+    teacher = best_teacher(metrics)
+    if "student_alone" not in models or teacher is None:
+        return ""
+    if gap is None:
+        return (
+            " The teacher is no better than the student alone: there is no "
+            "gap to close."
+        )
+    if gap < 0:
+        return " Distillation made the student worse than training it alone."
+    if gap > 1:
+        return " The distilled student is better than its teacher."
+    return f" Distillation closed {100 * gap:.0f} % of the gap."
+
+
+def caution(metrics: dict[str, Any]) -> str:
+    """What one run can and cannot show: its seed, and what an image weighs."""
+    parts = [
+        f"One run with one seed ({metrics.get('seed', '?')}); another seed "
+        "gives other numbers."
+    ]
+    images = metrics.get("test_examples")
+    if not images:
+        return parts[0]
+    weight = 100 / images
+    digits = max(2, -math.floor(math.log10(weight)))
+    parts.append(
+        f"{images:,} test images: 1 image = {weight:.{digits}f} points."
+    )
+    models = metrics["models"]
+    if {"student", "student_alone"} <= models.keys():
+        ahead = wrong_images(models["student_alone"]["accuracy"], images)
+        ahead -= wrong_images(models["student"]["accuracy"], images)
+        noun = "image" if abs(ahead) == 1 else "images"
+        parts.append(
+            f"Distilled and alone differ by {abs(ahead)} {noun}."
+            if ahead
+            else "Distilled and alone get equally many right."
+        )
+    return " ".join(parts)
+
+
+def model_rows(metrics: dict[str, Any]) -> list[list[str]]:
+    """Each model of a run as text, in the columns of the table.
+
+    Args:
+        metrics: what `metrics.json` holds.
+
+    Returns:
+        Label, network, accuracy, top-5 accuracy, loss, and parameters,
+        multiply-adds and file size, each with its ratio to the (best)
+        teacher.
+    """
+    images = metrics.get("test_examples")
+    reference = metrics["models"].get(best_teacher(metrics), {})
+    rows = []
+    for role in order_roles(metrics):
+        model = metrics["models"][role]
+        row = [role_label(role), str(model.get("network") or _NONE)]
+        row += [percent(model["accuracy"], images)]
+        row += [percent(model.get("top5_accuracy"), images)]
+        row += [decimal(model.get("loss"))]
+        for key, unit in (("parameters", ""), ("multiply_adds", "")):
+            row += [quantity(model.get(key), unit)]
+            row += [ratio(model.get(key), reference.get(key))]
+        row += [quantity(model.get("bytes"), "B")]
+        row += [ratio(model.get("bytes"), reference.get("bytes"))]
+        rows.append(row)
+    return rows
+
+
+def export_rows(
+    export_report: dict[str, Any], images: int | None = None
+) -> list[list[str]]:
+    """Each exported file as text, in the columns of the table.
+
+    Args:
+        export_report: what `export_report.json` holds.
+        images: that its accuracies were measured on, if known.
+
+    Returns:
+        File, format, size, largest and mean difference, share of equal
+        top-1, accuracy, and "accepted" or "rejected".
+    """
+    return [
+        [
+            file_name(artifact.get("path") or _NONE),
+            str(artifact.get("format") or _NONE),
+            quantity(artifact.get("bytes"), "B"),
+            difference(artifact.get("max_difference")),
+            difference(artifact.get("mean_difference")),
+            percent(artifact.get("top1_agreement"), images),
+            percent(artifact.get("accuracy"), images),
+            "accepted" if artifact.get("accepted") else "rejected",
+        ]
+        for artifact in export_report.get("artifacts", ())
+    ]
+
+
+def summary_table(
+    metrics: dict[str, Any], export_report: dict[str, Any] | None
+) -> str:
+    """The plain-text table that the command line prints.
+
+    Args:
+        metrics: what `metrics.json` holds.
+        export_report: what `export_report.json` holds, or None.
+
+    Returns:
+        Lines of at most 100 characters: a row for each model, a row for each
+        exported file, and what the numbers mean.
+    """
+    blocks = [_align(_MODEL_COLUMNS, model_rows(metrics), left=2)]
+    if export_report and export_report.get("artifacts"):
+        lines = _align(_EXPORT_COLUMNS, export_rows(export_report), left=2)
+        for artifact in export_report["artifacts"]:
+            if not artifact.get("accepted"):
+                name = file_name(artifact.get("path") or _NONE)
+                lines += _wrap(f"{name}: {artifact.get('reason')}")
+        blocks.append(lines)
+    blocks.append(_wrap(headline(metrics)) + _wrap(caution(metrics)))
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _wrap(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+
+
+def _align(
+    header: Sequence[str], rows: Sequence[Sequence[str]], left: int
+) -> list[str]:
+    """Lines of a table; the first `left` columns to the left, the rest not.
+
+    Where the lines would be too long, the first two columns are shortened.
+    """
+    table = [list(header), *(list(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
+    for column in range(left):
+        shorter = max(12, widths[column] - max(0, excess))
+        excess -= widths[column] - min(widths[column], shorter)
+        widths[column] = min(widths[column], shorter)
+    lines = []
+    for row in table:
+        cells = [
+            _shorten(cell, width).ljust(width)
+            if column < left
+            else cell.rjust(width)
+            for column, (cell, width) in enumerate(
+                zip(row, widths, strict=True)
+            )
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 2] + ".."

@@ -1,0 +1,206 @@
+"""TensorFlow Datasets, without a network."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atsc_keras.config import DataConfig
+from atsc_keras.data import build_pipeline
+from atsc_keras.data import load_dataset
+from atsc_keras.data import memory
+from atsc_keras.data import record_stream
+from atsc_keras.errors import InputError
+
+tfds = pytest.importorskip("tensorflow_datasets")
+
+_COUNT = 12
+
+
+@pytest.fixture
+def mocked(tmp_path: Path) -> Iterator[None]:
+    # The metadata that a download would have left: the code of a data set
+    # does not know its splits.
+    for name, version, splits in (
+        ("cifar100", "3.0.2", ("train", "test")),
+        ("imagenet2012", "5.1.0", ("train", "validation")),
+        ("tf_flowers", "3.0.1", ("train",)),
+        ("coco", "1.1.0", ("train", "test")),
+    ):
+        folder = tmp_path / name / version
+        folder.mkdir(parents=True)
+        info = {
+            "name": name,
+            "version": version,
+            "fileFormat": "tfrecord",
+            "splits": [
+                {"name": s, "shardLengths": [str(_COUNT)], "numBytes": "1"}
+                for s in splits
+            ],
+        }
+        (folder / "dataset_info.json").write_text(json.dumps(info))
+    with tfds.testing.mock_data(num_examples=_COUNT, data_dir=str(tmp_path)):
+        yield
+
+
+def _config(name: str, **values: object) -> DataConfig:
+    return DataConfig(source="tfds", name=name, batch_size=4, **values)
+
+
+def _message(config: DataConfig) -> str:
+    with pytest.raises(InputError) as caught:
+        load_dataset(config)
+    assert "Received: " in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.usefixtures("mocked")
+def test_classification_set_is_decoded_by_name() -> None:
+    dataset = load_dataset(_config("cifar100"))
+    assert dataset.image_shape == (32, 32, 3)
+    assert dataset.train.images.shape == (_COUNT, 32, 32, 3)
+    assert dataset.train.images.dtype == np.uint8
+    assert dataset.train.labels.dtype == np.int64
+    assert len(dataset.class_names) == 100
+
+
+@pytest.mark.usefixtures("mocked")
+def test_validation_serves_where_there_is_no_test_split() -> None:
+    dataset = load_dataset(_config("imagenet2012", image_size=16))
+    assert dataset.image_shape == (16, 16, 3)
+    assert dataset.test.size == _COUNT
+
+
+@pytest.mark.usefixtures("mocked")
+def test_set_that_does_not_fit_is_refused() -> None:
+    assert "`image_size` is required" in _message(_config("imagenet2012"))
+    message = _message(_config("tf_flowers", image_size=16))
+    assert "with train. Use another" in message
+    assert "one class label each" in _message(_config("coco", image_size=16))
+
+
+def test_unknown_name_gets_the_nearest(tmp_path: Path) -> None:
+    message = _message(_config("cifar1000", path=str(tmp_path)))
+    assert "name='cifar1000'" in message
+    assert "Did you mean 'cifar100'?" in message
+
+
+def test_set_that_cannot_be_downloaded_says_where_to_put_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionError("no route to host\nmore")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    message = _message(_config("mnist", path=str(tmp_path)))
+    assert "no route to host." in message
+    assert "`data.path`" in message
+    assert "downloads/manual" in message
+
+
+def _pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(
+        0, 256, (20, 4, 4, 3), dtype=np.uint8
+    )
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small data set as tfds writes it, with an unlabelled test split."""
+    pytest.importorskip(
+        "importlib_resources", reason="tfds needs it to write a data set"
+    )
+    folder = str(tmp_path_factory.mktemp("tfds"))
+    examples = [
+        (place, {"image": image, "label": place % 2})
+        for place, image in enumerate(_pictures())
+    ]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="tiny_pictures",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(shape=(4, 4, 3)),
+                "label": tfds.features.ClassLabel(names=["even", "odd"]),
+            }
+        ),
+        split_datasets={
+            "train": examples[:14],
+            "validation": examples[14:],
+            "test": [(i, e | {"label": -1}) for i, e in examples[:3]],
+        },
+        data_dir=folder,
+        download_config=tfds.download.DownloadConfig(num_shards=3),
+    )
+    return folder
+
+
+def test_prepared_set_is_read_back_exactly(prepared: str) -> None:
+    dataset = load_dataset(_config("tiny_pictures", path=prepared))
+    assert dataset.class_names == ("even", "odd")
+    _holds(dataset.train.images, dataset.train.labels, slice(0, 14))
+    # Not the split test: its label is -1.
+    _holds(dataset.test.images, dataset.test.labels, slice(14, 20))
+
+
+def _holds(images: np.ndarray, labels: np.ndarray, part: slice) -> None:
+    place = {image.tobytes(): i for i, image in enumerate(_pictures())}
+    places = [place[image.astype(np.uint8).tobytes()] for image in images]
+    assert sorted(places) == list(range(20))[part]
+    assert [i % 2 for i in places] == labels.tolist()
+
+
+def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
+    prepared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "LIMIT", 1)
+    # Windows smaller than the data, so that both steps of mixing are used.
+    monkeypatch.setattr(record_stream, "_WINDOW", 5)
+    config = _config("tiny_pictures", path=prepared, crop_padding=0, flip=False)
+    dataset = load_dataset(config)
+    assert dataset.train.images is None
+    assert dataset.train.size == 14
+
+    def epochs(initial_epoch: int, count: int) -> list[np.ndarray]:
+        pipeline = build_pipeline(
+            dataset,
+            "train",
+            config,
+            training=True,
+            seed=1,
+            initial_epoch=initial_epoch,
+        )
+        assert pipeline.steps == 4
+        found = []
+        batches = iter(pipeline.batches.as_numpy_iterator())
+        for _ in range(count):
+            images, labels = zip(
+                *(next(batches) for _ in range(4)), strict=True
+            )
+            found.append(np.concatenate(images))
+            _holds(found[-1], np.concatenate(labels), slice(0, 14))
+        return found
+
+    undisturbed = epochs(0, 3)
+    assert not np.array_equal(undisturbed[0], undisturbed[1])
+    np.testing.assert_array_equal(undisturbed[2], epochs(2, 1)[0])
+
+    test = build_pipeline(dataset, "test", config, training=False)
+    images, labels = zip(*test.batches.as_numpy_iterator(), strict=True)
+    assert len(images) == test.steps == 2
+    _holds(np.concatenate(images), np.concatenate(labels), slice(14, 20))
+    assert len(dataset.mean) == 3
+
+
+def test_set_in_another_format_says_how_to_prepare_it(
+    prepared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        tfds.core.DatasetInfo,
+        "file_format",
+        tfds.core.FileFormat.ARRAY_RECORD,
+    )
+    message = _message(_config("tiny_pictures", path=prepared))
+    assert "array_record" in message

@@ -1,0 +1,109 @@
+"""The projector and its pooling compute what the reference computes."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from atsc_keras.backend import value_and_grad
+from atsc_keras.distillation.losses import FeatureAlignment
+from atsc_keras.errors import InputError
+from atsc_keras.models.projector import average_pool
+from atsc_keras.models.projector import build_projector
+from tests.reference import golden
+from tests.reference import load
+from tests.reference import under
+from tests.reference import variables
+
+# float32 against the reference's float64.
+TOLERANCE = {"rtol": 1e-5, "atol": 2e-6}
+UNITS = golden("units")
+
+
+def test_projector_has_the_published_size() -> None:
+    projector = build_projector((8, 8, 256), (8, 8, 256))
+    assert projector.count_params() - 2 * (128 + 128 + 256) == 214_016
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    sorted({k.split("/")[1] for k in UNITS if k.startswith("adaptive")}),
+)
+def test_average_pool_equals_adaptive_pooling(sizes: str) -> None:
+    trace = under(UNITS, f"adaptive_avg_pool/{sizes}")
+    x, weight = (ops.cast(trace[key], "float32") for key in ("x", "ct"))
+    size = trace["y"].shape[1:3]
+    variable = keras.Variable(x)
+
+    def objective() -> tuple:
+        pooled = average_pool(variable.value * 1.0, size)
+        return ops.sum(pooled * weight), pooled
+
+    (_, pooled), (gradient,) = value_and_grad(objective, [variable], [])
+    pooled, gradient = map(ops.convert_to_numpy, (pooled, gradient))
+    np.testing.assert_allclose(pooled, trace["y"], **TOLERANCE)
+    np.testing.assert_allclose(gradient, trace["dx"], **TOLERANCE)
+
+
+@pytest.mark.parametrize("sizes", ["s8_t4", "s4_t8", "s8_t8"])
+def test_projector_and_alignment_equal_the_reference(sizes: str) -> None:
+    trace = under(UNITS, f"projector/{sizes}")
+    student, teacher = (
+        keras.Variable(ops.cast(trace[key], "float32"))
+        for key in ("f_s", "f_t")
+    )
+    projector = build_projector(student.shape[1:], teacher.shape[1:])
+    initial = under(trace, "init")
+    load(
+        variables(projector),
+        {k: v for k, v in initial.items() if not k.startswith("classifier")},
+    )
+
+    def objective() -> tuple:
+        projected = projector(student.value, training=True)
+        loss = FeatureAlignment().compute_loss(teacher.value, projected)
+        return loss, projected
+
+    weights = projector.trainable_variables
+    (loss, projected), gradients = value_and_grad(
+        objective, [student, teacher, *weights], projector.non_trainable_variables
+    )
+    np.testing.assert_allclose(loss, trace["mse"], rtol=1e-5)
+    projected = ops.convert_to_numpy(projected)
+    np.testing.assert_allclose(projected, trace["f_s_proj"], **TOLERANCE)
+    expected = [trace["d_f_s"], trace["d_f_t"]]
+    names = {id(v): name for name, v in variables(projector).items()}
+    expected += [trace[f"grad/{names[id(weight)]}"] for weight in weights]
+    for actual, value in zip(gradients, expected, strict=True):
+        actual = ops.convert_to_numpy(actual)
+        np.testing.assert_allclose(
+            actual, value, rtol=0, atol=1e-4 * max(np.abs(value).max(), 1e-3)
+        )
+
+
+def test_student_map_under_vector_teacher_is_pooled() -> None:
+    projector = build_projector((4, 4, 6), (8,))
+    assert projector.output_shape == (None, 8)
+    assert projector.input_shape == (None, 4, 4, 6)
+
+
+def test_vectors_get_a_dense_bottleneck() -> None:
+    projector = build_projector((6,), (8,), reduction=4)
+    shapes = [tuple(w.shape) for w in projector.trainable_weights]
+    kernels = [shape for shape in shapes if len(shape) == 2]
+    assert kernels == [(6, 2), (2, 2), (2, 8)]
+
+
+def test_each_axis_is_pooled_on_its_own() -> None:
+    projector = build_projector((4, 2, 6), (2, 4, 8))
+    assert projector.output_shape == (None, 2, 2, 8)
+
+
+def test_reduction_that_does_not_divide_names_the_choices() -> None:
+    with pytest.raises(InputError, match="reduction=3, channels=8. Use 1 or 2"):
+        build_projector((4, 4, 6), (4, 4, 8), reduction=3)
+
+
+def test_unknown_size_is_refused() -> None:
+    with pytest.raises(InputError, match="student's features must be a map"):
+        build_projector((None, None, 6), (4, 4, 8))
