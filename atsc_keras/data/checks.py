@@ -22,11 +22,11 @@ def check_batch_size(batch_size: int, split: Split) -> None:
     Raises:
         InputError: The batch is larger than the split.
     """
-    if batch_size > split.size:
+    if batch_size > len(split):
         raise InputError(
             "`batch_size` must not be larger than the training data. "
-            f"Received: batch_size={batch_size}, {split.size} images in "
-            f"{split.name!r}. Use at most {split.size}."
+            f"Received: batch_size={batch_size}, {len(split)} images in "
+            f"{split.name!r}. Use at most {len(split)}."
         )
 
 

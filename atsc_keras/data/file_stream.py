@@ -35,9 +35,8 @@ class FileStream:
         self._read = read
         self._image_shape = image_shape
 
-    @property
-    def size(self) -> int:
-        """Number of images."""
+    def __len__(self) -> int:
+        """Counts the examples."""
         return len(self._paths)
 
     def examples(self, key: Tensor | None) -> Any:
@@ -47,9 +46,9 @@ class FileStream:
         with tf.init_scope(), tf.device("CPU:0"):
             paths = tf.constant(self._paths)
             labels = tf.constant(self._labels)
-        order = tf.range(self.size, dtype="int64")
+        order = tf.range(len(self), dtype="int64")
         if key is not None:
-            order = draw_permutation(self.size, key)
+            order = draw_permutation(len(self), key)
 
         def decode(place: Tensor) -> tuple[Tensor, Tensor]:
             # In Python, so that the message names the file that is broken.

@@ -11,6 +11,8 @@ from PIL import Image
 from atsc_keras.errors import InputError
 
 _GREY = ("1", "L", "LA")
+_DEEP = ("I", "F")  # and I;16, I;16B, ...: Pillow would clip them to 255
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class ImageReader:
@@ -41,7 +43,7 @@ class ImageReader:
         try:
             with Image.open(path) as file:
                 image = file.convert("L" if self.channels == 1 else "RGB")
-        except (OSError, SyntaxError, ValueError) as error:
+        except _UNREADABLE as error:
             raise _undecodable(path, error) from error
         if image.size != (width, height):
             # Pillow's bilinear filter antialiases when images shrink.
@@ -63,7 +65,7 @@ def common_form(
 
     Raises:
         InputError: The sizes differ and `image_size` is None, or a file
-            cannot be read.
+            cannot be read or has more than 8 bits a channel.
     """
     first: tuple[int, int] | None = None
     grey = True
@@ -71,9 +73,16 @@ def common_form(
         try:
             with Image.open(path) as file:
                 size = (file.height, file.width)
-                grey = grey and file.mode in _GREY
-        except (OSError, SyntaxError, ValueError) as error:
+                mode = file.mode
+        except _UNREADABLE as error:
             raise _undecodable(path, error) from error
+        if mode.split(";")[0] in _DEEP:
+            raise InputError(
+                "Images must have 8 bits a channel. "
+                f"Received: {path} in Pillow's mode {mode}. "
+                "Scale it to 8 bits and save it again."
+            )
+        grey = grey and mode in _GREY
         first = first or size
         if image_size is None and size != first:
             raise InputError(

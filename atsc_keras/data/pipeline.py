@@ -83,10 +83,10 @@ def build_pipeline(
     part = dataset.train if split == "train" else dataset.test
     size = config.batch_size
     if not training:
-        return Pipeline(_in_order(part, size), -(-part.size // size))
+        return Pipeline(_in_order(part, size), -(-len(part) // size))
     check_batch_size(size, part)
     steps = (
-        part.size // size if config.drop_remainder else -(-part.size // size)
+        len(part) // size if config.drop_remainder else -(-len(part) // size)
     )
     return Pipeline(_endless(part, config, seed, initial_epoch), steps)
 
@@ -96,14 +96,8 @@ def _in_order(split: Split, size: int) -> Any:
     if split.stream is not None:
         batches = split.stream.examples(None).batch(size)
     else:
-        images, labels = _on_host(split)
-        numbers = tf.data.Dataset.range(split.size)
-        batches = numbers.batch(size).map(
-            lambda places: (
-                tf.gather(images, places),
-                tf.gather(labels, places),
-            )
-        )
+        places = tf.data.Dataset.range(len(split)).batch(size)
+        batches = places.map(lambda numbers: _gather(split, numbers))
     return _finish(batches.map(_as_numbers))
 
 
@@ -111,8 +105,6 @@ def _endless(
     split: Split, config: DataConfig, seed: int, initial_epoch: int
 ) -> Any:
     tf = import_tensorflow()
-    if split.stream is None:
-        images, labels = _on_host(split)
 
     def one_epoch(epoch: Tensor) -> Any:
         key = make_key(seed, _ORDER, epoch)
@@ -120,7 +112,7 @@ def _endless(
             chosen = split.stream.examples(key)
         else:
             chosen = tf.data.Dataset.from_tensor_slices(
-                draw_permutation(split.size, key)
+                draw_permutation(len(split), key)
             )
         batches = chosen.batch(
             config.batch_size, drop_remainder=config.drop_remainder
@@ -133,7 +125,7 @@ def _endless(
         epoch: Tensor, number: Tensor, batch: Tensor
     ) -> tuple[Tensor, Tensor]:
         if split.stream is None:
-            batch = tf.gather(images, batch), tf.gather(labels, batch)
+            batch = _gather(split, batch)
         key = extend_key(make_key(seed, _AUGMENTATION, epoch), number)
         augmented = crop_and_flip(
             batch[0], padding=config.crop_padding, flip=config.flip, key=key
@@ -149,12 +141,26 @@ def _endless(
     )
 
 
-def _on_host(split: Split) -> tuple[Tensor, Tensor]:
+def _gather(split: Split, places: Tensor) -> tuple[Tensor, Tensor]:
     tf = import_tensorflow()
-    # Captured by the graph as tensors of the host: a GPU's memory is for
-    # training, and constants inside a graph must stay under 2 GiB.
-    with tf.device("CPU:0"):
-        return tf.constant(split.images), tf.constant(split.labels)
+    images, labels = split.images, split.labels
+    if images is None or labels is None:
+        raise ValueError(
+            "A split must have images and labels, or a stream. "
+            f"Received: Split(name={split.name!r}) with neither. "
+            "Make it with `load_dataset`."
+        )
+    # By numpy: as a tensor, the data set would be in memory three times.
+    chosen = tf.numpy_function(
+        lambda numbers: (images[numbers], labels[numbers]),
+        [places],
+        (tf.uint8, tf.int64),
+        stateful=False,
+    )
+    return (
+        tf.ensure_shape(chosen[0], (*places.shape, *images.shape[1:])),
+        tf.ensure_shape(chosen[1], places.shape),
+    )
 
 
 def _as_numbers(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,9 +39,8 @@ class RecordStream:
         self._size = size
         self._decode = decode
 
-    @property
-    def size(self) -> int:
-        """Number of examples."""
+    def __len__(self) -> int:
+        """Counts the examples."""
         return self._size
 
     def examples(self, key: Tensor | None) -> Any:

@@ -24,11 +24,10 @@ class Split:
     labels: NDArray[np.int64] | None = None
     stream: Stream | None = None
 
-    @property
-    def size(self) -> int:
-        """Number of examples."""
+    def __len__(self) -> int:
+        """Counts the examples."""
         if self.stream is not None:
-            return self.stream.size
+            return len(self.stream)
         return 0 if self.labels is None else len(self.labels)
 
     def first(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

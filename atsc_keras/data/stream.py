@@ -7,15 +7,10 @@ from atsc_keras.types import Tensor
 
 
 class Stream(Protocol):
-    """Examples that are read and decoded each time they are used.
+    """Examples that are read and decoded each time they are used."""
 
-    Attributes:
-        size: Number of examples.
-    """
-
-    @property
-    def size(self) -> int:
-        """Number of examples."""
+    def __len__(self) -> int:
+        """Counts the examples."""
 
     def examples(self, key: Tensor | None) -> Any:
         """Reads every example once.

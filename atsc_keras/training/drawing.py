@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 INK, QUIET, GRID = "#1b1b1a", "#5c5b57", "#dfded8"
 BLUE, ORANGE, GREEN, VIOLET = "#2a78d6", "#d9581f", "#148f63", "#6a52c9"
-WIDTH = 5.0  # inches: 360 units of SVG, a phone's width
+WIDTH = 4.6  # inches: 331 units of SVG, a phone's width
 
 # What each colour becomes for a reader whose system is dark.
 _DARK = {
@@ -30,7 +30,7 @@ _SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib
-    "font.size": 9.5,
+    "font.size": 10.5,
     "text.color": INK,
     "axes.labelcolor": QUIET,
     "axes.edgecolor": QUIET,
@@ -45,7 +45,9 @@ _SETTINGS: dict[Any, Any] = {
     "ytick.color": QUIET,
     "lines.linewidth": 1.8,
     "legend.frameon": False,
-    "legend.handlelength": 1.8,
+    "legend.handlelength": 1.3,
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.2,
 }
 
 _NAMESPACE = "http://www.w3.org/2000/svg"

@@ -1,6 +1,7 @@
 """The figures of a report: SVG that follows the reader's light or dark."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import TypeAlias
 
@@ -11,7 +12,6 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.ticker import LogLocator
 from matplotlib.ticker import MaxNLocator
 from matplotlib.ticker import NullFormatter
-from matplotlib.ticker import PercentFormatter
 
 from atsc_keras.training.drawing import BLUE
 from atsc_keras.training.drawing import GREEN
@@ -22,21 +22,32 @@ from atsc_keras.training.drawing import VIOLET
 from atsc_keras.training.drawing import WIDTH
 from atsc_keras.training.drawing import Drawing
 from atsc_keras.training.drawing import drawing_settings
-from atsc_keras.training.summary import interval
+from atsc_keras.training.formats import interval
+from atsc_keras.training.formats import percent
+from atsc_keras.training.formats import wrong_images
 from atsc_keras.training.summary import order_roles
-from atsc_keras.training.summary import percent
 from atsc_keras.training.summary import role_label
-from atsc_keras.training.summary import wrong_images
 
 # Columns of each phase of `history.csv`; NaN where the file is blank.
 History: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]
 
 _COLORS = {"student": BLUE, "distillation": BLUE, "student_alone": ORANGE}
 _DASHES = ("solid", (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.4, 1, 1.4)))
+_LOSSES = (
+    ("feature_loss", "Alignment", BLUE),
+    ("l2sp_loss", "L2-SP", VIOLET),
+    ("teacher_loss", "Cross-entropy", GREEN),
+)
+_ADAPTATION = {
+    "teacher_accuracy": "accuracy",
+    "teacher_feature_power": "feature power",
+}
+_LEGEND_COLUMNS = 3  # as many as fit above the axes
 _FEW_EPOCHS = 15  # up to here each epoch gets a dot
 _LOG_FROM = 5.0  # largest over smallest value that asks for a log axis
 # The worst tenth of the epochs may leave the picture of the others.
 _CUT_QUANTILE = 0.1
+_MANY_DECADES = 2.5  # from here on only powers of ten are labelled
 
 
 def draw_figures(metrics: dict[str, Any], history: History) -> list[Drawing]:
@@ -84,9 +95,9 @@ def _test_errors(metrics: dict[str, Any]) -> Drawing | None:
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.invert_yaxis()
     axes.grid(False, axis="y")
-    axes.set_xlim(0.0, 1.6 * right)  # room for the numbers
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    axes.set_xlim(0.0, 1.75 * right)  # room for the numbers
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(_percent_axis())
     axes.set_xlabel("test images answered wrongly")
     return Drawing.of(
         figure,
@@ -99,109 +110,98 @@ def _test_errors(metrics: dict[str, Any]) -> Drawing | None:
 
 
 def _accuracy(history: History) -> Drawing | None:
-    curves = _phases_with(history, "val_accuracy")
+    column = "val_accuracy"
+    phases = _phases_with(history, column)
+    if not phases:
+        return None
+    figure = Figure((WIDTH, 3.2), layout="constrained")
+    axes = figure.subplots()
+    _plot(axes, history, column, phases)
+    values = _together(history, column, phases)
+    best, low = values.max(), np.quantile(values, _CUT_QUANTILE, method="lower")
+    margin = 0.06 * max(best - low, 0.01)
+    floor = max(0.0, low - margin)
+    axes.set_ylim(floor, best + margin)
+    axes.yaxis.set_major_formatter(_percent_axis())
+    _label_axes(axes, "test accuracy", len(phases))
+    caption = "Each phase counts its own epochs."
+    if "distillation" in phases:
+        caption += " While distilling it is the student's."
+    if values.min() < floor:
+        caption += f" The axis starts at {percent(float(floor))}."
+    return Drawing.of(figure, "accuracy", "Test accuracy by epoch", caption)
+
+
+def _losses(history: History) -> Drawing | None:
+    phase = history.get("distillation", {})
+    curves = {
+        label: (np.where(phase[column] > 0, phase[column], np.nan), color)
+        for column, label, color in _LOSSES
+        if column in phase
+    }
+    curves = {key: it for key, it in curves.items() if _finite(it[0])}
     if not curves:
         return None
     figure = Figure((WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
-    _plot(axes, history, "val_accuracy", curves)
-    values = np.concatenate([history[p]["val_accuracy"] for p in curves])
-    values = values[np.isfinite(values)]
-    low = np.quantile(values, _CUT_QUANTILE, method="lower")
-    margin = 0.06 * max(values.max() - low, 0.01)
-    axes.set_ylim(max(0.0, low - margin), min(1.0, values.max()) + margin)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    axes.set_ylabel("test accuracy")
-    cut = (
-        f" Epochs under {percent(float(low - margin))} are not shown."
-        if values.min() < low - margin
-        else ""
-    )
-    return Drawing.of(
-        figure,
-        "accuracy",
-        "Test accuracy by epoch",
-        "Each phase counts its own epochs; in the distillation the accuracy "
-        f"is the student's.{cut}"
-        if "distillation" in curves
-        else f"Measured after each epoch.{cut}",
-    )
-
-
-def _losses(history: History) -> Drawing | None:
-    labels = {
-        "feature_loss": ("Feature alignment", BLUE),
-        "l2sp_loss": ("L2-SP", VIOLET),
-        "teacher_loss": ("Teacher's cross-entropy", GREEN),
-    }
-    phase = history.get("distillation", {})
-    shown = [name for name in labels if _positive(phase.get(name))]
-    if not shown:
-        return None
-    figure = Figure((WIDTH, 3.2), layout="constrained")
-    axes = figure.subplots()
-    axes.set_yscale("log")
-    for name in shown:
-        label, color = labels[name]
-        values = np.where(phase[name] > 0, phase[name], np.nan)
+    for label, (values, color) in curves.items():
         _line(axes, phase["epoch"], values, color=color, label=label)
-    _finish_axes(axes, "training loss (log scale)", len(shown))
-    _plain_log_ticks(axes)
+    _log_axis(axes, np.concatenate([values for values, _ in curves.values()]))
+    _label_axes(axes, "training loss, log scale", len(curves))
     return Drawing.of(
         figure,
         "distillation_losses",
-        "Losses of the distillation",
-        "Feature alignment pulls student and teacher together, L2-SP is the "
-        "teacher's distance from where it started, and the cross-entropy "
-        "keeps the shared classifier right. Before their weights.",
+        "Losses while distilling",
+        "Alignment draws the features of student and teacher together; L2-SP holds "
+        "the teacher near its start; the cross-entropy keeps the shared "
+        "classifier right. Shown without their weights.",
     )
 
 
 def _adaptation(history: History) -> Drawing | None:
-    labels = {
-        "teacher_accuracy": "training accuracy",
-        "teacher_feature_power": "feature power",
-    }
     phase = history.get("distillation", {})
-    shown = [name for name in labels if _finite(phase.get(name))]
+    shown = [name for name in _ADAPTATION if _finite(phase.get(name))]
     if not shown:
         return None
-    figure = Figure((WIDTH, 1.6 * len(shown)), layout="constrained")
+    figure = Figure((WIDTH, 1.7 * len(shown)), layout="constrained")
     panels = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, shown, strict=True):
-        _line(axes, phase["epoch"], phase[name], color=GREEN)
-        axes.set_ylabel(labels[name])
+        _line(axes, phase["epoch"], phase[name], color=VIOLET)
+        _label_axes(axes, _ADAPTATION[name], 1)
+        axes.label_outer()
         if name == "teacher_accuracy":
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+            axes.yaxis.set_major_formatter(_percent_axis())
         else:
-            axes.set_ylim(0.0, 1.1 * max(1.0, np.nanmax(phase[name])))
-            axes.axhline(1.0, color=QUIET, linewidth=0.9, linestyle=(0, (3, 2)))
-    _finish_axes(panels[-1], labels[shown[-1]], 1)
+            axes.set_ylim(0.0, 1.15 * max(1.0, np.nanmax(phase[name])))
+            axes.axhline(1.0, color=QUIET, linewidth=0.9, linestyle=_DASHES[1])
     return Drawing.of(
         figure,
         "teacher_adaptation",
         "The teacher while it adapts",
-        "Accuracy on the augmented training batches, and the mean square of "
-        "its features relative to the start (dashed). A power under 0.5 "
-        "means that the teacher gives in by shrinking.",
+        "Its accuracy on the training batches, and the mean square of its "
+        "features relative to the start (dashed): under 0.5 the teacher "
+        "gives in by shrinking.",
     )
 
 
 def _learning_rate(history: History) -> Drawing | None:
-    phases = _phases_with(history, "learning_rate")
+    column = "learning_rate"
+    phases = _phases_with(history, column)
     if not phases:
         return None
     figure = Figure((WIDTH, 2.6), layout="constrained")
     axes = figure.subplots()
-    values = np.concatenate([history[p]["learning_rate"] for p in phases])
+    _plot(axes, history, column, phases)
+    # Phases often share a schedule: what lies under another stays visible.
+    for lines_above, line in enumerate(reversed(axes.lines)):
+        line.set_linewidth(1.4 + 1.4 * lines_above)
+    values = _together(history, column, phases)
     positive = values[values > 0]
     if positive.size and positive.max() > _LOG_FROM * positive.min():
-        axes.set_yscale("log")
-        _plain_log_ticks(axes)
+        _log_axis(axes, positive)
     else:
-        axes.set_ylim(0.0, 1.2 * max(np.nanmax(values), 1e-12))
-    _plot(axes, history, "learning_rate", phases)
-    axes.set_ylabel("learning rate")
+        axes.set_ylim(bottom=0.0)
+    _label_axes(axes, "learning rate", len(phases))
     return Drawing.of(
         figure, "learning_rate", "Learning rate", "At the end of each epoch."
     )
@@ -212,7 +212,10 @@ def _plot(axes: Axes, history: History, column: str, phases: list[str]) -> None:
     teachers = 0
     for phase in phases:
         values = history[phase]
-        how = {"color": _color(phase), "label": role_label(phase)}
+        how: dict[str, Any] = {
+            "color": _color(phase),
+            "label": role_label(phase),
+        }
         if phase.startswith("teacher"):
             how["linestyle"] = _DASHES[teachers % len(_DASHES)]
             teachers += 1
@@ -235,17 +238,23 @@ def _label_axes(axes: Axes, label: str, lines: int) -> None:
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),
-            ncols=min(lines, 3),
+            ncols=_LEGEND_COLUMNS if lines <= _LEGEND_COLUMNS else 2,
             borderaxespad=0.2,
         )
 
 
-def _log_axis(axes: Axes) -> None:
-    axes.set_yscale("log")
+def _log_axis(axes: Axes, values: np.ndarray) -> None:
+    axes.set_yscale("log", nonpositive="mask")
+    decades = np.log10(np.nanmax(values) / np.nanmin(values))
+    steps = (1.0,) if decades > _MANY_DECADES else (1.0, 2.0, 5.0)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=8))
     # Plain text: matplotlib's own powers of ten need its mathematics.
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    axes.yaxis.set_major_locator(LogLocator(numticks=6))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _percent_axis() -> FuncFormatter:
+    return FuncFormatter(lambda share, _: f"{100 * share:.4g} %")
 
 
 def _color(role: str) -> str:
@@ -260,3 +269,10 @@ def _finite(values: np.ndarray | None) -> bool:
 
 def _phases_with(history: History, column: str) -> list[str]:
     return [name for name in history if _finite(history[name].get(column))]
+
+
+def _together(
+    history: History, column: str, phases: Sequence[str]
+) -> np.ndarray:
+    values = np.concatenate([history[phase][column] for phase in phases])
+    return values[np.isfinite(values)]

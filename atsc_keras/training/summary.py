@@ -5,15 +5,21 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-WIDTH = 100  # characters of the terminal table
-_NONE = "-"
-# Above this many test images one image is less than 0.1 points.
-_IMAGES_FOR_TWO_DECIMALS = 1000
-_NORMAL_95 = 1.96  # two-sided 95 % quantile of the normal distribution
+from atsc_keras.training.formats import NOTHING
+from atsc_keras.training.formats import decimal
+from atsc_keras.training.formats import difference
+from atsc_keras.training.formats import percent
+from atsc_keras.training.formats import quantity
+from atsc_keras.training.formats import ratio
+from atsc_keras.training.formats import wrong_images
 
+WIDTH = 100  # characters of the terminal table
+_SHORTEST = 10  # characters that a shortened cell keeps
+
+_SIZES = {"parameters": "", "multiply_adds": "", "bytes": "B"}
 _MODEL_COLUMNS = (
-    *("model", "network", "accuracy", "top-5", "loss", "parameters", ""),
-    *("mult-adds", "", "file", ""),
+    *("model", "network", "accuracy", "top-5"),
+    *("parameters", "multiply-adds", "file size"),
 )
 _EXPORT_COLUMNS = (
     *("exported file", "format", "size", "max diff", "mean diff"),
@@ -47,77 +53,6 @@ def role_label(role: str) -> str:
     return words.get(role) or role.replace("_", " ").capitalize()
 
 
-def wrong_images(accuracy: float, images: int) -> int:
-    """Test images that a model with this accuracy gets wrong."""
-    return round((1.0 - accuracy) * images)
-
-
-def interval(accuracy: float, images: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of an accuracy measured on so many images.
-
-    It covers the choice of the test images, not that of the seed.
-
-    Args:
-        accuracy: as measured, from 0 to 1.
-        images: that it was measured on.
-
-    Returns:
-        Lower and upper end, from 0 to 1.
-    """
-    square = _NORMAL_95**2
-    center = (accuracy + square / (2 * images)) / (1 + square / images)
-    spread = accuracy * (1 - accuracy) / images + square / (4 * images**2)
-    half = _NORMAL_95 * math.sqrt(spread) / (1 + square / images)
-    return max(0.0, center - half), min(1.0, center + half)
-
-
-def percent(share: float | None, images: int | None = None) -> str:
-    """`97.2 %`; a second decimal where so many images can show it."""
-    if share is None or not math.isfinite(share):
-        return _NONE
-    decimals = 2 if (images or 0) > _IMAGES_FOR_TWO_DECIMALS else 1
-    return f"{100 * share:.{decimals}f} %"
-
-
-def quantity(number: float | None, unit: str = "") -> str:
-    """`344.5 k`, `41.2 M`; with unit B `1.2 MB`."""
-    if number is None or not math.isfinite(number):
-        return _NONE
-    for prefix, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        # From here on it would be rounded to 1000.0 of the smaller prefix.
-        if number >= 0.99995 * factor:
-            return f"{number / factor:.1f} {prefix}{unit}"
-    return f"{number:.0f} {unit}".strip()
-
-
-def ratio(number: float | None, reference: float | None) -> str:
-    """`0.18x` of the reference; empty where either is unknown."""
-    if number is None or not reference:
-        return ""
-    return f"{number / reference:.2f}x"
-
-
-def decimal(number: float | None) -> str:
-    """`0.0412`: a loss."""
-    return _NONE if number is None else f"{number:.4f}"
-
-
-def difference(number: float | None) -> str:
-    """`2.9e-06`: a difference of logits."""
-    return _NONE if number is None else f"{number:.1e}"
-
-
-def duration(seconds: float) -> str:
-    """`48 s`, `12 min 05 s`, `3 h 20 min`."""
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes_left = divmod(minutes, 60)
-    if not hours:
-        return f"{minutes} min {rest:02d} s"
-    return f"{hours} h {minutes_left:02d} min"
-
-
 def file_name(path: Any) -> str:
     """Last part of an artifact's path, whichever system wrote it."""
     return str(path).replace("\\", "/").rstrip("/").rpartition("/")[2]
@@ -135,13 +70,17 @@ def headline(metrics: dict[str, Any]) -> str:
         role = order_roles(metrics)[0]
         label = role_label(role).lower()
         return f"The {label} gets {right[role]} of the test images right."
-    others = [
-        f"the {role_label(role).lower()} {right[role]}"
+    others = []
+    if "student_alone" in models:
+        others.append(f"the student trained alone {right['student_alone']}")
+    teachers = [
+        right[role]
         for role in order_roles(metrics)
         if role.startswith("teacher")
     ]
-    if "student_alone" in models:
-        others.insert(0, f"the student trained alone {right['student_alone']}")
+    if teachers:
+        noun = "teacher" if len(teachers) == 1 else "teachers"
+        others.append(f"the {noun} {' and '.join(teachers)}")
     listed = "; " + ", ".join(others) if others else ""
     return (
         f"The distilled student gets {right['student']} of the test images "
@@ -205,19 +144,18 @@ def model_rows(metrics: dict[str, Any]) -> list[list[str]]:
         teacher.
     """
     images = metrics.get("test_examples")
-    reference = metrics["models"].get(best_teacher(metrics), {})
+    teacher = best_teacher(metrics)
+    reference = metrics["models"][teacher] if teacher else {}
     rows = []
     for role in order_roles(metrics):
         model = metrics["models"][role]
-        row = [role_label(role), str(model.get("network") or _NONE)]
+        row = [role_label(role), str(model.get("network") or NOTHING)]
         row += [percent(model["accuracy"], images)]
         row += [percent(model.get("top5_accuracy"), images)]
         row += [decimal(model.get("loss"))]
-        for key, unit in (("parameters", ""), ("multiply_adds", "")):
+        for key, unit in _SIZES.items():
             row += [quantity(model.get(key), unit)]
             row += [ratio(model.get(key), reference.get(key))]
-        row += [quantity(model.get("bytes"), "B")]
-        row += [ratio(model.get("bytes"), reference.get("bytes"))]
         rows.append(row)
     return rows
 
@@ -237,8 +175,8 @@ def export_rows(
     """
     return [
         [
-            file_name(artifact.get("path") or _NONE),
-            str(artifact.get("format") or _NONE),
+            file_name(artifact.get("path") or NOTHING),
+            str(artifact.get("format") or NOTHING),
             quantity(artifact.get("bytes"), "B"),
             difference(artifact.get("max_difference")),
             difference(artifact.get("mean_difference")),
@@ -263,16 +201,23 @@ def summary_table(
         Lines of at most 100 characters: a row for each model, a row for each
         exported file, and what the numbers mean.
     """
-    blocks = [_align(_MODEL_COLUMNS, model_rows(metrics), left=2)]
+    rows = [_join_ratios(row) for row in model_rows(metrics)]
+    blocks = [_align(_MODEL_COLUMNS, rows, left=2)]
     if export_report and export_report.get("artifacts"):
         lines = _align(_EXPORT_COLUMNS, export_rows(export_report), left=2)
         for artifact in export_report["artifacts"]:
             if not artifact.get("accepted"):
-                name = file_name(artifact.get("path") or _NONE)
+                name = file_name(artifact.get("path") or NOTHING)
                 lines += _wrap(f"{name}: {artifact.get('reason')}")
         blocks.append(lines)
     blocks.append(_wrap(headline(metrics)) + _wrap(caution(metrics)))
     return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _join_ratios(row: list[str]) -> list[str]:
+    """A row of `model_rows` for the terminal: no loss, `34.4 k 0.20x`."""
+    pairs = zip(row[5::2], row[6::2], strict=True)
+    return row[:4] + [f"{value} {share:>5}" for value, share in pairs]
 
 
 def _wrap(text: str) -> list[str]:
@@ -290,7 +235,7 @@ def _align(
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
     for column in range(left):
-        shorter = max(12, widths[column] - max(0, excess))
+        shorter = max(_SHORTEST, widths[column] - max(0, excess))
         excess -= widths[column] - min(widths[column], shorter)
         widths[column] = min(widths[column], shorter)
     lines = []

@@ -70,7 +70,7 @@ def test_digits_are_real_fixed_and_stratified() -> None:
     again = load_dataset(DataConfig())
     assert dataset.image_shape == (8, 8, 1)
     assert dataset.class_names == tuple("0123456789")
-    assert (dataset.train.size, dataset.test.size) == (1437, 360)
+    assert (len(dataset.train), len(dataset.test)) == (1437, 360)
     # 16, the brightest as stored, is 255.
     assert dataset.train.images.max() == 255
     np.testing.assert_array_equal(dataset.test.images, again.test.images)
@@ -230,6 +230,6 @@ _FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 )
 def test_fashion_mnist_as_debian_installs_it_loads() -> None:
     dataset = load_dataset(DataConfig(source="idx", path=str(_FASHION_MNIST)))
-    assert (dataset.train.size, dataset.test.size) == (60000, 10000)
+    assert (len(dataset.train), len(dataset.test)) == (60000, 10000)
     assert dataset.image_shape == (28, 28, 1)
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10

@@ -81,7 +81,7 @@ def test_streamed_folder_gives_what_memory_gives(
     monkeypatch.setattr(memory, "LIMIT", 1)
     streamed = load_dataset(config)
     assert streamed.train.images is None
-    assert streamed.train.size == whole.train.size
+    assert len(streamed.train) == len(whole.train)
     np.testing.assert_allclose(streamed.mean, whole.mean)
     images, labels = streamed.train.first(3)
     np.testing.assert_array_equal(images, whole.train.images[:3])
@@ -116,6 +116,14 @@ def test_image_that_cannot_be_decoded_is_named(
     # TensorFlow's own error carries the message out of the graph.
     with pytest.raises(Exception, match="dog/1.png"):
         list(pipeline.batches.take(pipeline.steps))
+
+
+def test_image_of_sixteen_bits_is_refused(root: Path) -> None:
+    path = root / "train" / "cat" / "3.png"
+    Image.fromarray(np.full((6, 6), 40000, np.uint16)).save(path)
+    message = _message(_config(root))
+    assert "8 bits a channel" in message
+    assert str(path) in message
 
 
 def test_folder_without_images_or_classes_is_refused(root: Path) -> None:

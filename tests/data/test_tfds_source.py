@@ -70,7 +70,7 @@ def test_classification_set_is_decoded_by_name() -> None:
 def test_validation_serves_where_there_is_no_test_split() -> None:
     dataset = load_dataset(_config("imagenet2012", image_size=16))
     assert dataset.image_shape == (16, 16, 3)
-    assert dataset.test.size == _COUNT
+    assert len(dataset.test) == _COUNT
 
 
 @pytest.mark.usefixtures("mocked")
@@ -161,7 +161,7 @@ def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
     config = _config("tiny_pictures", path=prepared, crop_padding=0, flip=False)
     dataset = load_dataset(config)
     assert dataset.train.images is None
-    assert dataset.train.size == 14
+    assert len(dataset.train) == 14
 
     def epochs(initial_epoch: int, count: int) -> list[np.ndarray]:
         pipeline = build_pipeline(

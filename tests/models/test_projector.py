@@ -66,7 +66,9 @@ def test_projector_and_alignment_equal_the_reference(sizes: str) -> None:
 
     weights = projector.trainable_variables
     (loss, projected), gradients = value_and_grad(
-        objective, [student, teacher, *weights], projector.non_trainable_variables
+        objective,
+        [student, teacher, *weights],
+        projector.non_trainable_variables,
     )
     np.testing.assert_allclose(loss, trace["mse"], rtol=1e-5)
     projected = ops.convert_to_numpy(projected)

@@ -103,16 +103,16 @@ def _list_images(
         if not found and folder.name == "train":
             raise InputError(
                 "Every class must have training images. "
-                f"Received: {folder / name} without any {_SUFFIXES}. "
-                "Add images or take the folder away."
+                f"Received: {folder / name} without any "
+                f"{', '.join(_SUFFIXES)}. Add images or take the folder away."
             )
         paths += found
         labels += [label] * len(found)
     if not paths:
         raise InputError(
             "There must be images to test on. "
-            f"Received: {folder} without any {_SUFFIXES} in its classes. "
-            "Add images as test/<class>/<image>.png."
+            f"Received: {folder} without any {', '.join(_SUFFIXES)} in its "
+            "classes. Add images as test/<class>/<image>.png."
         )
     return paths, labels
 

@@ -1,0 +1,194 @@
+"""A classifier in three parts: encoder, pooler, Dense."""
+
+from typing import Any
+
+import keras
+
+from atsc_keras.errors import InputError
+from atsc_keras.models.splitting import no_classifier
+from atsc_keras.models.splitting import split_model
+from atsc_keras.types import Shape
+from atsc_keras.types import Tensor
+
+
+def _default_pooler(feature_shape: Shape) -> keras.layers.Layer:
+    if len(feature_shape) == 3:
+        return keras.layers.GlobalAveragePooling2D(name="pooler")
+    return keras.layers.Identity(name="pooler")
+
+
+def _chain(
+    layers: list[keras.layers.Layer], feature_shape: Shape
+) -> keras.layers.Layer | None:
+    """One layer for several; None for none."""
+    if len(layers) < 2:
+        return layers[0] if layers else None
+    features = x = keras.Input(feature_shape, name="features")
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(features, x, name="pooler")
+
+
+@keras.saving.register_keras_serializable(package="atsc_keras")
+class ImageClassifier(keras.Model):
+    """A classifier whose encoder and Dense layer can be reached.
+
+    Args:
+        encoder: images `(B, H, W, C)` -> a map `(B, h, w, C)` or a vector
+            `(B, C)`.
+        classifier: a linear Dense on the pooled features; its units are the
+            classes.
+        pooler: features -> vector `(B, C)`; default: global average pooling
+            of maps, nothing for vectors.
+        **kwargs: as for `keras.Model`.
+
+    Raises:
+        InputError: if the parts do not fit together.
+
+    Example:
+
+    ```python
+    teacher = ImageClassifier.from_model(
+        keras.applications.MobileNetV2(weights="imagenet")
+    )
+    ```
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        classifier: keras.layers.Dense,
+        pooler: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.pooler = pooler or _default_pooler(self.feature_shape)
+        self.classifier = classifier
+        _check_classifier(classifier)
+        features = keras.Input(self.feature_shape, name="features")
+        vector = self.pooler(features)
+        if len(vector.shape) != 2:
+            raise InputError(
+                "`pooler` must give one vector an image, (B, C). Received: "
+                f"{type(self.pooler).__name__} with output {vector.shape}. "
+                "Use keras.layers.GlobalAveragePooling2D()."
+            )
+        self.classifier(vector)  # builds it, or says why it cannot
+        self.built = True
+
+    @property
+    def feature_shape(self) -> Shape:
+        """Of the encoder's output, without the batch."""
+        return tuple(self.encoder.output_shape[1:])
+
+    @property
+    def image_shape(self) -> Shape:
+        """`(H, W, C)` of the images."""
+        return tuple(self.encoder.input_shape[1:])
+
+    @property
+    def classes(self) -> int:
+        """How many classes the Dense tells apart."""
+        return self.classifier.units
+
+    @classmethod
+    def from_model(
+        cls, model: keras.Model, classes: int | None = None
+    ) -> "ImageClassifier":
+        """Split a Keras classifier into encoder, pooler and Dense.
+
+        The parts are the model's own layers: training the result trains the
+        model. Only a head that is not a linear Dense (one with a softmax, or
+        a 1x1 convolution) is replaced by a linear Dense with its values.
+
+        Args:
+            model: Functional or Sequential, with nested models or without;
+                an `ImageClassifier` passes through.
+            classes: of a new Dense for a model without top; default: such a
+                model is refused.
+
+        Returns:
+            The classifier; its logits are the model's before any softmax.
+
+        Raises:
+            InputError: if the model cannot be split, with the layers seen
+                and the explicit form.
+        """
+        if isinstance(model, cls):
+            return model
+        parts = split_model(model)
+        classifier = parts.classifier
+        if classifier is None:
+            if classes is None:
+                raise no_classifier(model)
+            classifier = keras.layers.Dense(classes, name="classifier")
+        shape = tuple(parts.encoder.output_shape[1:])
+        pooler = _chain(parts.pooling, shape)
+        if pooler is not None and len(pooler(keras.Input(shape)).shape) != 2:
+            # A 1x1 map that only the head, replaced here, made a vector.
+            pooler = None
+        return cls(parts.encoder, classifier, pooler, name=model.name)
+
+    def classify(
+        self, features: Tensor, training: bool | None = None
+    ) -> Tensor:
+        """Logits `(B, classes)` of encoded features."""
+        arguments = (
+            {"training": training}
+            if getattr(self.pooler, "_call_has_training_arg", False)
+            else {}
+        )
+        return self.classifier(self.pooler(features, **arguments))
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Logits `(B, classes)` of pixels `(B, H, W, C)`."""
+        return self.classify(self.encoder(images, training=training), training)
+
+    def to_functional(self, name: str | None = None) -> keras.Model:
+        """Wire the same layers into a functional model of stock layers.
+
+        Args:
+            name: of the model; default: this model's.
+
+        Returns:
+            A model `image` -> logits whose `.keras` file loads without this
+            package. Weights are shared with this classifier.
+        """
+        images = keras.Input(self.image_shape, name="image")
+        logits = self.classifier(self.pooler(self.encoder(images)))
+        return keras.Model(images, logits, name=name or self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "encoder": serialize(self.encoder),
+            "classifier": serialize(self.classifier),
+            "pooler": serialize(self.pooler),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict | None = None
+    ) -> "ImageClassifier":
+        for part in ("encoder", "classifier", "pooler"):
+            config[part] = keras.saving.deserialize_keras_object(
+                config[part], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+
+def _check_classifier(classifier: keras.layers.Layer) -> None:
+    if not isinstance(classifier, keras.layers.Dense):
+        raise InputError(
+            "`classifier` must be a keras.layers.Dense. "
+            f"Received: {type(classifier).__name__}. Put other layers into "
+            "the encoder or the pooler."
+        )
+    if classifier.activation.__name__ != "linear":
+        raise InputError(
+            "`classifier` must give logits. Received: a Dense with "
+            f"activation={classifier.activation.__name__}. Leave the "
+            "activation out."
+        )

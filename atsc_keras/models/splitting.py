@@ -1,0 +1,272 @@
+"""Taking any Keras classifier apart: encoder, pooling layers, Dense."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from atsc_keras.errors import InputError
+from atsc_keras.types import Tensor
+
+_HEAD_ACTIVATIONS = ("linear", "softmax", "sigmoid")
+_VECTOR_POOLING = (
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D,
+)
+_RESHAPING = (keras.layers.Flatten, keras.layers.Reshape)
+_LAYERS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A classifier's parts; layers are those of the model, not copies.
+
+    Attributes:
+        encoder: image -> features, a map `(B, h, w, C)` or a vector `(B, C)`.
+        pooling: layers from the features to the Dense's vector, in order.
+        classifier: a linear Dense; None where the model has no head.
+    """
+
+    encoder: keras.Model
+    pooling: list[keras.layers.Layer]
+    classifier: keras.layers.Dense | None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A tensor inside a model, nested ones included.
+
+    Attributes:
+        tensor: symbolic; belongs to the graph of the innermost model.
+        models: from the whole model to the innermost.
+        entries: for each nested model the outer tensor that it is called on.
+    """
+
+    tensor: Tensor
+    models: tuple[keras.Model, ...]
+    entries: tuple[Tensor, ...] = ()
+
+
+def _producer(tensor: Tensor) -> tuple[Any, list[Tensor]]:
+    """The layer call that made a symbolic tensor, and what it was called on.
+
+    Keras has no public way to ask this of a layer that is called more than
+    once, as every nested model is.
+    """
+    history = tensor._keras_history
+    node = history.operation._inbound_nodes[history.node_index]
+    return history.operation, list(node.input_tensors)
+
+
+def _has_graph(layer: Any) -> bool:
+    return isinstance(layer, keras.Model) and bool(
+        getattr(layer, "inputs", None) and getattr(layer, "outputs", None)
+    )
+
+
+def _step_back(place: _Place) -> tuple[Any, _Place] | None:
+    """The layer that made the tensor, and the place it was called on.
+
+    None at the input of the model, or where paths join.
+    """
+    while place.entries and place.tensor is place.models[-1].inputs[0]:
+        place = _Place(place.entries[-1], place.models[:-1], place.entries[:-1])
+    layer, inputs = _producer(place.tensor)
+    if len(inputs) != 1:
+        return None
+    if _has_graph(layer):
+        inside = _Place(
+            layer.outputs[0],
+            (*place.models, layer),
+            (*place.entries, inputs[0]),
+        )
+        return _step_back(inside)
+    return layer, _Place(inputs[0], place.models, place.entries)
+
+
+def _model_until(place: _Place) -> keras.Model:
+    """The part of the whole model that computes a place's tensor."""
+    tensor = place.tensor
+    for inner, entry in zip(
+        reversed(place.models[1:]), reversed(place.entries), strict=True
+    ):
+        if tensor is inner.inputs[0]:
+            tensor = entry
+        else:
+            tensor = keras.Model(inner.inputs, tensor)(entry)
+    return keras.Model(place.models[0].inputs, tensor)
+
+
+def _is_vector(tensor: Tensor) -> bool:
+    """Whether a tensor is a vector an image, possibly as a 1x1 map."""
+    shape = tuple(tensor.shape)
+    return len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
+
+
+def _activation(layer: Any) -> str | None:
+    """Name of the function that a pure activation layer applies."""
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    if isinstance(layer, keras.layers.Activation):
+        return layer.activation.__name__
+    return None
+
+
+def _strip_activations(place: _Place) -> _Place:
+    step = _step_back(place)
+    while step is not None and _activation(step[0]) in _HEAD_ACTIVATIONS:
+        place = step[1]
+        step = _step_back(place)
+    return place
+
+
+def _strip_dense(
+    place: _Place,
+) -> tuple[keras.layers.Dense | None, _Place]:
+    """Take the last Dense, or the 1x1 convolution of a pooled map, off."""
+    step = _step_back(place)
+    while step is not None and isinstance(step[0], _RESHAPING):
+        if not _is_vector(step[1].tensor):
+            return None, place
+        step = _step_back(step[1])
+    if step is None:
+        return None, place
+    layer, before = step
+    activation = getattr(layer, "activation", None)
+    if getattr(activation, "__name__", None) not in _HEAD_ACTIVATIONS:
+        return None, place
+    if isinstance(layer, keras.layers.Dense) and _is_vector(before.tensor):
+        return _linear(layer), before
+    if (
+        isinstance(layer, keras.layers.Conv2D)
+        and layer.kernel_size == (1, 1)
+        and _is_vector(before.tensor)
+    ):
+        kernel = np.array(keras.ops.convert_to_numpy(layer.kernel))
+        return _copy_dense(layer, kernel[0, 0]), before
+    return None, place
+
+
+def _linear(dense: keras.layers.Dense) -> keras.layers.Dense:
+    if dense.activation.__name__ == "linear":
+        return dense
+    kernel = np.array(keras.ops.convert_to_numpy(dense.kernel))
+    return _copy_dense(dense, kernel)
+
+
+def _copy_dense(layer: Any, kernel: np.ndarray) -> keras.layers.Dense:
+    """A linear Dense with the values of a head that is none."""
+    channels, units = kernel.shape
+    dense = keras.layers.Dense(
+        units,
+        use_bias=layer.use_bias,
+        name=layer.name,
+        dtype=layer.dtype_policy,
+    )
+    dense.build((None, channels))
+    dense.kernel.assign(kernel)
+    if layer.use_bias:
+        dense.bias.assign(np.array(keras.ops.convert_to_numpy(layer.bias)))
+    return dense
+
+
+def _strip_pooling(
+    place: _Place,
+) -> tuple[list[keras.layers.Layer], _Place]:
+    """Take the layers off that turn the last map into a vector."""
+    pooling: list[keras.layers.Layer] = []
+    while (step := _step_back(place)) is not None:
+        layer, before = step
+        regular = isinstance(layer, (keras.layers.Dropout, *_RESHAPING))
+        pools = isinstance(layer, _VECTOR_POOLING)
+        if not pools and not (regular and _is_vector(place.tensor)):
+            break
+        pooling.insert(0, layer)
+        place = before
+        if (
+            pools
+            or len(place.tensor.shape) == 4
+            and not _is_vector(place.tensor)
+        ):
+            break
+    return pooling, place
+
+
+def split_model(model: keras.Model) -> Parts:
+    """Split a Functional or Sequential model, nested models included.
+
+    From the output backwards: softmax or sigmoid layers, the last Dense (a
+    1x1 convolution of pooled features counts as one), the pooling layers;
+    what remains is the encoder. A Dense with another activation belongs to
+    the encoder. A head that is not a linear Dense is copied as one; all other
+    layers are shared with the model.
+
+    Args:
+        model: image `(B, H, W, C)` -> one output.
+
+    Returns:
+        The parts.
+
+    Raises:
+        InputError: if the model has no graph, or not one image input and
+            features of rank 2 or 4.
+    """
+    if not _has_graph(model):
+        raise _cannot_split(model, "has no graph of layers to follow")
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise _cannot_split(
+            model,
+            f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
+        )
+    end = _Place(model.outputs[0], (model,))
+    classifier, place = _strip_dense(_strip_activations(end))
+    pooling, features = _strip_pooling(place if classifier else end)
+    if len(features.tensor.shape) not in (2, 4):
+        raise _cannot_split(
+            model,
+            f"gives features of shape {tuple(features.tensor.shape)}, "
+            "neither a map (B, h, w, C) nor a vector (B, C)",
+        )
+    if features.tensor is model.outputs[0]:
+        return Parts(model, pooling, classifier)
+    return Parts(_model_until(features), pooling, classifier)
+
+
+def split_encoder(model: keras.Model) -> keras.Model:
+    """The encoder of a student: a classifier without its head.
+
+    Args:
+        model: a classifier, or a model without top, which is the encoder
+            itself (up to its pooling layers).
+
+    Returns:
+        image -> map `(B, h, w, C)` or vector `(B, C)`.
+
+    Raises:
+        InputError: if the model cannot be split.
+    """
+    encoder = getattr(model, "encoder", None)  # an ImageClassifier
+    if isinstance(encoder, keras.Model):
+        return encoder
+    return split_model(model).encoder
+
+
+def _cannot_split(model: keras.Model, reason: str) -> InputError:
+    seen = [
+        f"  {layer.name} ({type(layer).__name__})"
+        for layer in model.layers[-_LAYERS_SHOWN:]
+    ]
+    return InputError(
+        "A model must be split into encoder and Dense classifier. Received: "
+        f"{model.name} ({type(model).__name__}), which {reason}. "
+        "Its last layers:\n" + "\n".join(seen or ["  none"]) + "\n"
+        "Name the parts yourself: ImageClassifier(\n"
+        "    encoder=keras.Model(images, features),\n"
+        "    classifier=keras.layers.Dense(classes))"
+    )
+
+
+def no_classifier(model: keras.Model) -> InputError:
+    """The error for a teacher that has no Dense to share."""
+    return _cannot_split(model, "does not end in a linear or softmax Dense")

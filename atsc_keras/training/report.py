@@ -1,0 +1,157 @@
+"""From the records of a run to its figures and its `report.html`."""
+
+import csv
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from atsc_keras.errors import InputError
+from atsc_keras.training.figures import History
+from atsc_keras.training.figures import draw_figures
+from atsc_keras.training.report_page import Run
+from atsc_keras.training.report_page import compose_page
+
+_EXPORT_REPORT = "export/export_report.json"
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write `report.html` and `figures/` of a run from its records.
+
+    Nothing is computed again and no framework is loaded. The same records
+    give the same bytes.
+
+    Args:
+        run_dir: folder with `config.yaml`, `environment.json`, `history.csv`
+            and `metrics.json`; `export/export_report.json` is shown where it
+            exists.
+
+    Returns:
+        Path of `report.html`.
+
+    Raises:
+        InputError: if a record is missing or cannot be read, or the folder
+            cannot be written.
+    """
+    run_dir = Path(run_dir)
+    metrics = _read_metrics(run_dir)
+    config = _read(run_dir, "config.yaml")
+    history = _read_history(run_dir)
+    run = Run(
+        metrics=metrics,
+        config=config,
+        data=_data_source(run_dir, config),
+        environment=_read_mapping(run_dir, "environment.json"),
+        export_report=(
+            _read_mapping(run_dir, _EXPORT_REPORT)
+            if (run_dir / _EXPORT_REPORT).exists()
+            else None
+        ),
+        drawings=draw_figures(metrics, history),
+    )
+    try:
+        for drawing in run.drawings:
+            path = run_dir / "figures" / f"{drawing.name}.svg"
+            _write(path, drawing.file_text())
+        return _write(run_dir / "report.html", compose_page(run))
+    except OSError as error:
+        raise InputError(
+            "The run folder must be writable. Received: "
+            f"{run_dir} ({error.strerror}). Change its permissions, or copy "
+            "it elsewhere."
+        ) from error
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write beside and rename: a file is complete when it has its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".part-{path.name}")
+    try:
+        beside.write_text(text, "utf-8", newline="\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _read(run_dir: Path, name: str) -> str:
+    try:
+        return (run_dir / name).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"A run folder must hold {name}. Received: {run_dir}, which does "
+            "not. Name the folder of a finished run, or finish the run with "
+            "--resume."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(run_dir / name, str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    return InputError(
+        "The records of a run must be as the run wrote them. Received: "
+        f"{path} ({reason}). Restore the file, or run again with --overwrite."
+    )
+
+
+def _read_mapping(run_dir: Path, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_read(run_dir, name))
+    except json.JSONDecodeError as error:
+        raise _unreadable(run_dir / name, str(error)) from error
+    if not isinstance(value, dict):
+        raise _unreadable(run_dir / name, "not a mapping")
+    return value
+
+
+def _read_metrics(run_dir: Path) -> dict[str, Any]:
+    metrics = _read_mapping(run_dir, "metrics.json")
+    models = metrics.get("models")
+    if not isinstance(models, dict) or not models:
+        raise _unreadable(run_dir / "metrics.json", "no `models`")
+    for role, model in models.items():
+        accuracy = model.get("accuracy") if isinstance(model, dict) else None
+        if not isinstance(accuracy, float | int) or not 0 <= accuracy <= 1:
+            raise _unreadable(
+                run_dir / "metrics.json",
+                f"models.{role}.accuracy must be from 0 to 1",
+            )
+    return metrics
+
+
+def _read_history(run_dir: Path) -> History:
+    """Columns of each phase, NaN where the file is blank."""
+    rows = csv.DictReader(_read(run_dir, "history.csv").splitlines())
+    if not {"phase", "epoch"} <= set(rows.fieldnames or ()):
+        raise _unreadable(
+            run_dir / "history.csv", "no columns `phase` and `epoch`"
+        )
+    names = [name for name in rows.fieldnames or () if name != "phase"]
+    phases: dict[str, list[list[float]]] = {}
+    for row in rows:
+        try:
+            values = [float(row[name] or math.nan) for name in names]
+        except ValueError as error:
+            raise _unreadable(
+                run_dir / "history.csv", f"line {rows.line_num}: {error}"
+            ) from error
+        phases.setdefault(row["phase"], []).append(values)
+    return {
+        phase: dict(zip(names, np.array(values).T, strict=True))
+        for phase, values in phases.items()
+    }
+
+
+def _data_source(run_dir: Path, config: str) -> str:
+    """What the config names as data; empty where it names none."""
+    try:
+        data = yaml.safe_load(config)["data"]
+        return str(data.get("name") or data["source"])
+    except (KeyError, TypeError, AttributeError):
+        return ""
+    except yaml.YAMLError as error:
+        raise _unreadable(run_dir / "config.yaml", "not YAML") from error

@@ -1,0 +1,251 @@
+"""The page of a report: HTML that needs no script, server or network."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from atsc_keras.training.drawing import Drawing
+from atsc_keras.training.formats import difference
+from atsc_keras.training.formats import duration
+from atsc_keras.training.formats import percent
+from atsc_keras.training.formats import quantity
+from atsc_keras.training.summary import best_teacher
+from atsc_keras.training.summary import caution
+from atsc_keras.training.summary import export_rows
+from atsc_keras.training.summary import headline
+from atsc_keras.training.summary import model_rows
+from atsc_keras.training.summary import order_roles
+from atsc_keras.training.summary import role_label
+
+_STYLE = Path(__file__).with_suffix(".css").with_stem("report")
+_TEXT_COLUMNS = {"Model", "File", "Verdict"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The records of a run, read.
+
+    Args:
+        metrics: of `metrics.json`.
+        config: text of `config.yaml`.
+        data: name of the data set; may be empty.
+        environment: of `environment.json`.
+        export_report: of `export/export_report.json`; None without one.
+        drawings: the figures.
+    """
+
+    metrics: dict[str, Any]
+    config: str
+    data: str
+    environment: dict[str, Any]
+    export_report: dict[str, Any] | None
+    drawings: list[Drawing]
+
+
+def compose_page(run: Run) -> str:
+    """Compose the whole page.
+
+    Args:
+        run: what it shows.
+
+    Returns:
+        HTML with style and figures inside.
+    """
+    name = escape(str(run.metrics.get("name") or "Run"))
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{name}</title>",
+        f"<style>\n{_STYLE.read_text('utf-8')}</style>",
+        "</head>",
+        "<body>",
+        "<main>",
+        f"<h1>{name}</h1>",
+        f'<p class="headline">{_prose(headline(run.metrics))}</p>',
+        _tiles(run.metrics),
+        f'<p class="quiet">{_prose(caution(run.metrics))}</p>',
+        _models(run.metrics),
+        _figures(run.drawings),
+        _exports(run.export_report, run.metrics),
+        _details(run),
+        "</main>",
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def _prose(text: str) -> str:
+    """Escaped; a number stays on one line with its percent sign."""
+    return escape(text).replace(" %", "&nbsp;%")
+
+
+def _tone(role: str) -> str:
+    if role.startswith("adapted"):
+        return "violet"
+    return {"student": "blue", "student_alone": "orange"}.get(role, "green")
+
+
+def _tiles(metrics: dict[str, Any]) -> str:
+    images = metrics.get("test_examples")
+    tiles = []
+    for role in ("student", "student_alone", best_teacher(metrics)):
+        if role is not None and role in metrics["models"]:
+            model = metrics["models"][role]
+            tiles.append(
+                f'<div class="tile {_tone(role)}">'
+                f"<dt>{escape(role_label(role))}</dt>"
+                f"<dd>{_prose(percent(model['accuracy'], images))}</dd>"
+                f"<dd>{escape(str(model.get('network') or ''))}</dd></div>"
+            )
+    if metrics.get("gap_closed") is not None:
+        tiles.append(
+            '<div class="tile"><dt>Gap closed</dt>'
+            f"<dd>{metrics['gap_closed'] * 100:.0f}&nbsp;%</dd>"
+            "<dd>of the way from alone to teacher</dd></div>"
+        )
+    return f'<dl class="tiles">{"".join(tiles)}</dl>'
+
+
+def _models(metrics: dict[str, Any]) -> str:
+    rows = []
+    for role, row in zip(
+        order_roles(metrics), model_rows(metrics), strict=True
+    ):
+        label, network, *scores = (escape(cell) for cell in row)
+        plain, sizes = scores[:3], scores[3:]
+        cells = [f"<td>{cell}</td>" for cell in plain]
+        cells += [
+            f"<td>{value}<small>{share.replace('x', '×')}</small></td>"
+            for value, share in zip(sizes[::2], sizes[1::2], strict=True)
+        ]
+        chosen = ' class="chosen"' if role == "student" else ""
+        rows.append(
+            f'<tr{chosen}><th scope="row"><span class="dot {_tone(role)}">'
+            f"</span>{label}<small>{network}</small></th>"
+            f"{''.join(cells)}</tr>"
+        )
+    header = (
+        *("Model", "Test accuracy", "Top-5", "Test loss"),
+        *("Parameters", "Multiply-adds", "File size"),
+    )
+    notes = ["Multiply-adds are those of one image."]
+    if best_teacher(metrics) and len(rows) > 1:
+        notes.insert(0, "The small figures are relative to the teacher.")
+    if "student" in metrics["models"]:
+        notes.append(
+            "The distilled student counts its projector and the classifier "
+            "that it shares with the teacher: all that it needs."
+        )
+    return (
+        "<h2>Accuracy and size</h2>\n"
+        f"{_table(header, rows)}\n"
+        f'<p class="quiet">{" ".join(notes)}</p>'
+    )
+
+
+def _table(header: Iterable[str], rows: Iterable[str]) -> str:
+    cells = []
+    for name in header:
+        kind = ' class="text"' if name in _TEXT_COLUMNS else ""
+        cells.append(f'<th scope="col"{kind}>{name}</th>')
+    body = "\n".join(rows)
+    return (
+        '<div class="card scroll" tabindex="0"><table>\n'
+        f"<thead><tr>{''.join(cells)}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table></div>"
+    )
+
+
+def _figures(drawings: list[Drawing]) -> str:
+    if not drawings:
+        return ""
+    figures = [
+        f'<figure class="card"><h3>{escape(drawing.title)}</h3>\n'
+        f"{drawing.svg}"
+        f"<figcaption>{_prose(drawing.caption)}</figcaption></figure>"
+        for drawing in drawings
+    ]
+    listed = "\n".join(figures)
+    return f'<h2>Figures</h2>\n<div class="figures">\n{listed}\n</div>'
+
+
+def _exports(
+    export_report: dict[str, Any] | None, metrics: dict[str, Any]
+) -> str:
+    if not export_report or not export_report.get("artifacts"):
+        return ""
+    rows = []
+    for artifact, row in zip(
+        export_report["artifacts"], export_rows(export_report), strict=True
+    ):
+        file, kind, *numbers, verdict = (escape(cell) for cell in row)
+        runtime = escape(str(artifact.get("runtime") or ""))
+        reason = escape(str(artifact.get("reason") or ""))
+        rows.append(
+            f'<tr><th scope="row">{file}<small>{kind}</small></th>'
+            f'<td class="text"><span class="{verdict}">{verdict}</span>'
+            f"<small>{reason or runtime}</small></td>"
+            f"{''.join(f'<td>{cell}</td>' for cell in numbers)}</tr>"
+        )
+    header = (
+        *("File", "Verdict", "Size", "Largest difference", "Mean difference"),
+        *("Same top-1", "Accuracy"),
+    )
+    tolerance = difference(export_report.get("tolerance"))
+    accuracy = _prose(percent(export_report.get("keras_accuracy")))
+    return (
+        "<h2>Exported files</h2>\n"
+        f"{_table(header, rows)}\n"
+        '<p class="quiet">Each file was opened by its own runtime and its '
+        "logits compared with those of the Keras student, whose accuracy on "
+        f"the same images is {accuracy}. Tolerance: {tolerance}.</p>"
+    )
+
+
+def _details(run: Run) -> str:
+    return (
+        "<h2>The run</h2>\n"
+        f'<div class="card">{_facts(_run_facts(run))}</div>\n'
+        '<details class="card"><summary>Config</summary>'
+        f"<pre>{escape(run.config)}</pre></details>\n"
+        '<details class="card"><summary>Environment</summary>'
+        f"{_facts(run.environment)}</details>"
+    )
+
+
+def _run_facts(run: Run) -> dict[str, Any]:
+    metrics = run.metrics
+    classes = [str(name) for name in metrics.get("class_names") or ()]
+    seconds = metrics.get("seconds") or {}
+    phases = ", ".join(
+        f"{role_label(phase).lower()} {duration(spent)}"
+        for phase, spent in seconds.items()
+    )
+    facts = {
+        "Data": run.data,
+        "Images": f"{metrics.get('train_examples', 0):,} for training, "
+        f"{metrics.get('test_examples', 0):,} for testing",
+        "Classes": f"{len(classes)}: {', '.join(classes)}",
+        "Seed": metrics.get("seed"),
+        "Backend": metrics.get("backend"),
+        "Time": f"{duration(sum(seconds.values()))} ({phases})",
+        "Peak memory": quantity(metrics.get("peak_memory_bytes"), "B"),
+    }
+    return {
+        name: fact for name, fact in facts.items() if fact not in ("", None)
+    }
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    items = []
+    for name, fact in facts.items():
+        text = fact if isinstance(fact, str) else json.dumps(fact)
+        items.append(f"<dt>{escape(str(name))}</dt><dd>{escape(text)}</dd>")
+    return f'<dl class="facts">{"".join(items)}</dl>'

@@ -1,0 +1,68 @@
+"""An ImageClassifier is its three parts, and says when they do not fit."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+
+
+def encoder() -> keras.Model:
+    images = keras.Input((6, 6, 3))
+    return keras.Model(images, layers.Conv2D(4, 3)(images))
+
+
+def images() -> np.ndarray:
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 6, 6, 3))
+    return pixels.astype("float32")
+
+
+def predict(model: keras.Model) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(images(), training=False))
+
+
+def test_logits_are_dense_of_mean_features() -> None:
+    model = ImageClassifier(encoder(), layers.Dense(3))
+    features = keras.ops.convert_to_numpy(model.encoder(images()))
+    kernel = keras.ops.convert_to_numpy(model.classifier.kernel)
+    expected = features.mean(axis=(1, 2)) @ kernel
+    np.testing.assert_allclose(predict(model), expected, rtol=1e-4, atol=1e-4)
+    assert model.image_shape == (6, 6, 3)
+    assert model.feature_shape == (4, 4, 4)
+
+
+def test_saved_classifier_loads_equal(tmp_path: Path) -> None:
+    model = ImageClassifier(encoder(), layers.Dense(3), layers.Flatten())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(predict(loaded), predict(model))
+
+
+def test_functional_form_is_stock_layers_with_the_same_weights() -> None:
+    model = ImageClassifier(encoder(), layers.Dense(3))
+    functional = model.to_functional("plain")
+    assert functional.name == "plain"
+    assert [x.name for x in functional.inputs] == ["image"]
+    np.testing.assert_array_equal(predict(functional), predict(model))
+    assert {id(w) for w in functional.weights} == {id(w) for w in model.weights}
+    config = str(keras.saving.serialize_keras_object(functional))
+    assert "atsc_keras" not in config
+
+
+def test_classifier_with_activation_is_refused() -> None:
+    with pytest.raises(InputError, match="activation=softmax"):
+        ImageClassifier(encoder(), layers.Dense(3, activation="softmax"))
+
+
+def test_classifier_that_is_no_dense_is_refused() -> None:
+    with pytest.raises(InputError, match="Received: Conv2D"):
+        ImageClassifier(encoder(), layers.Conv2D(3, 1))
+
+
+def test_pooler_that_keeps_the_map_is_refused() -> None:
+    with pytest.raises(InputError, match="one vector an image"):
+        ImageClassifier(encoder(), layers.Dense(3), layers.ReLU())

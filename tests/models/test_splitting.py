@@ -1,0 +1,240 @@
+"""Any two Keras classifiers come apart into encoder, pooler and Dense."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.splitting import split_encoder
+
+SHAPE = (8, 8, 3)
+
+
+def backbone() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Conv2D(4, 3, strides=2),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+        ],
+        name="backbone",
+    )
+
+
+def flat_sequential() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Conv2D(4, 3, strides=2),
+            layers.GlobalAveragePooling2D(),
+            layers.Dropout(0.5),
+            layers.Dense(5),
+        ]
+    )
+
+
+def nested_backbone() -> keras.Model:
+    return keras.Sequential(
+        [backbone(), layers.GlobalMaxPooling2D(), layers.Dense(5)]
+    )
+
+
+def nested_head() -> keras.Model:
+    head = keras.Sequential(
+        [layers.GlobalAveragePooling2D(), layers.Dense(5), layers.Softmax()]
+    )
+    return keras.Sequential([backbone(), head])
+
+
+def functional_softmax() -> keras.Model:
+    images = keras.Input(SHAPE)
+    features = backbone()(images)
+    x = layers.GlobalAveragePooling2D()(features)
+    return keras.Model(images, layers.Dense(5, activation="softmax")(x))
+
+
+def feature_map_inside_nested_model() -> keras.Model:
+    images = keras.Input(SHAPE)
+    inner = backbone()
+    pooled = layers.GlobalAveragePooling2D()(inner.outputs[0])
+    inner = keras.Model(inner.inputs, pooled)
+    return keras.Model(images, layers.Dense(5)(inner(images)))
+
+
+def dense_layers_before_head() -> keras.Model:
+    return keras.Sequential(
+        [
+            backbone(),
+            layers.Flatten(),
+            layers.Dense(7, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(5),
+        ]
+    )
+
+
+def convolution_as_head() -> keras.Model:
+    return keras.Sequential(
+        [
+            backbone(),
+            layers.GlobalAveragePooling2D(keepdims=True),
+            layers.Conv2D(5, 1),
+            layers.Reshape((5,)),
+            layers.Activation("softmax"),
+        ]
+    )
+
+
+def flatten_pooler() -> keras.Model:
+    return keras.Sequential([backbone(), layers.Flatten(), layers.Dense(5)])
+
+
+MAP = (3, 3, 4)
+CASES: list[tuple[Callable[[], keras.Model], tuple, bool]] = [
+    (flat_sequential, MAP, False),
+    (nested_backbone, MAP, False),
+    (nested_head, MAP, True),
+    (functional_softmax, MAP, True),
+    (feature_map_inside_nested_model, MAP, False),
+    (dense_layers_before_head, (7,), False),
+    (convolution_as_head, MAP, True),
+    (flatten_pooler, MAP, False),
+]
+
+
+def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(images, training=False))
+
+
+def images(shape: tuple = SHAPE) -> np.ndarray:
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, *shape))
+    return pixels.astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("build", "features", "probabilities"),
+    CASES,
+    ids=[case[0].__name__ for case in CASES],
+)
+def test_split_model_computes_the_same_logits(
+    build: Callable[[], keras.Model], features: tuple, probabilities: bool
+) -> None:
+    model = build()
+    split = ImageClassifier.from_model(model)
+    assert split.feature_shape == features
+    assert split.classes == 5
+    logits = keras.ops.convert_to_tensor(predict(split, images()))
+    if probabilities:
+        logits = keras.ops.softmax(logits)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(logits),
+        predict(model, images()),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+def test_parts_are_the_models_own_layers() -> None:
+    model = nested_backbone()
+    split = ImageClassifier.from_model(model)
+    assert split.classifier is model.layers[-1]
+    weights = {id(w) for w in model.weights}
+    assert {id(w) for w in split.weights} == weights
+
+
+def test_softmax_head_is_copied_and_the_model_left_as_it_was() -> None:
+    model = functional_softmax()
+    before = predict(model, images())
+    split = ImageClassifier.from_model(model)
+    split.classifier.kernel.assign(split.classifier.kernel * 0)
+    np.testing.assert_array_equal(predict(model, images()), before)
+
+
+def test_image_classifier_passes_through() -> None:
+    split = ImageClassifier.from_model(flat_sequential())
+    assert ImageClassifier.from_model(split) is split
+
+
+def test_model_without_top_is_its_own_encoder() -> None:
+    base = backbone()
+    assert split_encoder(base) is base
+
+
+def test_student_classifier_loses_its_head_and_pooling() -> None:
+    assert split_encoder(flat_sequential()).output_shape == (None, *MAP)
+    split = ImageClassifier.from_model(flat_sequential())
+    assert split_encoder(split) is split.encoder
+
+
+def test_dense_with_relu_is_no_head() -> None:
+    model = keras.Sequential(
+        [backbone(), layers.Flatten(), layers.Dense(6, activation="relu")]
+    )
+    assert split_encoder(model) is model
+
+
+def test_model_without_top_gets_a_new_dense_when_asked() -> None:
+    split = ImageClassifier.from_model(backbone(), classes=3)
+    assert predict(split, images()).shape == (2, 3)
+
+
+def test_teacher_without_dense_is_refused_with_layers_and_way_out() -> None:
+    with pytest.raises(InputError) as error:
+        ImageClassifier.from_model(backbone())
+    message = str(error.value)
+    assert "BatchNormalization" in message
+    assert "ImageClassifier(\n    encoder=keras.Model" in message
+
+
+def test_subclassed_model_is_refused_with_the_explicit_form() -> None:
+    class Custom(keras.Model):
+        def call(self, x: object) -> object:
+            return x
+
+    with pytest.raises(InputError, match="no graph of layers"):
+        ImageClassifier.from_model(Custom())
+
+
+def test_several_inputs_are_refused() -> None:
+    first, second = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model([first, second], layers.Add()([first, second]))
+    with pytest.raises(InputError, match="2 inputs and 1 outputs"):
+        ImageClassifier.from_model(model)
+
+
+APPLICATIONS = {
+    "MobileNet": (32, 32, 3),
+    "MobileNetV2": (32, 32, 3),
+    "MobileNetV3Small": (32, 32, 3),
+    "ResNet50V2": (32, 32, 3),
+    "VGG16": (32, 32, 3),
+    "EfficientNetV2B0": (32, 32, 3),
+    "DenseNet121": (32, 32, 3),
+}
+if keras.backend.backend() != "tensorflow":
+    # The walk is the same on every backend; two prove that it runs.
+    APPLICATIONS = {name: APPLICATIONS[name] for name in list(APPLICATIONS)[:2]}
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_keras_applications_with_top_split(name: str) -> None:
+    shape = APPLICATIONS[name]
+    model = getattr(keras.applications, name)(
+        weights=None, input_shape=shape, classes=10
+    )
+    split = ImageClassifier.from_model(model)
+    logits = predict(split, images(shape))
+    expected = predict(model, images(shape))
+    actual = keras.ops.softmax(keras.ops.convert_to_tensor(logits))
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(actual), expected, atol=1e-5
+    )
+    base = getattr(keras.applications, name)(
+        weights=None, input_shape=shape, include_top=False
+    )
+    assert split_encoder(base).output_shape[1:3] == base.output_shape[1:3]
