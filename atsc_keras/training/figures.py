@@ -124,9 +124,9 @@ def _accuracy(history: History) -> Drawing | None:
     axes.set_ylim(floor, best + margin)
     axes.yaxis.set_major_formatter(_percent_axis())
     _label_axes(axes, "test accuracy", len(phases))
-    caption = "Each phase counts its own epochs."
+    caption = "After each epoch."
     if "distillation" in phases:
-        caption += " While distilling it is the student's."
+        caption += " In the distillation it is the student's."
     if values.min() < floor:
         caption += f" The axis starts at {percent(float(floor))}."
     return Drawing.of(figure, "accuracy", "Test accuracy by epoch", caption)

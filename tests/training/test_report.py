@@ -1,181 +1,346 @@
 """The report of a run, from its records alone."""
 
-import csv
 import json
-import math
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-CONFIG = """\
-name: digits_resnet14_resnet8
-seed: 0
-data:
-  source: digits
-  batch_size: 64
-teacher:
-  network: resnet14
-  training:
-    epochs: 30
-"""
-FIGURES = (
+from atsc_keras.errors import InputError
+from atsc_keras.training.formats import duration
+from atsc_keras.training.formats import interval
+from atsc_keras.training.formats import percent
+from atsc_keras.training.formats import quantity
+from atsc_keras.training.report import write_report
+from atsc_keras.training.summary import summary_table
+from tests.training.fake_run import PHASES
+from tests.training.fake_run import export_report
+from tests.training.fake_run import history_of
+from tests.training.fake_run import metrics_of
+from tests.training.fake_run import write_run
+
+REQUIRED = ("config.yaml", "environment.json", "history.csv", "metrics.json")
+FIGURES = {
     "test_errors",
     "accuracy",
     "distillation_losses",
     "teacher_adaptation",
     "learning_rate",
-)
+}
 
 
-def a_model(
-    network: str, wrong: int, parameters: int, file: str = "m.keras"
-) -> dict[str, Any]:
-    return {
-        "file": file,
-        "network": network,
-        "accuracy": 1.0 - wrong / 360,
-        "top5_accuracy": 1.0 - wrong / 3600,
-        "loss": 0.0123 * wrong,
-        "parameters": parameters,
-        "multiply_adds": 71 * parameters,
-        "bytes": 4 * parameters + 31_000,
-    }
+class Page(HTMLParser):
+    """What a page shows, and what it asks a browser to load."""
 
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.text = " ".join(" ".join(self.words).split())
 
-def metrics_of(teachers: int = 1) -> dict[str, Any]:
-    names = (
-        ["teacher"]
-        if teachers == 1
-        else [f"teacher_{k + 1}" for k in range(teachers)]
-    )
-    models = {
-        name: a_model("resnet14", 4 + 3 * k, 172_506)
-        for k, name in enumerate(names)
-    }
-    models["student_alone"] = a_model("resnet8", 16, 34_410)
-    models["student"] = a_model("resnet8", 10, 48_874)
-    for k, name in enumerate(names):
-        models[f"adapted_{name}"] = a_model("resnet14", 3 + k, 172_506)
-    return {
-        "name": "digits_resnet14_resnet8",
-        "seed": 0,
-        "backend": "tensorflow",
-        "models": models,
-        "gap_closed": 0.5,
-        "seconds": {
-            **{name: 48.2 for name in names},
-            "student_alone": 21.9,
-            "distillation": 75.4,
-        },
-        "peak_memory_bytes": 1_234_000_000,
-        "class_names": [str(digit) for digit in range(10)],
-        "train_examples": 1437,
-        "test_examples": 360,
-    }
+    def handle_starttag(
+        self, tag: str, attrs: list[tuple[str, str | None]]
+    ) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("href", "src", "xlink:href"):
+                self.references.append(value or "")
 
-
-def history_of(phases: dict[str, int]) -> list[dict[str, Any]]:
-    rows = []
-    for phase, epochs in phases.items():
-        goal = {"student_alone": 0.955, "distillation": 0.972}.get(phase, 0.99)
-        for epoch in range(1, epochs + 1):
-            done = epoch / epochs
-            wobble = 0.006 * math.sin(2.7 * epoch) * (1 - done)
-            accuracy = goal - 0.75 * math.exp(-9 * done) + wobble
-            row: dict[str, Any] = {
-                "phase": phase,
-                "epoch": epoch,
-                "seconds": 1.5,
-                "learning_rate": 0.05 * 0.1 ** ((done > 0.6) + (done > 0.85)),
-                "accuracy": min(1.0, accuracy + 0.01),
-                "loss": 2.3 * math.exp(-5 * done),
-                "val_accuracy": accuracy,
-            }
-            if phase == "distillation":
-                row["feature_loss"] = 0.02 + 0.6 * math.exp(-6 * done)
-                row["l2sp_loss"] = 0.003 * done**0.5
-                row["teacher_loss"] = 0.04 + 0.1 * math.exp(-4 * done)
-                row["teacher_accuracy"] = 0.985 + 0.01 * done
-                row["teacher_feature_power"] = 1 - 0.12 * (1 - math.exp(-4 * done))
-            rows.append(row)
-    return rows
-
-
-def export_report() -> dict[str, Any]:
-    def artifact(kind: str, path: str, **values: Any) -> dict[str, Any]:
-        return {
-            "format": kind,
-            "path": path,
-            "bytes": 231_784,
-            "runtime": "LiteRT 2.3.0",
-            "accepted": True,
-            "reason": None,
-            "max_difference": 2.9e-6,
-            "mean_difference": 8.1e-7,
-            "top1_agreement": 1.0,
-            "accuracy": 350 / 360,
-            **values,
-        }
-
-    return {
-        "tolerance": 1e-4,
-        "accepted": False,
-        "input_shape": [8, 8, 1],
-        "keras_accuracy": 350 / 360,
-        "artifacts": [
-            artifact("saved_model", "saved_model", runtime="TensorFlow 2.21.0"),
-            artifact("tflite", "student.tflite"),
-            artifact("onnx", "student.onnx", runtime="onnxruntime 1.32.0"),
-            artifact(
-                "tflite_int8",
-                "student_int8.tflite",
-                bytes=64_512,
-                accepted=False,
-                reason="logits differ by more than the tolerance",
-                max_difference=0.162,
-                mean_difference=0.0321,
-                top1_agreement=0.994,
-            ),
-        ],
-    }
-
-
-def write_run(
-    folder: Path,
-    metrics: dict[str, Any],
-    history: list[dict[str, Any]],
-    exported: dict[str, Any] | None = None,
-) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(CONFIG)
-    environment = {
-        "python": "3.11.2",
-        "keras": "3.15.1",
-        "backend": "tensorflow",
-        "devices": ["cpu:0"],
-        "seed": 0,
-    }
-    (folder / "environment.json").write_text(json.dumps(environment))
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    names = list(dict.fromkeys(key for row in history for key in row))
-    with open(folder / "history.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, names, restval="")
-        writer.writeheader()
-        writer.writerows(history)
-    if exported:
-        (folder / "export").mkdir()
-        path = folder / "export" / "export_report.json"
-        path.write_text(json.dumps(exported))
-    return folder
-
-
-PHASES = {"teacher": 30, "student_alone": 30, "distillation": 60}
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
 
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
-    """The folder of a whole run: one teacher, baseline, exported files."""
+    """A whole run: one teacher, the student alone, exported files."""
     return write_run(
         tmp_path / "run", metrics_of(), history_of(PHASES), export_report()
     )
+
+
+def report_of(run_dir: Path) -> Page:
+    return Page(write_report(run_dir).read_text("utf-8"))
+
+
+def without(metrics: dict[str, Any], *roles: str) -> dict[str, Any]:
+    for role in roles:
+        del metrics["models"][role]
+    return {**metrics, "gap_closed": None}
+
+
+def test_report_needs_no_framework() -> None:
+    code = (
+        "import sys, atsc_keras.training.report; "
+        "sys.exit(any(name in sys.modules for name in "
+        "('keras', 'tensorflow', 'jax', 'torch', 'matplotlib.pyplot')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_report_states_the_result_and_what_one_image_weighs(
+    run_dir: Path,
+) -> None:
+    text = report_of(run_dir).text.replace("\xa0", " ")
+
+    # 360 test images: 4, 16 and 10 wrong.
+    assert (
+        "The distilled student gets 97.2 % of the test images right; the "
+        "student trained alone 95.6 %, the teacher 98.9 %. Distillation "
+        "closed 50 % of the gap." in text
+    )
+    assert "one seed (0)" in text
+    assert "360 test images: 1 image = 0.28 points." in text
+    assert "Distilled and alone differ by 6 images." in text
+
+
+def test_report_shows_sizes_files_config_and_environment(run_dir: Path) -> None:
+    text = report_of(run_dir).text
+
+    # 48,874 parameters against 172,506 of the teacher.
+    assert "Student distilled resnet8 97.2 % 99.7 % 0.1230 48.9 k 0.28×" in text
+    assert (
+        "student.onnx onnx accepted onnxruntime 1.32.0 231.8 kB 2.9e-06" in text
+    )
+    assert (
+        "rejected logits differ by more than the tolerance 64.5 kB 1.6e-01 "
+        "3.2e-02 99.4 %" in text
+    )
+    assert "network: resnet14" in text
+    assert 'devices ["cpu:0"]' in text
+    assert "2 min 26 s (teacher 48 s, student alone 22 s," in text
+
+
+def test_report_loads_nothing_and_its_ids_are_unique(run_dir: Path) -> None:
+    html = write_report(run_dir).read_text("utf-8")
+    page = Page(html)
+
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert page.tags.count("svg") == len(FIGURES)
+    assert "http" not in html
+    assert "@import" not in html
+    assert len(page.ids) == len(set(page.ids))
+    targets = {f"#{name}" for name in page.ids}
+    assert set(page.references) <= targets
+    assert set(re.findall(r"url\(([^)]*)\)", html)) <= targets
+
+
+def test_figures_are_files_with_real_text_and_a_dark_form(
+    run_dir: Path,
+) -> None:
+    write_report(run_dir)
+
+    files = sorted((run_dir / "figures").iterdir())
+    assert {path.stem for path in files} == FIGURES
+    for path in files:
+        root = ElementTree.parse(path).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert root.findall(".//{*}text")
+        svg = path.read_text("utf-8")
+        painted = set(re.findall(r"(?:fill|stroke): #\w{6}", svg))
+        darkened = set(re.findall(r'\[style\*="([^"]*)"\]', svg))
+        assert painted and painted <= darkened
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    evil = "<script>alert('x')</script> & $\\frac$"
+    metrics = metrics_of()
+    metrics["name"] = evil
+    metrics["class_names"] = [evil, "b"]
+    metrics["models"]["teacher"]["network"] = evil
+    exported = export_report()
+    exported["artifacts"][0].update(path=f"out/{evil}", reason=evil)
+    history = history_of({"<b>$x$</b>": 3, "distillation": 3})
+    run_dir = write_run(tmp_path, metrics, history, exported)
+    (run_dir / "config.yaml").write_text("data: {source: '</pre><b>'}\n")
+
+    page = report_of(run_dir)
+
+    assert not {"script", "b"} & set(page.tags)
+    assert evil in page.text
+    assert "</pre><b>" in page.text
+
+
+def test_same_records_give_the_same_bytes(
+    tmp_path: Path, run_dir: Path
+) -> None:
+    other = write_run(
+        tmp_path / "b", metrics_of(), history_of(PHASES), export_report()
+    )
+    written = [write_report(folder).parent for folder in (run_dir, other)]
+
+    for name in ("report.html", *(f"figures/{name}.svg" for name in FIGURES)):
+        first, second = ((folder / name).read_bytes() for folder in written)
+        assert first == second
+    before = (run_dir / "report.html").read_bytes()
+    assert write_report(run_dir).read_bytes() == before
+
+
+def test_run_without_export_or_baseline_has_a_report(tmp_path: Path) -> None:
+    metrics = without(metrics_of(), "student_alone", "adapted_teacher")
+    run_dir = write_run(tmp_path, metrics, history_of({"distillation": 2}))
+
+    page = report_of(run_dir)
+
+    assert "Exported files" not in page.text
+    assert "gap" not in page.text.lower()
+    assert "right; the teacher 98.9 %." in page.text.replace("\xa0", " ")
+
+
+def test_plain_training_has_a_report_of_its_one_model(tmp_path: Path) -> None:
+    roles = [role for role in metrics_of()["models"] if role != "student_alone"]
+    metrics = without(metrics_of(), *roles)
+    run_dir = write_run(tmp_path, metrics, history_of({"student_alone": 1}))
+
+    text = report_of(run_dir).text.replace("\xa0", " ")
+
+    assert "The student alone gets 95.6 % of the test images right." in text
+    names = {path.stem for path in (run_dir / "figures").iterdir()}
+    assert names == {"accuracy", "learning_rate"}
+
+
+def test_several_teachers_are_compared_with_the_best(tmp_path: Path) -> None:
+    metrics = metrics_of(teachers=2)
+    metrics["models"]["teacher_2"]["accuracy"] = 0.995
+    metrics["models"]["teacher_2"]["parameters"] = 345_012
+    phases = {"teacher_1": 3, "teacher_2": 3, "distillation": 3}
+
+    text = report_of(write_run(tmp_path, metrics, history_of(phases))).text
+
+    assert "the teachers 98.9\xa0% and 99.5\xa0%" in text
+    assert re.search(r"Teacher 1 resnet14 [^×]* 172\.5 k 0\.50×", text)
+    assert "Adapted teacher 2 resnet14" in text
+
+
+@pytest.mark.parametrize("text", ["phase,epoch\n", "phase,epoch,loss\na,1,\n"])
+def test_history_without_curves_has_a_report(run_dir: Path, text: str) -> None:
+    (run_dir / "history.csv").write_text(text)
+
+    assert "Test errors" in report_of(run_dir).text
+    assert len(list((run_dir / "figures").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_missing_record_is_named(run_dir: Path, name: str) -> None:
+    (run_dir / name).unlink()
+
+    with pytest.raises(InputError, match=f"must hold {name}.*Received: "):
+        write_report(run_dir)
+    assert not (run_dir / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("metrics.json", "{", "line 1"),
+        ("metrics.json", "[]", "not a mapping"),
+        ("metrics.json", "{}", "no `models`"),
+        ("metrics.json", '{"models": {"student": {}}}', "student.accuracy"),
+        ("history.csv", "a,b\n", "no columns"),
+        ("history.csv", "phase,epoch\nteacher,x\n", "line 2"),
+        ("config.yaml", "a: [", "not YAML"),
+    ],
+)
+def test_damaged_record_is_named(
+    run_dir: Path, name: str, text: str, reason: str
+) -> None:
+    (run_dir / name).write_text(text)
+
+    with pytest.raises(InputError, match=f"{name}.*{reason}"):
+        write_report(run_dir)
+
+
+def test_failed_write_leaves_the_old_report_and_nothing_half_written(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write_report(run_dir).read_bytes()
+    files = sorted(run_dir.rglob("*"))
+    (run_dir / "config.yaml").write_text("name: changed\n")
+
+    def full_disk(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_report(run_dir)
+    assert (run_dir / "report.html").read_bytes() == before
+    assert sorted(run_dir.rglob("*")) == files
+
+
+def test_summary_table_is_aligned_and_narrow() -> None:
+    metrics = metrics_of(teachers=2)
+    metrics["models"]["student"]["network"] = "a_network_with_a_long_name_" * 3
+    exported = export_report()
+    exported["artifacts"][3]["path"] = "out/" + "long_" * 20 + ".tflite"
+
+    lines = summary_table(metrics, exported).splitlines()
+
+    assert max(map(len, lines)) <= 100
+    models, files = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    assert len({len(line) for line in models}) == 1
+    assert len(models) == 2 + 6
+    assert len({len(line) for line in files[: 2 + 4]}) == 1
+    assert [line.split()[-1] for line in files[2:6]] == 3 * ["accepted"] + [
+        "rejected"
+    ]
+    assert "logits differ by more than the tolerance" in " ".join(files)
+
+
+def test_summary_table_says_the_same_as_the_report(run_dir: Path) -> None:
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    table = " ".join(summary_table(metrics, None).split())
+    page = report_of(run_dir).text.replace("\xa0", " ")
+
+    assert "Student distilled resnet8 97.2 % 99.7 % 48.9 k 0.28x" in table
+    for sentence in (
+        "Distillation closed 50 % of the gap.",
+        "360 test images: 1 image = 0.28 points.",
+    ):
+        assert sentence in table
+        assert sentence in page
+
+
+@pytest.mark.parametrize(
+    ("gap", "sentence"),
+    [
+        (None, "there is no gap to close"),
+        (-0.2, "made the student worse"),
+        (1.3, "better than its teacher"),
+    ],
+)
+def test_unusual_gap_is_put_in_words(gap: float | None, sentence: str) -> None:
+    metrics = {**metrics_of(), "gap_closed": gap}
+
+    assert sentence in " ".join(summary_table(metrics, None).split())
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert percent(0.97222) == "97.2 %"
+    assert percent(0.7512, images=10_000) == "75.12 %"
+    assert percent(0.9999) == "99.9 %"  # only all is 100 %
+    assert percent(1.0) == "100.0 %"
+    assert percent(float("nan")) == "-"
+    assert quantity(999) == "999"
+    assert quantity(999_960) == "1.0 M"
+    assert quantity(1_234_567, "B") == "1.2 MB"
+    assert duration(59.6) == "1 min 00 s"
+    assert duration(7384) == "2 h 03 min"
+
+
+def test_interval_is_wilsons() -> None:
+    # Newcombe (1998), table I: 81 of 263 gives 0.2553 to 0.3662.
+    low, high = interval(81 / 263, 263)
+
+    # 1.96 for 1.95996 moves the ends by less than the last printed digit.
+    assert low == pytest.approx(0.2553, abs=1e-4)
+    assert high == pytest.approx(0.3662, abs=1e-4)
