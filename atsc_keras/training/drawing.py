@@ -14,6 +14,8 @@ INK, QUIET, GRID = "#1b1b1a", "#5c5b57", "#dfded8"
 BLUE, ORANGE, GREEN, VIOLET = "#2a78d6", "#d9581f", "#148f63", "#6a52c9"
 WIDTH = 4.6  # inches: 331 units of SVG, a phone's width
 
+# Behind a figure, light and dark: a page of either brightness may hold it.
+_PAPER = ("#ffffff", "#1e1e1c")
 # What each colour becomes for a reader whose system is dark.
 _DARK = {
     INK: "#f2f1ec",
@@ -141,7 +143,10 @@ def _style() -> str:
         for light, dark in _DARK.items()
         for what in ("fill", "stroke")
     ]
+    light_paper, dark_paper = _PAPER
+    rules.append(f"svg{{background:{dark_paper}}}")
     return (
+        f"svg{{background:{light_paper}}}"
         "path,use{stroke-linejoin:round;stroke-linecap:butt}"
         "text{font-family:system-ui,sans-serif!important}"
         f"@media(prefers-color-scheme:dark){{{''.join(rules)}}}"

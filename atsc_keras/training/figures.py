@@ -152,9 +152,9 @@ def _losses(history: History) -> Drawing | None:
         figure,
         "distillation_losses",
         "Losses while distilling",
-        "Alignment draws the features of student and teacher together; L2-SP holds "
-        "the teacher near its start; the cross-entropy keeps the shared "
-        "classifier right. Shown without their weights.",
+        "Alignment draws the features of student and teacher together; L2-SP "
+        "holds the teacher near its start; the cross-entropy keeps the "
+        "shared classifier right. Shown without their weights.",
     )
 
 
@@ -254,7 +254,10 @@ def _log_axis(axes: Axes, values: np.ndarray) -> None:
 
 
 def _percent_axis() -> FuncFormatter:
-    return FuncFormatter(lambda share, _: f"{100 * share:.4g} %")
+    # The room beside a bar may reach beyond all images.
+    return FuncFormatter(
+        lambda share, _: f"{100 * share:.4g} %" if share <= 1.0 else ""
+    )
 
 
 def _color(role: str) -> str:

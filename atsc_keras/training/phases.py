@@ -126,5 +126,6 @@ def _fit(
         epochs=recipe.epochs,
         validation_data=build_test_pipeline(dataset, config.data).batches,
         callbacks=[StopOnDivergence(phase), checkpoint],
+        shuffle=False,  # the batches are
         verbose=2,
     )

@@ -124,7 +124,7 @@ def _read_metrics(run_dir: Path) -> dict[str, Any]:
 
 
 def _read_history(run_dir: Path) -> History:
-    """Columns of each phase, NaN where the file is blank."""
+    """Columns of each phase, NaN where the file has no finite number."""
     rows = csv.DictReader(_read(run_dir, "history.csv").splitlines())
     if not {"phase", "epoch"} <= set(rows.fieldnames or ()):
         raise _unreadable(
@@ -140,10 +140,12 @@ def _read_history(run_dir: Path) -> History:
                 run_dir / "history.csv", f"line {rows.line_num}: {error}"
             ) from error
         phases.setdefault(row["phase"], []).append(values)
-    return {
-        phase: dict(zip(names, np.array(values).T, strict=True))
-        for phase, values in phases.items()
-    }
+    history = {}
+    for phase, lines in phases.items():
+        table = np.array(lines)
+        table[~np.isfinite(table)] = np.nan
+        history[phase] = dict(zip(names, table.T, strict=True))
+    return history
 
 
 def _data_source(run_dir: Path, config: str) -> str:

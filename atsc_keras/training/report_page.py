@@ -20,7 +20,7 @@ from atsc_keras.training.summary import model_rows
 from atsc_keras.training.summary import order_roles
 from atsc_keras.training.summary import role_label
 
-_STYLE = Path(__file__).with_suffix(".css").with_stem("report")
+_STYLE = Path(__file__).with_name("report.css")
 _TEXT_COLUMNS = {"Model", "File", "Verdict"}
 
 
@@ -230,17 +230,17 @@ def _run_facts(run: Run) -> dict[str, Any]:
     )
     facts = {
         "Data": run.data,
-        "Images": f"{metrics.get('train_examples', 0):,} for training, "
-        f"{metrics.get('test_examples', 0):,} for testing",
-        "Classes": f"{len(classes)}: {', '.join(classes)}",
+        "Training images": metrics.get("train_examples"),
+        "Test images": metrics.get("test_examples"),
+        "Classes": classes and f"{len(classes)}: {', '.join(classes)}",
         "Seed": metrics.get("seed"),
         "Backend": metrics.get("backend"),
-        "Time": f"{duration(sum(seconds.values()))} ({phases})",
+        "Training time": seconds
+        and f"{duration(sum(seconds.values()))} ({phases})",
         "Peak memory": quantity(metrics.get("peak_memory_bytes"), "B"),
     }
-    return {
-        name: fact for name, fact in facts.items() if fact not in ("", None)
-    }
+    absent: tuple[Any, ...] = ("", None, [], {})
+    return {name: fact for name, fact in facts.items() if fact not in absent}
 
 
 def _facts(facts: dict[str, Any]) -> str:

@@ -99,7 +99,7 @@ def _gap_sentence(metrics: dict[str, Any]) -> str:
             "gap to close."
         )
     if gap < 0:
-        return " Distillation made the student worse than training it alone."
+        return " The distilled student is behind the one trained alone."
     if gap > 1:
         return " The distilled student is better than its teacher."
     return f" Distillation closed {100 * gap:.0f} % of the gap."

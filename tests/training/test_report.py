@@ -1,6 +1,5 @@
 """The report of a run, from its records alone."""
 
-import json
 import os
 import re
 import subprocess
@@ -13,10 +12,6 @@ from xml.etree import ElementTree
 import pytest
 
 from atsc_keras.errors import InputError
-from atsc_keras.training.formats import duration
-from atsc_keras.training.formats import interval
-from atsc_keras.training.formats import percent
-from atsc_keras.training.formats import quantity
 from atsc_keras.training.report import write_report
 from atsc_keras.training.summary import summary_table
 from tests.training.fake_run import PHASES
@@ -44,6 +39,7 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.references: list[str] = []
         self.words: list[str] = []
+        self.in_style = False
         self.feed(html)
         self.text = " ".join(" ".join(self.words).split())
 
@@ -51,14 +47,19 @@ class Page(HTMLParser):
         self, tag: str, attrs: list[tuple[str, str | None]]
     ) -> None:
         self.tags.append(tag)
+        self.in_style = tag == "style"
         for name, value in attrs:
             if name == "id":
                 self.ids.append(value or "")
             if name in ("href", "src", "xlink:href"):
                 self.references.append(value or "")
 
+    def handle_endtag(self, tag: str) -> None:
+        self.in_style = False
+
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        if not self.in_style:
+            self.words.append(data)
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_report_needs_no_framework() -> None:
 def test_report_states_the_result_and_what_one_image_weighs(
     run_dir: Path,
 ) -> None:
-    text = report_of(run_dir).text.replace("\xa0", " ")
+    text = report_of(run_dir).text
 
     # 360 test images: 4, 16 and 10 wrong.
     assert (
@@ -150,6 +151,8 @@ def test_figures_are_files_with_real_text_and_a_dark_form(
         painted = set(re.findall(r"(?:fill|stroke): #\w{6}", svg))
         darkened = set(re.findall(r'\[style\*="([^"]*)"\]', svg))
         assert painted and painted <= darkened
+        # Light text on the white of a browser would not be seen.
+        assert len(re.findall(r"svg{background:#\w{6}}", svg)) == 2
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
@@ -194,7 +197,7 @@ def test_run_without_export_or_baseline_has_a_report(tmp_path: Path) -> None:
 
     assert "Exported files" not in page.text
     assert "gap" not in page.text.lower()
-    assert "right; the teacher 98.9 %." in page.text.replace("\xa0", " ")
+    assert "right; the teacher 98.9 %." in page.text
 
 
 def test_plain_training_has_a_report_of_its_one_model(tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_plain_training_has_a_report_of_its_one_model(tmp_path: Path) -> None:
     metrics = without(metrics_of(), *roles)
     run_dir = write_run(tmp_path, metrics, history_of({"student_alone": 1}))
 
-    text = report_of(run_dir).text.replace("\xa0", " ")
+    text = report_of(run_dir).text
 
     assert "The student alone gets 95.6 % of the test images right." in text
     names = {path.stem for path in (run_dir / "figures").iterdir()}
@@ -217,12 +220,14 @@ def test_several_teachers_are_compared_with_the_best(tmp_path: Path) -> None:
 
     text = report_of(write_run(tmp_path, metrics, history_of(phases))).text
 
-    assert "the teachers 98.9\xa0% and 99.5\xa0%" in text
+    assert "the teachers 98.9 % and 99.5 %" in text
     assert re.search(r"Teacher 1 resnet14 [^×]* 172\.5 k 0\.50×", text)
     assert "Adapted teacher 2 resnet14" in text
 
 
-@pytest.mark.parametrize("text", ["phase,epoch\n", "phase,epoch,loss\na,1,\n"])
+@pytest.mark.parametrize(
+    "text", ["phase,epoch\n", "phase,epoch,val_accuracy\na,1,inf\n"]
+)
 def test_history_without_curves_has_a_report(run_dir: Path, text: str) -> None:
     (run_dir / "history.csv").write_text(text)
 
@@ -277,29 +282,9 @@ def test_failed_write_leaves_the_old_report_and_nothing_half_written(
     assert sorted(run_dir.rglob("*")) == files
 
 
-def test_summary_table_is_aligned_and_narrow() -> None:
-    metrics = metrics_of(teachers=2)
-    metrics["models"]["student"]["network"] = "a_network_with_a_long_name_" * 3
-    exported = export_report()
-    exported["artifacts"][3]["path"] = "out/" + "long_" * 20 + ".tflite"
-
-    lines = summary_table(metrics, exported).splitlines()
-
-    assert max(map(len, lines)) <= 100
-    models, files = lines[: lines.index("")], lines[lines.index("") + 1 :]
-    assert len({len(line) for line in models}) == 1
-    assert len(models) == 2 + 6
-    assert len({len(line) for line in files[: 2 + 4]}) == 1
-    assert [line.split()[-1] for line in files[2:6]] == 3 * ["accepted"] + [
-        "rejected"
-    ]
-    assert "logits differ by more than the tolerance" in " ".join(files)
-
-
 def test_summary_table_says_the_same_as_the_report(run_dir: Path) -> None:
-    metrics = json.loads((run_dir / "metrics.json").read_text())
-    table = " ".join(summary_table(metrics, None).split())
-    page = report_of(run_dir).text.replace("\xa0", " ")
+    table = " ".join(summary_table(metrics_of(), export_report()).split())
+    page = report_of(run_dir).text
 
     assert "Student distilled resnet8 97.2 % 99.7 % 48.9 k 0.28x" in table
     for sentence in (
@@ -308,39 +293,3 @@ def test_summary_table_says_the_same_as_the_report(run_dir: Path) -> None:
     ):
         assert sentence in table
         assert sentence in page
-
-
-@pytest.mark.parametrize(
-    ("gap", "sentence"),
-    [
-        (None, "there is no gap to close"),
-        (-0.2, "made the student worse"),
-        (1.3, "better than its teacher"),
-    ],
-)
-def test_unusual_gap_is_put_in_words(gap: float | None, sentence: str) -> None:
-    metrics = {**metrics_of(), "gap_closed": gap}
-
-    assert sentence in " ".join(summary_table(metrics, None).split())
-
-
-def test_numbers_are_written_for_people() -> None:
-    assert percent(0.97222) == "97.2 %"
-    assert percent(0.7512, images=10_000) == "75.12 %"
-    assert percent(0.9999) == "99.9 %"  # only all is 100 %
-    assert percent(1.0) == "100.0 %"
-    assert percent(float("nan")) == "-"
-    assert quantity(999) == "999"
-    assert quantity(999_960) == "1.0 M"
-    assert quantity(1_234_567, "B") == "1.2 MB"
-    assert duration(59.6) == "1 min 00 s"
-    assert duration(7384) == "2 h 03 min"
-
-
-def test_interval_is_wilsons() -> None:
-    # Newcombe (1998), table I: 81 of 263 gives 0.2553 to 0.3662.
-    low, high = interval(81 / 263, 263)
-
-    # 1.96 for 1.95996 moves the ends by less than the last printed digit.
-    assert low == pytest.approx(0.2553, abs=1e-4)
-    assert high == pytest.approx(0.3662, abs=1e-4)
