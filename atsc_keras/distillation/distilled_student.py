@@ -9,7 +9,7 @@ from keras import ops
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
-from atsc_keras.models.splitting import split_encoder
+from atsc_keras.models.splitting import split_model
 from atsc_keras.types import Shape
 from atsc_keras.types import Tensor
 
@@ -87,7 +87,7 @@ class DistilledStudent(keras.Model):
         self.heads = []
         shape = _feature_shape(encoder)
         for index, teacher in enumerate(teachers, start=1):
-            target = _feature_shape(teacher.encoder)
+            target = teacher.feature_shape
             if len(shape) == 1 and len(target) == 3:
                 # A vector cannot become a map: align pooled features.
                 target = (int(teacher.classifier.kernel.shape[0]),)
@@ -170,7 +170,7 @@ def _check_agreement(
             "At least one teacher is needed. Received: teachers=[]. "
             "Give an ImageClassifier or a Keras classifier."
         )
-    shapes = [tuple(t.encoder.input_shape[1:]) for t in teachers]
+    shapes = [t.image_shape for t in teachers]
     student = tuple(encoder.input_shape[1:])
     if any(shape != student for shape in shapes):
         raise InputError(
@@ -178,7 +178,7 @@ def _check_agreement(
             f"teacher input={shapes}, student input={student}. Build both "
             "for one shape (height, width, channels)."
         )
-    classes = [t.classifier.units for t in teachers]
+    classes = [t.classes for t in teachers]
     if len(set(classes)) > 1:
         raise InputError(
             "All teachers must know the same classes. Received: class counts "
@@ -205,13 +205,17 @@ def as_distilled_student(
     """
     if isinstance(student, DistilledStudent):
         return student
-    encoder = split_encoder(student)
-    classes = teachers[0].classifier.units if teachers else None
-    if encoder is not student and student.output_shape[-1] != classes:
+    if isinstance(student, ImageClassifier):
+        encoder, classes = student.encoder, student.classes
+    else:
+        parts = split_model(student)
+        encoder = parts.encoder
+        classes = parts.classifier.units if parts.classifier else None
+    if teachers and classes not in (None, teachers[0].classes):
         raise InputError(
             "Teacher and student must know the same classes. Received: "
-            f"teacher classes={classes}, student "
-            f"classes={student.output_shape[-1]}. Train the teacher on the "
-            "labels that the student is to learn."
+            f"teacher classes={teachers[0].classes}, student "
+            f"classes={classes}. Train the teacher on the labels that the "
+            "student is to learn."
         )
     return DistilledStudent(encoder, teachers, reduction, name="student")

@@ -94,8 +94,8 @@ def _model_until(place: _Place) -> keras.Model:
         if tensor is inner.inputs[0]:
             tensor = entry
         else:
-            tensor = keras.Model(inner.inputs, tensor)(entry)
-    return keras.Model(place.models[0].inputs, tensor)
+            tensor = keras.Model(inner.inputs[0], tensor)(entry)
+    return keras.Model(place.models[0].inputs[0], tensor)
 
 
 def _is_vector(tensor: Tensor) -> bool:
@@ -203,7 +203,8 @@ def split_model(model: keras.Model) -> Parts:
     layers are shared with the model.
 
     Args:
-        model: image `(B, H, W, C)` -> one output.
+        model: image `(B, H, W, C)` -> one output. A model without top is its
+            own encoder, up to its pooling layers.
 
     Returns:
         The parts.
@@ -231,25 +232,6 @@ def split_model(model: keras.Model) -> Parts:
     if features.tensor is model.outputs[0]:
         return Parts(model, pooling, classifier)
     return Parts(_model_until(features), pooling, classifier)
-
-
-def split_encoder(model: keras.Model) -> keras.Model:
-    """The encoder of a student: a classifier without its head.
-
-    Args:
-        model: a classifier, or a model without top, which is the encoder
-            itself (up to its pooling layers).
-
-    Returns:
-        image -> map `(B, h, w, C)` or vector `(B, C)`.
-
-    Raises:
-        InputError: if the model cannot be split.
-    """
-    encoder = getattr(model, "encoder", None)  # an ImageClassifier
-    if isinstance(encoder, keras.Model):
-        return encoder
-    return split_model(model).encoder
 
 
 def _cannot_split(model: keras.Model, reason: str) -> InputError:

@@ -10,7 +10,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.networks import build_encoder
-from atsc_keras.models.splitting import split_encoder
+from atsc_keras.models.splitting import split_model
 
 
 def load_classifier(path: str | Path) -> keras.Model:
@@ -72,14 +72,14 @@ def load_teacher(path: str | Path, dataset: Dataset) -> ImageClassifier:
             knows fewer classes than the labels name.
     """
     teacher = ImageClassifier.from_model(load_classifier(path))
-    shape = tuple(teacher.encoder.input_shape[1:])
+    shape = teacher.image_shape
     if shape != tuple(dataset.image_shape):
         raise InputError(
             "A teacher must take the images of the data. Received: "
             f"{path} with input {shape}, images {dataset.image_shape}. Set "
             "`data.image_size`, or give another teacher."
         )
-    classes = teacher.classifier.units
+    classes = teacher.classes
     if classes < len(dataset.class_names):
         raise InputError(
             "Every label must be a class of the teacher. Received: "
@@ -91,7 +91,7 @@ def load_teacher(path: str | Path, dataset: Dataset) -> ImageClassifier:
 
 def load_encoder(path: str | Path, dataset: Dataset) -> keras.Model:
     """Load the encoder of a saved student; its head, if any, is dropped."""
-    encoder = split_encoder(load_classifier(path))
+    encoder = split_model(load_classifier(path)).encoder
     shape = tuple(encoder.input_shape[1:])
     if shape != tuple(dataset.image_shape):
         raise InputError(

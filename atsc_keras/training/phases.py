@@ -52,7 +52,7 @@ def fit_supervised(
     model.compile(
         optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=classification_metrics(model.classifier.units),
+        metrics=classification_metrics(model.classes),
         jit_compile=recipe.jit_compile,
     )
     _fit(model, phase, recipe, optimizer, config, dataset, folder)
@@ -92,7 +92,7 @@ def fit_distillation(
         optimizer=optimizer,
         teacher_optimizer=of_teacher,
         classifier_optimizer=of_classifier,
-        metrics=classification_metrics(atsc.teacher.classifier.units),
+        metrics=classification_metrics(atsc.teacher.classes),
         jit_compile=recipe.jit_compile,
     )
     _fit(atsc, "distillation", recipe, optimizer, config, dataset, folder)

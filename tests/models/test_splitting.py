@@ -9,7 +9,7 @@ from keras import layers
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.splitting import split_encoder
+from atsc_keras.models.splitting import split_model
 
 SHAPE = (8, 8, 3)
 
@@ -162,20 +162,18 @@ def test_image_classifier_passes_through() -> None:
 
 def test_model_without_top_is_its_own_encoder() -> None:
     base = backbone()
-    assert split_encoder(base) is base
+    assert split_model(base).encoder is base
 
 
 def test_student_classifier_loses_its_head_and_pooling() -> None:
-    assert split_encoder(flat_sequential()).output_shape == (None, *MAP)
-    split = ImageClassifier.from_model(flat_sequential())
-    assert split_encoder(split) is split.encoder
+    assert split_model(flat_sequential()).encoder.output_shape == (None, *MAP)
 
 
 def test_dense_with_relu_is_no_head() -> None:
     model = keras.Sequential(
         [backbone(), layers.Flatten(), layers.Dense(6, activation="relu")]
     )
-    assert split_encoder(model) is model
+    assert split_model(model).encoder is model
 
 
 def test_model_without_top_gets_a_new_dense_when_asked() -> None:
@@ -237,4 +235,4 @@ def test_keras_applications_with_top_split(name: str) -> None:
     base = getattr(keras.applications, name)(
         weights=None, input_shape=shape, include_top=False
     )
-    assert split_encoder(base).output_shape[1:3] == base.output_shape[1:3]
+    assert split_model(base).encoder.output_shape[1:3] == base.output_shape[1:3]

@@ -1,0 +1,170 @@
+"""Who is moved by what."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from atsc_keras.distillation.atsc import ATSC
+from tests.tiny import batch
+from tests.tiny import moved
+from tests.tiny import sgd
+from tests.tiny import tiny_atsc
+from tests.tiny import tiny_encoder
+from tests.tiny import tiny_teacher
+from tests.tiny import values
+
+
+class Recorder(keras.optimizers.SGD):
+    """Keeps the gradients it is given and moves nothing."""
+
+    def apply(self, grads: list, trainable_variables: list) -> None:
+        self.received = {
+            id(variable): None
+            if gradient is None
+            else np.array(ops.convert_to_numpy(gradient))
+            for gradient, variable in zip(
+                grads, trainable_variables, strict=True
+            )
+        }
+
+
+def gradients(atsc: ATSC, variables: list, **weights: Any) -> list[Any]:
+    """Gradients of one step, None where there is none."""
+    recorder = Recorder()
+    atsc.compile(optimizer=recorder, run_eagerly=True)
+    atsc.train_on_batch(*batch(), **weights)
+    return [recorder.received[id(variable)] for variable in variables]
+
+
+def copies(*atscs: ATSC) -> None:
+    """Give all of them the first one's weights."""
+    for atsc in atscs[1:]:
+        atsc.set_weights(atscs[0].get_weights())
+
+
+def test_classifier_gets_no_gradient_of_the_alignment_loss() -> None:
+    once, heavy = tiny_atsc(), tiny_atsc(feature_loss_weight=100.0)
+    copies(once, heavy)
+    variables = [a.teacher.classifier.variables for a in (once, heavy)]
+    for first, second in zip(
+        gradients(once, variables[0]),
+        gradients(heavy, variables[1]),
+        strict=True,
+    ):
+        assert np.abs(first).max() > 0
+        np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-7)
+
+
+def test_encoders_get_no_gradient_of_the_classification() -> None:
+    atsc = tiny_atsc(feature_loss_weight=0.0)
+    encoders = [
+        *atsc.teacher.encoder.trainable_variables,
+        *atsc.student.encoder.trainable_variables,
+        *atsc.student.projectors[0].trainable_variables,
+    ]
+    for gradient in gradients(atsc, encoders):
+        assert gradient is None or np.abs(gradient).max() == 0
+
+
+def test_one_step_moves_every_network() -> None:
+    atsc = tiny_atsc()
+    atsc.compile(optimizer=sgd())
+    parts = [
+        atsc.teacher.encoder,
+        atsc.teacher.classifier,
+        atsc.student.encoder,
+        atsc.student.projectors[0],
+    ]
+    before = [values(part) for part in parts]
+    atsc.train_on_batch(*batch())
+    for old, part in zip(before, parts, strict=True):
+        assert all(moved(old, part))
+
+
+def test_starting_point_is_a_copy_that_stays() -> None:
+    atsc = tiny_atsc(l2sp_weight=0.0)
+    atsc.compile(optimizer=sgd())
+    start = [np.array(ops.convert_to_numpy(v)) for v in atsc.starting_point]
+    np.testing.assert_array_equal(start[0], values(atsc.teacher.encoder)[0])
+    logs = [
+        atsc.train_on_batch(*batch(), return_dict=True) for _ in range(3)
+    ]
+    for old, now in zip(start, atsc.starting_point, strict=True):
+        np.testing.assert_array_equal(old, ops.convert_to_numpy(now))
+    assert logs[0]["l2sp_loss"] == 0
+    assert logs[2]["l2sp_loss"] > 0
+
+
+def test_reset_starting_point_takes_loaded_weights() -> None:
+    atsc = tiny_atsc()
+    atsc.teacher.set_weights(tiny_teacher().get_weights())
+    atsc.reset_starting_point()
+    atsc.compile(optimizer=sgd())
+    logs = atsc.train_on_batch(*batch(), return_dict=True)
+    assert logs["l2sp_loss"] == 0
+
+
+def test_student_has_no_head_of_its_own() -> None:
+    teacher = tiny_teacher()
+    atsc = ATSC(teacher, tiny_teacher(4))
+    assert atsc.teacher is teacher
+    kernels = [w for w in atsc.student.weights if w.shape[-1] == 4]
+    dense = [w for w in kernels if len(w.shape) == 2]
+    assert [id(w) for w in dense] == [id(teacher.classifier.kernel)]
+
+
+def test_evaluate_moves_nothing() -> None:
+    atsc = tiny_atsc()
+    atsc.compile(optimizer=sgd())
+    before = values(atsc)
+    atsc.evaluate(*batch(), verbose=0)
+    assert not any(moved(before, atsc))
+
+
+def test_frozen_layers_do_not_move_and_run_in_inference_mode() -> None:
+    atsc = tiny_atsc()
+    weighted = [x for x in atsc.teacher.encoder.layers if x.weights]
+    frozen, adapting = weighted[:2], weighted[2:]  # convolution and norm
+    for layer in frozen:
+        layer.trainable = False
+    atsc.compile(optimizer=sgd())
+    before = [values(layer) for layer in weighted]
+    atsc.train_on_batch(*batch())
+    after = [moved(old, layer) for old, layer in zip(before, weighted, strict=True)]
+    assert not any(after[0] + after[1])  # moving statistics included
+    assert len(adapting) == 2
+    assert all(after[2] + after[3])
+
+
+def test_frozen_weights_are_outside_l2sp() -> None:
+    atsc = tiny_atsc()
+    kernel = atsc.teacher.encoder.layers[2]
+    kernel.trainable = False
+    atsc.starting_point[0].assign(ops.ones_like(atsc.starting_point[0].value))
+    atsc.compile(optimizer=sgd())
+    logs = atsc.train_on_batch(*batch(), return_dict=True)
+    assert logs["l2sp_loss"] == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [("kernels", {"kernel"}), ("all", {"kernel", "gamma", "beta"})],
+)
+def test_l2sp_scope_names_the_weights_that_it_holds(
+    scope: str, names: set[str]
+) -> None:
+    atsc = tiny_atsc(l2sp_scope=scope, feature_loss_weight=0.0)
+    for start in atsc.starting_point:
+        start.assign(start + 0.5)
+    encoder = atsc.teacher.encoder.trainable_variables
+    pulled = {
+        variable.name
+        for variable, gradient in zip(
+            encoder, gradients(atsc, encoder), strict=True
+        )
+        if np.abs(gradient).max() > 0.9  # 2 * 0.5
+    }
+    assert pulled == names

@@ -1,0 +1,213 @@
+"""ATSC in the ordinary Keras workflow."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from atsc_keras.distillation.atsc import ATSC
+from tests.tiny import CLASSES
+from tests.tiny import batch
+from tests.tiny import sgd
+from tests.tiny import tiny_atsc
+from tests.tiny import tiny_encoder
+from tests.tiny import tiny_teacher
+from tests.tiny import values
+
+TRAINING_LOGS = {
+    "loss",
+    "feature_loss",
+    "l2sp_loss",
+    "teacher_loss",
+    "teacher_accuracy",
+    "teacher_feature_power",
+    "accuracy",
+}
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return batch(seed=index)
+
+
+def compiled(**arguments: object) -> ATSC:
+    atsc = tiny_atsc()
+    optimizer = arguments.pop("optimizer", None) or sgd(0.01)
+    atsc.compile(optimizer=optimizer, metrics=["accuracy"], **arguments)
+    return atsc
+
+
+def test_fit_logs_training_and_validates_the_student() -> None:
+    history = compiled().fit(
+        *batch(16), batch_size=8, validation_data=batch(), epochs=2, verbose=0
+    )
+    assert set(history.history) == TRAINING_LOGS | {
+        "val_loss",
+        "val_accuracy",
+    }
+
+
+def test_fit_learns_the_student_through_the_teachers_classifier() -> None:
+    teacher = tiny_teacher()
+    teacher.compile(
+        optimizer="adam",
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    images, labels = batch(64)
+    teacher.fit(images, labels, epochs=60, batch_size=32, verbose=0)
+    atsc = ATSC(teacher, tiny_encoder(4))
+    atsc.compile(optimizer=keras.optimizers.Adam(1e-2), metrics=["accuracy"])
+    before = atsc.evaluate(images, labels, verbose=0, return_dict=True)
+    atsc.fit(images, labels, epochs=60, batch_size=32, verbose=0)
+    after = atsc.evaluate(images, labels, verbose=0, return_dict=True)
+    assert after["accuracy"] > max(0.9, before["accuracy"])
+
+
+def test_evaluate_is_the_students() -> None:
+    atsc = compiled()
+    images, labels = batch()
+    scores = atsc.evaluate(images, labels, verbose=0, return_dict=True)
+    assert set(scores) == {"loss", "accuracy"}
+    logits = atsc.predict(images, verbose=0)
+    student = atsc.student.to_functional().predict(images, verbose=0)
+    np.testing.assert_allclose(logits, student, rtol=1e-5, atol=1e-6)
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+        labels, logits
+    )
+    assert scores["loss"] == pytest.approx(float(expected), rel=1e-5)
+    assert scores["accuracy"] == np.mean(logits.argmax(-1) == labels)
+    assert set(atsc.test_on_batch(images, labels, return_dict=True)) == {
+        "loss",
+        "accuracy",
+    }
+
+
+def test_py_dataset_is_an_input() -> None:
+    history = compiled().fit(
+        Batches(), validation_data=Batches(), shuffle=False, verbose=0
+    )
+    assert "val_accuracy" in history.history
+
+
+def test_tf_data_is_an_input_on_every_backend() -> None:
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices(batch(16)).batch(8)
+    history = compiled().fit(
+        data, validation_data=data, shuffle=False, verbose=0
+    )
+    assert "val_accuracy" in history.history
+
+
+def test_usual_callbacks_work(tmp_path: Path) -> None:
+    callbacks = keras.callbacks
+    rates: list[float] = []
+
+    def schedule(epoch: int, rate: float) -> float:
+        rates.append(rate)
+        return 0.01 / (epoch + 1)
+
+    compiled().fit(
+        *batch(16),
+        batch_size=8,
+        epochs=2,
+        validation_data=batch(),
+        verbose=0,
+        callbacks=[
+            callbacks.ModelCheckpoint(
+                tmp_path / "best.keras", monitor="val_accuracy"
+            ),
+            callbacks.EarlyStopping(monitor="val_loss", patience=5),
+            callbacks.LearningRateScheduler(schedule),
+            callbacks.ReduceLROnPlateau(monitor="val_loss"),
+            callbacks.CSVLogger(tmp_path / "log.csv"),
+            callbacks.BackupAndRestore(tmp_path / "backup"),
+        ],
+    )
+    assert len(rates) == 2
+    assert isinstance(keras.models.load_model(tmp_path / "best.keras"), ATSC)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="refused by Keras on torch"
+)
+def test_steps_per_execution_changes_nothing() -> None:
+    results = []
+    for steps in (1, 2):
+        keras.utils.set_random_seed(0)
+        atsc = compiled(steps_per_execution=steps)
+        atsc.fit(*batch(32), batch_size=8, shuffle=False, verbose=0)
+        results.append(values(atsc))
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+
+
+def test_own_optimizers_move_their_own_weights() -> None:
+    atsc = tiny_atsc()
+    still = [sgd(0.0) for _ in range(2)]
+    atsc.compile(
+        optimizer=sgd(0.01),
+        teacher_optimizer=still[0],
+        classifier_optimizer=still[1],
+    )
+    parts = (atsc.teacher.encoder, atsc.teacher.classifier, atsc.student)
+    before = [
+        [np.array(v) for v in map(keras.ops.convert_to_numpy, p.trainable_variables)]
+        for p in parts
+    ]
+    atsc.train_on_batch(*batch())
+    changed = [
+        any(
+            not np.array_equal(old, keras.ops.convert_to_numpy(new))
+            for old, new in zip(olds, part.trainable_variables, strict=True)
+        )
+        for olds, part in zip(before, parts, strict=True)
+    ]
+    assert changed == [False, False, True]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_saved_training_goes_on_as_if_undisturbed(
+    tmp_path: Path, several: bool
+) -> None:
+    atsc = tiny_atsc(l2sp_weight=0.5, temperature=2.0, l2sp_scope="kernels")
+    own = (
+        {"teacher_optimizer": sgd(0.001), "classifier_optimizer": sgd(0.002)}
+        if several
+        else {}
+    )
+    atsc.compile(optimizer=sgd(0.01), metrics=["accuracy"], **own)
+    atsc.train_on_batch(*batch())
+    atsc.save(tmp_path / "atsc.keras")
+    loaded = keras.models.load_model(tmp_path / "atsc.keras")
+    assert loaded.settings == atsc.settings
+    for model in (atsc, loaded):
+        model.reset_metrics()
+    for seed in (1, 2):
+        logs = [
+            model.train_on_batch(*batch(seed=seed), return_dict=True)
+            for model in (atsc, loaded)
+        ]
+        assert logs[1] == pytest.approx(logs[0], rel=1e-5)
+    for one, two in zip(values(atsc), values(loaded), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+
+
+def test_student_file_holds_stock_layers_only(tmp_path: Path) -> None:
+    atsc = compiled()
+    student = atsc.student.to_functional()
+    student.save(tmp_path / "student.keras")
+    assert "atsc_keras" not in str(student.get_config())
+    loaded = keras.models.load_model(tmp_path / "student.keras")
+    images, _ = batch()
+    np.testing.assert_allclose(
+        loaded.predict(images, verbose=0),
+        atsc.predict(images, verbose=0),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    assert loaded.output_shape == (None, CLASSES)
