@@ -123,7 +123,7 @@ def evaluate(
 
 def _export(folder: Path) -> int:
     """Export the run's student in a process of its own; its exit status."""
-    command = [
+    command: list[str | Path] = [
         *(sys.executable, "-m", "export", folder / "student.keras"),
         *("--out", folder / "export", "--overwrite"),
         *("--images", folder / "samples.npz"),

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import logging
 import tempfile
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -61,9 +62,7 @@ def write_tflite(model: keras.Model, path: Path) -> None:
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=["serving_default"]
         )
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.TFLITE_BUILTINS
-        ]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         with _silence():
             path.write_bytes(converter.convert())
 
@@ -86,9 +85,11 @@ def write_onnx(
         function = tf.function(_endpoint(model)).get_concrete_function(
             _signature(model, None)
         )
-    # Frozen: tf2onnx would make an input of every other constant it meets.
-    frozen = convert_to_constants.convert_variables_to_constants_v2(function)
     with _silence():
+        # tf2onnx would make an input of every constant that is not frozen.
+        frozen = convert_to_constants.convert_variables_to_constants_v2(
+            function
+        )
         proto, _ = tf2onnx.convert.from_graph_def(
             frozen.graph.as_graph_def(),
             input_names=[frozen.inputs[0].name],
@@ -102,9 +103,7 @@ def write_onnx(
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     if class_names:
-        onnx.helper.set_model_props(
-            proto, {"labels": json.dumps(class_names)}
-        )
+        onnx.helper.set_model_props(proto, {"labels": json.dumps(class_names)})
     onnx.checker.check_model(proto)
     onnx.save(proto, path)
 
@@ -127,6 +126,12 @@ def _inlined_functions() -> Iterator[None]:
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Keep converters' progress off the terminal; errors still raise."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stderr(io.StringIO()):
+                yield
+    finally:
+        logger.setLevel(level)

@@ -67,7 +67,9 @@ def export_model(
     model = load_classifier(model_path)
     shape = tuple(model.inputs[0].shape[1:])
     classes = int(model.outputs[0].shape[-1])
-    names = load_class_names(Path(class_names), classes) if class_names else None
+    names = (
+        load_class_names(Path(class_names), classes) if class_names else None
+    )
     samples = [_sample(model, "random", random_images(shape))]
     if images is not None:
         pixels, labels = load_images(Path(images), shape)
@@ -144,7 +146,9 @@ def _artifact(
     samples: list[Sample],
 ) -> dict[str, Any]:
     """Write one file and compare it; a failure is a verdict, not an end."""
-    path = folder / ("saved_model" if kind == "saved_model" else f"{stem}.{kind}")
+    path = folder / (
+        "saved_model" if kind == "saved_model" else f"{stem}.{kind}"
+    )
     runtime, open_file = _RUNTIMES[kind]
     write: dict[str, Callable[[], None]] = {
         "saved_model": lambda: converters.write_saved_model(model, path),

@@ -26,23 +26,35 @@ def open_saved_model(path: Path) -> Predict:
 
 
 def open_tflite(path: Path) -> Predict:
-    """Open with LiteRT, which has built-in operations only."""
+    """Open with LiteRT, which has built-in operations only.
+
+    The file's batch is 1; larger ones are run after resizing its input, or
+    image by image where an operation (a Reshape) fixes the batch.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=1)
     signature = interpreter.get_signature_runner("serving_default")
-    details = signature.get_input_details()
-    if list(details) != [INPUT]:
-        raise ValueError(f"inputs are {sorted(details)}, not {INPUT!r}")
+    inputs = list(signature.get_input_details())
+    if inputs != [INPUT]:
+        raise ValueError(f"inputs are {inputs}, not {INPUT!r} alone")
     index = interpreter.get_input_details()[0]["index"]
     output = interpreter.get_output_details()[0]["index"]
 
-    def predict(images: np.ndarray) -> np.ndarray:
+    def run(images: np.ndarray) -> np.ndarray:
         interpreter.resize_tensor_input(index, images.shape)
         interpreter.allocate_tensors()
         interpreter.set_tensor(index, images)
         interpreter.invoke()
         return interpreter.get_tensor(output)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        try:
+            return run(images)
+        except RuntimeError:
+            if len(images) == 1:
+                raise
+            return np.concatenate([run(image[None]) for image in images])
 
     return predict
 

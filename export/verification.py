@@ -89,9 +89,7 @@ def _check(predict: Predict, sample: Sample, size: int) -> dict[str, Any]:
         "count": len(logits),
         # Not a number is no small difference.
         "max_difference": float(np.nan_to_num(difference.max(), nan=np.inf)),
-        "mean_difference": float(
-            np.nan_to_num(difference.mean(), nan=np.inf)
-        ),
+        "mean_difference": float(np.nan_to_num(difference.mean(), nan=np.inf)),
         "top1_agreement": float(agreement),
         "repeatable": bool(np.array_equal(again, logits[:size])),
     }

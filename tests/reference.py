@@ -61,15 +61,11 @@ def pair_a(**settings: Any) -> ATSC:
     teacher = ImageClassifier(
         features, keras.layers.Dense(CLASSES, name="classifier")
     )
-    load(
-        variables(features, teacher.classifier), under(start, "init/teacher")
-    )
+    load(variables(features, teacher.classifier), under(start, "init/teacher"))
     student = encoder(8, (6, 8, 10, 14))
     load(variables(student), under(start, "init/student"))
     atsc = ATSC(teacher, student, **settings)
-    load(
-        variables(atsc.student.projectors[0]), under(start, "init/projector")
-    )
+    load(variables(atsc.student.projectors[0]), under(start, "init/projector"))
     return atsc
 
 

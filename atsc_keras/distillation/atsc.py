@@ -10,17 +10,18 @@ from keras import ops
 
 from atsc_keras.backend import replica_count
 from atsc_keras.backend import value_and_grad
-from atsc_keras.distillation.compiling import classification_loss
-from atsc_keras.distillation.compiling import route_optimizers
+from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.distilled_student import as_distilled_student
-from atsc_keras.distillation.feature_power import FeaturePowerWarning
 from atsc_keras.distillation.losses import FeatureAlignment
+from atsc_keras.distillation.losses import accuracy
 from atsc_keras.distillation.losses import l2sp
 from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
-from atsc_keras.distillation.reporting import ReportingTrainer
-from atsc_keras.errors import InputError
+from atsc_keras.distillation.settings import check_settings
+from atsc_keras.distillation.starting_point import add_starting_point
+from atsc_keras.distillation.starting_point import copy_weights
+from atsc_keras.distillation.starting_point import held_weights
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs
 from atsc_keras.types import Tensor
@@ -35,7 +36,7 @@ _REPORTED = (
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")
-class ATSC(ReportingTrainer):
+class ATSC(DistillationTrainer):
     """Trains a student on teachers that adapt to what it can learn.
 
     Each step runs every network once and updates all of them:
@@ -103,7 +104,7 @@ class ATSC(ReportingTrainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(_REPORTED, **kwargs)
-        self.settings = _check_settings(
+        self.settings = check_settings(
             feature_loss_weight=feature_loss_weight,
             l2sp_weight=l2sp_weight,
             student_loss_weight=student_loss_weight,
@@ -115,16 +116,7 @@ class ATSC(ReportingTrainer):
         self.teachers = [ImageClassifier.from_model(model) for model in models]
         self.student = as_distilled_student(student, self.teachers, reduction)
         self.feature_alignment = FeatureAlignment()
-        self.starting_point = [
-            self.add_weight(
-                shape=weight.shape,
-                initializer="zeros",
-                trainable=False,
-                dtype="float32",
-                name=f"starting_point_{index}",
-            )
-            for index, weight in enumerate(self._teacher_weights())
-        ]
+        self.starting_point = add_starting_point(self, self._teacher_weights())
         self.initial_feature_power = self.add_weight(
             shape=(len(self.teachers),),
             initializer="zeros",  # 0: not measured yet
@@ -147,91 +139,12 @@ class ATSC(ReportingTrainer):
         Needed only if weights are loaded into a teacher after this object
         was made.
         """
-        for weight, start in zip(
-            self._teacher_weights(), self.starting_point, strict=True
-        ):
-            # Through numpy: `start.assign(weight)` may share the buffer.
-            start.assign(np.array(ops.convert_to_numpy(weight.value)))
+        copy_weights(self._teacher_weights(), self.starting_point)
         self.initial_feature_power.assign(np.zeros(len(self.teachers)))
-
-    def compile(  # type: ignore[override]
-        self,
-        optimizer: keras.optimizers.Optimizer | str,
-        teacher_optimizer: keras.optimizers.Optimizer | str | None = None,
-        classifier_optimizer: keras.optimizers.Optimizer | str | None = None,
-        loss: keras.losses.Loss | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Configure training.
-
-        Args:
-            optimizer: of the student, and of all that has none of its own.
-            teacher_optimizer: of the teacher encoders; default: `optimizer`.
-            classifier_optimizer: of the shared classifiers; default:
-                `optimizer`.
-            loss: cross-entropy on logits, of teachers and student; sparse
-                (default) or categorical as the labels are.
-            **kwargs: as for `keras.Model.compile`: metrics of the student's
-                logits, `jit_compile`, `steps_per_execution`, ...
-
-        Raises:
-            InputError: if `loss` is not a classification loss on logits.
-        """
-        own, of_teacher, of_classifier = (
-            None if value is None else keras.optimizers.get(value)
-            for value in (optimizer, teacher_optimizer, classifier_optimizer)
-        )
-        loss = classification_loss(loss)
-        # Copied now: Keras wraps what it is given while it compiles.
-        self._compile_arguments = {
-            "optimizer": own,
-            "teacher_optimizer": of_teacher,
-            "classifier_optimizer": of_classifier,
-            "loss": loss,
-            **kwargs,
-        }
-        encoders = [t.encoder.variables for t in self.teachers]
-        classifiers = [t.classifier.variables for t in self.teachers]
-        routed = route_optimizers(
-            own,
-            [
-                (of_teacher, [v for group in encoders for v in group]),
-                (of_classifier, [v for group in classifiers for v in group]),
-            ],
-        )
-        self.classification_loss = loss
-        super().compile(optimizer=routed, loss=loss, **kwargs)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        return keras.saving.serialize_keras_object(self._compile_arguments)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
         return self.student(images, training=training)
-
-    def fit(  # type: ignore[override]
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: int | str = "auto",
-        callbacks: Any = None,
-        **kwargs: Any,
-    ) -> keras.callbacks.History:
-        """Train as `keras.Model.fit`, and warn if a teacher collapses."""
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(FeaturePowerWarning())
-        else:
-            callbacks = keras.tree.flatten(callbacks or [])
-            callbacks = [*callbacks, FeaturePowerWarning()]
-        return super().fit(
-            x, y, batch_size, epochs, verbose, callbacks, **kwargs
-        )
 
     # === The step ===
 
@@ -281,9 +194,15 @@ class ATSC(ReportingTrainer):
                 self.teachers, features, projected, strict=True
             )
         )
-        l2sp_loss = l2sp(*self._l2sp_weights())
+        l2sp_loss = l2sp(
+            *held_weights(
+                self._teacher_weights(),
+                self.starting_point,
+                self.settings["l2sp_scope"],
+            )
+        )
         teacher_loss = sum(
-            self._cross_entropy(labels, logits, weight)
+            self.cross_entropy(labels, logits, weight)
             for logits in teacher_logits
         )
         loss = (
@@ -301,7 +220,7 @@ class ATSC(ReportingTrainer):
             "l2sp_loss": l2sp_loss,
             "teacher_loss": teacher_loss,
             "teacher_accuracy": sum(
-                _accuracy(labels, logits) for logits in teacher_logits
+                accuracy(labels, logits) for logits in teacher_logits
             )
             / len(teacher_logits),
         }
@@ -322,7 +241,7 @@ class ATSC(ReportingTrainer):
         """The optional terms on the logits that the student really uses."""
         loss: Tensor | float = 0.0
         if self.settings["student_loss_weight"]:
-            loss += self.settings["student_loss_weight"] * self._cross_entropy(
+            loss += self.settings["student_loss_weight"] * self.cross_entropy(
                 labels, student_logits, weight
             )
         if self.settings["logits_loss_weight"]:
@@ -337,15 +256,6 @@ class ATSC(ReportingTrainer):
                 )
         return loss
 
-    def _cross_entropy(
-        self, labels: Tensor, logits: Tensor, weight: Tensor | None
-    ) -> Tensor:
-        # Keras's losses divide by the replicas already; the sum does it once.
-        logits = ops.cast(logits, "float32")
-        return replica_count() * self.classification_loss(
-            labels, logits, sample_weight=weight
-        )
-
     def _relative_power(self, power: Tensor) -> Tensor:
         """Smallest ratio of the features' mean square to its first value."""
         initial = self.initial_feature_power
@@ -356,19 +266,6 @@ class ATSC(ReportingTrainer):
 
     def _teacher_weights(self) -> list[keras.Variable]:
         return [w for teacher in self.teachers for w in teacher.encoder.weights]
-
-    def _l2sp_weights(
-        self,
-    ) -> tuple[list[keras.Variable], list[keras.Variable]]:
-        kernels_only = self.settings["l2sp_scope"] == "kernels"
-        pairs = [
-            (weight, start)
-            for weight, start in zip(
-                self._teacher_weights(), self.starting_point, strict=True
-            )
-            if weight.trainable and not (kernels_only and len(weight.shape) < 2)
-        ]
-        return [w for w, _ in pairs], [s for _, s in pairs]
 
     # === Saving ===
 
@@ -405,32 +302,3 @@ def _align_rank(
     if len(features.shape) == len(projected.shape):
         return features
     return teacher.pooler(features)
-
-
-def _accuracy(labels: Tensor, logits: Tensor) -> Tensor:
-    """Share of right answers, for class indices or one-hot labels."""
-    if len(labels.shape) == 2 and labels.shape[-1] == logits.shape[-1]:
-        labels = ops.argmax(labels, axis=-1)
-    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
-    right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
-    return ops.mean(ops.cast(right, "float32"))
-
-
-def _check_settings(**settings: Any) -> dict[str, Any]:
-    for name, value in settings.items():
-        if name.endswith("_weight") and not value >= 0:
-            raise InputError(
-                f"`{name}` must not be negative. Received: {name}={value}. "
-                "Use 0 to leave the term out."
-            )
-    if not settings["temperature"] > 0:
-        raise InputError(
-            "`temperature` must be positive. "
-            f"Received: temperature={settings['temperature']}. Usual: 4."
-        )
-    if settings["l2sp_scope"] not in ("all", "kernels"):
-        raise InputError(
-            "`l2sp_scope` must be 'all' or 'kernels'. "
-            f"Received: l2sp_scope={settings['l2sp_scope']!r}."
-        )
-    return settings

@@ -205,6 +205,7 @@ def as_distilled_student(
     """
     if isinstance(student, DistilledStudent):
         return student
+    classes: int | None
     if isinstance(student, ImageClassifier):
         encoder, classes = student.encoder, student.classes
     else:

@@ -117,3 +117,20 @@ def tempered_kl(
     log_student = ops.log_softmax(student, axis=-1)
     terms = ops.exp(log_teacher) * (log_teacher - log_student)
     return temperature**2 * ops.sum(terms, axis=-1)
+
+
+def accuracy(labels: Tensor, logits: Tensor) -> Tensor:
+    """Share of right answers.
+
+    Args:
+        labels: class indices `(B,)` or `(B, 1)`, or one-hot `(B, classes)`.
+        logits: `(B, classes)`.
+
+    Returns:
+        A float32 scalar.
+    """
+    if len(labels.shape) == 2 and labels.shape[-1] == logits.shape[-1]:
+        labels = ops.argmax(labels, axis=-1)
+    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+    right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
+    return ops.mean(ops.cast(right, "float32"))

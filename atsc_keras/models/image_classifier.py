@@ -63,7 +63,7 @@ class ImageClassifier(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.encoder = encoder
-        self.pooler = pooler or _default_pooler(self.feature_shape)
+        self.pooler: Any = pooler or _default_pooler(self.feature_shape)
         self.classifier = classifier
         _check_classifier(classifier)
         features = keras.Input(self.feature_shape, name="features")

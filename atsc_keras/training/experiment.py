@@ -5,19 +5,16 @@ from typing import Any
 from typing import Literal
 
 import keras
-import numpy as np
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import RecipeConfig
 from atsc_keras.config import load_config
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
-from atsc_keras.data.pipeline import Pipeline
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import build_classifier
 from atsc_keras.training.networks import build_network
@@ -27,7 +24,7 @@ from atsc_keras.training.networks import teacher_names
 from atsc_keras.training.phases import build_test_pipeline
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.phases import fit_supervised
-from atsc_keras.training.report import write_report
+from atsc_keras.training.records import write_records
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
 
@@ -67,10 +64,17 @@ def train(
     dataset = load_dataset(config.data)
     folder = _start(config, run_dir, resume, overwrite)
     _supervised(
-        folder, phase, "model", network.network, network.training, config,
+        folder,
+        phase,
+        "model",
+        network.network,
+        network.training,
+        config,
         dataset,
     )
-    return _finish(folder, config, dataset, {phase: ("model", network.network)})
+    return write_records(
+        folder, config, dataset, {phase: ("model", network.network)}
+    )
 
 
 def distill(
@@ -113,22 +117,32 @@ def distill(
             _save(folder, name, teacher.to_functional(name))
         elif asked.training is not None:
             _supervised(
-                folder, name, name, asked.network, asked.training, config,
+                folder,
+                name,
+                name,
+                asked.network,
+                asked.training,
+                config,
                 dataset,
             )
         files[name] = (name, asked.network)
     student = config.student
     if student.training is not None:
         _supervised(
-            folder, "student_alone", "student_alone", student.network,
-            student.training, config, dataset,
+            folder,
+            "student_alone",
+            "student_alone",
+            student.network,
+            student.training,
+            config,
+            dataset,
         )
         files["student_alone"] = ("student_alone", student.network)
     _distillation(folder, names, config, dataset)
     files["student"] = ("student", student.network)
     for name, asked in zip(names, config.teachers, strict=True):
         files[f"adapted_{name}"] = (f"adapted_{name}", asked.network)
-    return _finish(folder, config, dataset, files)
+    return write_records(folder, config, dataset, files)
 
 
 def evaluate(
@@ -178,7 +192,7 @@ def evaluate_run(run_dir: str | Path) -> dict[str, Any]:
         role: (Path(model["file"]).stem, model["network"])
         for role, model in metrics["models"].items()
     }
-    return _finish(folder, config, load_dataset(config.data), files)
+    return write_records(folder, config, load_dataset(config.data), files)
 
 
 def _start(
@@ -254,67 +268,3 @@ def _build_atsc(
         reduction=settings.reduction,
         l2sp_scope=settings.l2sp_scope,
     )
-
-
-def _finish(
-    folder: RunFolder,
-    config: ExperimentConfig,
-    dataset: Dataset,
-    files: dict[str, tuple[str, str]],
-) -> dict[str, Any]:
-    """Evaluate the run's models and write its records.
-
-    `files` maps each model's role to the stem of its file and its network.
-    """
-    test = build_test_pipeline(dataset, config.data)
-    models = {
-        role: evaluate_file(folder.file(f"{stem}.keras"), network, test)
-        for role, (stem, network) in files.items()
-    }
-    seconds: dict[str, float] = {}
-    for row in folder.read_history():
-        phase = row["phase"]
-        seconds[phase] = seconds.get(phase, 0.0) + float(row["seconds"])
-    metrics = {
-        "name": config.name,
-        "seed": config.seed,
-        "backend": keras.backend.backend(),
-        "models": models,
-        "gap_closed": _gap_closed(models),
-        "seconds": seconds,
-        "peak_memory_bytes": peak_memory(),
-        "class_names": list(dataset.class_names),
-        "train_examples": len(dataset.train),
-        "test_examples": len(dataset.test),
-    }
-    folder.write_json("metrics.json", metrics)
-    _save_samples(folder, test)
-    write_report(folder.path)
-    return metrics
-
-
-def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
-    """Share of the way from the student alone to the (best) teacher."""
-    if not {"student", "student_alone"} <= models.keys():
-        return None
-    alone = models["student_alone"]["accuracy"]
-    teacher = max(
-        model["accuracy"]
-        for role, model in models.items()
-        if role.startswith("teacher")
-    )
-    if teacher <= alone:
-        return None
-    return (models["student"]["accuracy"] - alone) / (teacher - alone)
-
-
-def _save_samples(folder: RunFolder, test: Pipeline) -> None:
-    """Keep the first test batch: real pixels for the proof of an export."""
-    images, labels = next(iter(test.batches.as_numpy_iterator()))
-    pixels = np.clip(np.rint(images), 0, 255).astype("uint8")
-
-    def write(path: Path) -> None:
-        with open(path, "wb") as file:
-            np.savez_compressed(file, images=pixels, labels=labels)
-
-    write_atomically(folder.file("samples.npz"), write)

@@ -12,7 +12,6 @@ from tests.tiny import batch
 from tests.tiny import moved
 from tests.tiny import sgd
 from tests.tiny import tiny_atsc
-from tests.tiny import tiny_encoder
 from tests.tiny import tiny_teacher
 from tests.tiny import values
 
@@ -89,9 +88,7 @@ def test_starting_point_is_a_copy_that_stays() -> None:
     atsc.compile(optimizer=sgd())
     start = [np.array(ops.convert_to_numpy(v)) for v in atsc.starting_point]
     np.testing.assert_array_equal(start[0], values(atsc.teacher.encoder)[0])
-    logs = [
-        atsc.train_on_batch(*batch(), return_dict=True) for _ in range(3)
-    ]
+    logs = [atsc.train_on_batch(*batch(), return_dict=True) for _ in range(3)]
     for old, now in zip(start, atsc.starting_point, strict=True):
         np.testing.assert_array_equal(old, ops.convert_to_numpy(now))
     assert logs[0]["l2sp_loss"] == 0
@@ -133,7 +130,9 @@ def test_frozen_layers_do_not_move_and_run_in_inference_mode() -> None:
     atsc.compile(optimizer=sgd())
     before = [values(layer) for layer in weighted]
     atsc.train_on_batch(*batch())
-    after = [moved(old, layer) for old, layer in zip(before, weighted, strict=True)]
+    after = [
+        moved(old, layer) for old, layer in zip(before, weighted, strict=True)
+    ]
     assert not any(after[0] + after[1])  # moving statistics included
     assert len(adapting) == 2
     assert all(after[2] + after[3])

@@ -26,19 +26,17 @@ def test_logits_are_the_mean_over_the_teachers_classifiers() -> None:
         for teacher, x in zip(atsc.teachers, features, strict=True)
     ]
     np.testing.assert_allclose(
-        atsc.predict(images, verbose=0), np.mean(each, axis=0), rtol=1e-5,
+        atsc.predict(images, verbose=0),
+        np.mean(each, axis=0),
+        rtol=1e-5,
         atol=1e-6,
     )
 
 
 def test_losses_are_sums_over_the_teachers() -> None:
     atsc = two_teachers()
-    singles = [
-        ATSC(teacher, atsc.student.encoder) for teacher in atsc.teachers
-    ]
-    for single, projector in zip(
-        singles, atsc.student.projectors, strict=True
-    ):
+    singles = [ATSC(teacher, atsc.student.encoder) for teacher in atsc.teachers]
+    for single, projector in zip(singles, atsc.student.projectors, strict=True):
         single.student.projectors[0].set_weights(projector.get_weights())
     start = values(atsc)
     sums = {"feature_loss": 0.0, "teacher_loss": 0.0}

@@ -39,9 +39,7 @@ def twins(first: dict, second: dict) -> tuple[ATSC, ATSC]:
 )
 def test_optional_terms_teach_the_student_only(setting: dict) -> None:
     plain, extra = twins({}, setting)
-    shared = [
-        [*a.teacher.trainable_variables] for a in (plain, extra)
-    ]
+    shared = [[*a.teacher.trainable_variables] for a in (plain, extra)]
     for without, with_term in zip(
         gradients(plain, shared[0]), gradients(extra, shared[1]), strict=True
     ):

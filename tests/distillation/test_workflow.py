@@ -156,7 +156,10 @@ def test_own_optimizers_move_their_own_weights() -> None:
     )
     parts = (atsc.teacher.encoder, atsc.teacher.classifier, atsc.student)
     before = [
-        [np.array(v) for v in map(keras.ops.convert_to_numpy, p.trainable_variables)]
+        [
+            np.array(v)
+            for v in map(keras.ops.convert_to_numpy, p.trainable_variables)
+        ]
         for p in parts
     ]
     atsc.train_on_batch(*batch())

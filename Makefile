@@ -1,0 +1,39 @@
+# The two commands of README: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+DEMO := configs/digits_resnet14_resnet8x0.125.yaml
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+# The demo is the TensorFlow one unless another backend is asked for.
+export KERAS_BACKEND ?= tensorflow
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.user
+	$(RUN) -m atsc_keras distill $(DEMO) --run-dir runs/demo --overwrite --export
+
+test: lint
+	KERAS_BACKEND=tensorflow $(RUN) -m pytest
+	KERAS_BACKEND=jax $(RUN) -m pytest
+	KERAS_BACKEND=torch $(RUN) -m pytest
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) runs
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+
+$(VENV)/.user: requirements.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.test: requirements-test.txt $(VENV)/.user
+	$(RUN) -m pip install --quiet -r requirements-test.txt
+	touch $@

@@ -1,0 +1,154 @@
+"""Compiling, fitting and reporting, kept apart from the step itself."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+from keras import ops
+
+from atsc_keras.backend import UpdateTrainer
+from atsc_keras.backend import replica_count
+from atsc_keras.distillation.compiling import classification_loss
+from atsc_keras.distillation.compiling import route_optimizers
+from atsc_keras.distillation.feature_power import FeaturePowerWarning
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.types import Logs
+from atsc_keras.types import Tensor
+
+
+class DistillationTrainer(UpdateTrainer):
+    """A model that trains teachers with their student.
+
+    It takes up to three optimizers, and keeps running means that only
+    training reports: Keras would log them in `evaluate` as `val_...: 0.0`.
+    A subclass sets `teachers` and says in `update` what a step does.
+
+    Args:
+        reported: names of the means.
+        **kwargs: as for `keras.Model`.
+    """
+
+    def __init__(self, reported: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.teachers: list[ImageClassifier] = []
+        self._means = [keras.metrics.Mean(name=name) for name in reported]
+        self._evaluating = False
+
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer | str,
+        teacher_optimizer: keras.optimizers.Optimizer | str | None = None,
+        classifier_optimizer: keras.optimizers.Optimizer | str | None = None,
+        loss: keras.losses.Loss | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Configure training.
+
+        Args:
+            optimizer: of the student, and of all that has none of its own.
+            teacher_optimizer: of the teacher encoders; default: `optimizer`.
+            classifier_optimizer: of the shared classifiers; default:
+                `optimizer`.
+            loss: cross-entropy on logits, of teachers and student; sparse
+                (default) or categorical as the labels are.
+            **kwargs: as for `keras.Model.compile`: metrics of the student's
+                logits, `jit_compile`, `steps_per_execution`, ...
+
+        Raises:
+            InputError: if `loss` is not a classification loss on logits.
+        """
+        own, of_teacher, of_classifier = (
+            None if value is None else keras.optimizers.get(value)
+            for value in (optimizer, teacher_optimizer, classifier_optimizer)
+        )
+        self._classification_loss = classification_loss(loss)
+        # Copied now: Keras wraps what it is given while it compiles.
+        self._compile_arguments = {
+            "optimizer": own,
+            "teacher_optimizer": of_teacher,
+            "classifier_optimizer": of_classifier,
+            "loss": self._classification_loss,
+            **kwargs,
+        }
+        encoders = [t.encoder.variables for t in self.teachers]
+        classifiers = [t.classifier.variables for t in self.teachers]
+        routed = route_optimizers(
+            own,
+            [
+                (of_teacher, [v for group in encoders for v in group]),
+                (of_classifier, [v for group in classifiers for v in group]),
+            ],
+        )
+        super().compile(
+            optimizer=routed, loss=self._classification_loss, **kwargs
+        )
+
+    def get_compile_config(self) -> dict[str, Any]:
+        return keras.saving.serialize_keras_object(self._compile_arguments)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train as `keras.Model.fit`, and warn if a teacher collapses."""
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(FeaturePowerWarning())
+        else:
+            callbacks = keras.tree.flatten(callbacks or [])
+            callbacks = [*callbacks, FeaturePowerWarning()]
+        return super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, **kwargs
+        )
+
+    def cross_entropy(
+        self, labels: Tensor, logits: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """The compiled loss of a batch, a mean over this replica's images."""
+        # Keras's losses divide by the replicas already; the sum does it once.
+        logits = ops.cast(logits, "float32")
+        return replica_count() * self._classification_loss(
+            labels, logits, sample_weight=weight
+        )
+
+    def record(self, values: Logs, batch_size: Tensor) -> None:
+        """Add one step's scalars, `loss` among them, to the means."""
+        for metric in self.metrics:
+            if metric.name in values:
+                metric.update_state(
+                    values[metric.name], sample_weight=batch_size
+                )
+
+    @contextmanager
+    def _evaluation(self) -> Iterator[None]:
+        before, self._evaluating = self._evaluating, True
+        try:
+            yield
+        finally:
+            self._evaluating = before
+
+    def get_metrics_result(self) -> Logs:
+        results = super().get_metrics_result()
+        if self._evaluating:
+            for mean in self._means:
+                results.pop(mean.name)
+        return results
+
+    def test_step(self, *args: Any) -> Any:
+        with self._evaluation():
+            return super().test_step(*args)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        with self._evaluation():
+            return super().evaluate(*args, **kwargs)

@@ -1,0 +1,88 @@
+"""The records that a finished run leaves."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.pipeline import Pipeline
+from atsc_keras.training.environment import peak_memory
+from atsc_keras.training.evaluation import evaluate_file
+from atsc_keras.training.phases import build_test_pipeline
+from atsc_keras.training.report import write_report
+from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.run_folder import write_atomically
+
+
+def write_records(
+    folder: RunFolder,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    files: dict[str, tuple[str, str]],
+) -> dict[str, Any]:
+    """Evaluate a run's models; write metrics, sample images and the report.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        dataset: whose test split counts.
+        files: each model's role -> the stem of its file and its network.
+
+    Returns:
+        What `metrics.json` holds.
+    """
+    test = build_test_pipeline(dataset, config.data)
+    models = {
+        role: evaluate_file(folder.file(f"{stem}.keras"), network, test)
+        for role, (stem, network) in files.items()
+    }
+    seconds: dict[str, float] = {}
+    for row in folder.read_history():
+        phase = row["phase"]
+        seconds[phase] = seconds.get(phase, 0.0) + float(row["seconds"])
+    metrics = {
+        "name": config.name,
+        "seed": config.seed,
+        "backend": keras.backend.backend(),
+        "models": models,
+        "gap_closed": _gap_closed(models),
+        "seconds": seconds,
+        "peak_memory_bytes": peak_memory(),
+        "class_names": list(dataset.class_names),
+        "train_examples": len(dataset.train),
+        "test_examples": len(dataset.test),
+    }
+    folder.write_json("metrics.json", metrics)
+    _save_samples(folder, test)
+    write_report(folder.path)
+    return metrics
+
+
+def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
+    """Share of the way from the student alone to the (best) teacher."""
+    if not {"student", "student_alone"} <= models.keys():
+        return None
+    alone = models["student_alone"]["accuracy"]
+    teacher = max(
+        model["accuracy"]
+        for role, model in models.items()
+        if role.startswith("teacher")
+    )
+    if teacher <= alone:
+        return None
+    return (models["student"]["accuracy"] - alone) / (teacher - alone)
+
+
+def _save_samples(folder: RunFolder, test: Pipeline) -> None:
+    """Keep the first test batch: real pixels for the proof of an export."""
+    images, labels = next(iter(test.batches.as_numpy_iterator()))
+    pixels = np.clip(np.rint(images), 0, 255).astype("uint8")
+
+    def write(path: Path) -> None:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, images=pixels, labels=labels)
+
+    write_atomically(folder.file("samples.npz"), write)

@@ -1,0 +1,149 @@
+"""The rooms of the house import what they may, and nothing else."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+STANDARD = set(sys.stdlib_module_names)
+FRAMEWORKS = {"tensorflow", "jax", "torch"}
+DATA = {"tensorflow", "tensorflow_datasets", "sklearn", "PIL", "keras_cv"}
+
+# What each room may import: other packages, and rooms of this project.
+ROOMS = {
+    "atsc_keras/config": (
+        {"pydantic", "pydantic_core", "yaml", "numpy"},
+        {"config"},
+    ),
+    "atsc_keras/data": ({"numpy", "keras", *DATA}, {"data", "config"}),
+    "atsc_keras/models": ({"numpy", "keras"}, {"models"}),
+    "atsc_keras/backend": ({"keras"}, {"backend"}),
+    "atsc_keras/distillation": (
+        {"numpy", "keras"},
+        {"distillation", "models", "backend"},
+    ),
+    "atsc_keras/training": (
+        {"numpy", "keras", "matplotlib", "yaml"},
+        {"training", "distillation", "models", "data", "config"},
+    ),
+    "export": (
+        {
+            *("numpy", "keras", "tensorflow", "tf2onnx", "onnx"),
+            *("onnxruntime", "ai_edge_litert"),
+        },
+        set(),
+    ),
+}
+EVERYWHERE = {"types", "errors"}
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def allowed(path: Path, name: str, others: set[str], rooms: set[str]) -> bool:
+    package, _, rest = name.partition(".")
+    if package == "atsc_keras":
+        return bool(rooms) and rest.split(".")[0] in rooms | EVERYWHERE
+    if package == "export":
+        return path.is_relative_to(ROOT / "export")
+    if package in FRAMEWORKS and "backend" in path.parts:
+        return path.stem == package  # one framework a file
+    return package in STANDARD or package in others
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_imports_only_what_it_may(room: str) -> None:
+    others, rooms = ROOMS[room]
+    files = sources(room)
+    assert files
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        for name in imports(path)
+        if not allowed(path, name, others, rooms)
+    ]
+    assert not wrong
+
+
+def test_nobody_reaches_into_keras() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("atsc_keras", "export", "tests")
+        for path in sources(folder)
+        for name in imports(path)
+        if name.startswith("keras." + "src")
+    ]
+    assert not wrong
+
+
+def test_files_stay_readable() -> None:
+    long = [
+        path.name
+        for folder in ("atsc_keras", "export")
+        for path in sources(folder)
+        if len(path.read_text("utf-8").splitlines()) > 320
+    ]
+    assert not long
+
+
+def python(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_import_leaves_tensorflow_out(backend: str) -> None:
+    code = (
+        "import sys, atsc_keras\n"
+        "names = [getattr(atsc_keras, n) for n in atsc_keras.__all__]\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    assert python(code, KERAS_BACKEND=backend) == "False"
+
+
+def test_public_names_resolve() -> None:
+    import atsc_keras
+
+    for name in atsc_keras.__all__:
+        assert getattr(atsc_keras, name).__name__ == name
+    assert set(atsc_keras.__all__) <= set(dir(atsc_keras))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = atsc_keras.nothing
+
+
+@pytest.mark.parametrize("module", ["atsc_keras", "export"])
+def test_help_loads_no_framework(module: str) -> None:
+    # What takes seconds is absent, so that the answer takes none.
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['{module}', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module('{module}', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert python(code).splitlines()[-1] == "[]"

@@ -1,0 +1,273 @@
+"""A run leaves what it promises, and goes on to the same result."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from atsc_keras.config import load_config
+from atsc_keras.errors import InputError
+from atsc_keras.training.experiment import distill
+from atsc_keras.training.experiment import evaluate
+from atsc_keras.training.experiment import evaluate_run
+from atsc_keras.training.experiment import train
+from atsc_keras.training.run_folder import RunFolder
+from tests.tiny_experiment import write_config
+
+FILES = {
+    "config.yaml",
+    "environment.json",
+    "history.csv",
+    "metrics.json",
+    "report.html",
+    "teacher.keras",
+    "student_alone.keras",
+    "student.keras",
+    "adapted_teacher.keras",
+    "samples.npz",
+    "checkpoints",
+    "figures",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One whole run."""
+    folder = tmp_path_factory.mktemp("runs")
+    config = load_config(write_config(folder))
+    metrics = distill(config, folder / "run")
+    return {"dir": folder / "run", "config": config, "metrics": metrics}
+
+
+def student_weights(run: Path) -> list[np.ndarray]:
+    model = keras.models.load_model(run / "student.keras", compile=False)
+    return model.get_weights()
+
+
+def test_run_folder_holds_its_records(finished: dict[str, Any]) -> None:
+    assert {path.name for path in finished["dir"].iterdir()} == FILES
+    saved = json.loads((finished["dir"] / "metrics.json").read_text())
+    assert saved == finished["metrics"]
+    assert set(saved["models"]) == {
+        "teacher",
+        "student_alone",
+        "student",
+        "adapted_teacher",
+    }
+    assert saved["test_examples"] == 24
+    environment = json.loads((finished["dir"] / "environment.json").read_text())
+    assert environment["backend"] == keras.backend.backend()
+    assert load_config(finished["dir"] / "config.yaml") == finished["config"]
+
+
+def test_history_has_every_epoch_once(finished: dict[str, Any]) -> None:
+    rows = RunFolder(finished["dir"]).read_history()
+    assert [(row["phase"], row["epoch"]) for row in rows] == [
+        (phase, epoch)
+        for phase in ("teacher", "student_alone", "distillation")
+        for epoch in ("1", "2")
+    ]
+    last = rows[-1]
+    assert 0 < float(last["feature_loss"])
+    assert float(last["val_accuracy"]) == pytest.approx(
+        finished["metrics"]["models"]["student"]["accuracy"]
+    )
+    # Cosine over 2 epochs: halved once at the end of the first.
+    assert float(rows[-2]["learning_rate"]) == pytest.approx(0.025)
+
+
+def test_teacher_file_is_from_before_its_adaptation(
+    finished: dict[str, Any],
+) -> None:
+    before, after = (
+        keras.models.load_model(finished["dir"] / f"{name}.keras")
+        for name in ("teacher", "adapted_teacher")
+    )
+    pairs = zip(before.get_weights(), after.get_weights(), strict=True)
+    assert all(not np.array_equal(one, two) for one, two in pairs)
+
+
+def test_metrics_are_those_of_the_files(finished: dict[str, Any]) -> None:
+    model = keras.models.load_model(finished["dir"] / "student.keras")
+    with np.load(finished["config"].data.path) as arrays:
+        images, labels = arrays["x_test"], arrays["y_test"]
+    logits = model.predict(images.astype("float32"), verbose=0)
+    entry = finished["metrics"]["models"]["student"]
+    assert entry["accuracy"] == pytest.approx(
+        np.mean(logits.argmax(-1) == labels)
+    )
+    assert entry["top5_accuracy"] == 1  # of three classes
+    assert entry["network"] == "resnet8x0.125"
+    scores = evaluate(finished["config"], finished["dir"] / "student.keras")
+    assert scores["loss"] == pytest.approx(entry["loss"], rel=1e-5)
+
+
+def test_evaluating_a_run_again_gives_the_same(
+    finished: dict[str, Any],
+) -> None:
+    again = evaluate_run(finished["dir"])["models"]
+    for role, entry in finished["metrics"]["models"].items():
+        assert again[role].keys() == entry.keys()
+        for name in ("accuracy", "loss", "parameters"):
+            assert again[role][name] == pytest.approx(entry[name], rel=1e-5)
+
+
+def test_samples_are_test_images(finished: dict[str, Any]) -> None:
+    with (
+        np.load(finished["dir"] / "samples.npz") as samples,
+        np.load(finished["config"].data.path) as arrays,
+    ):
+        np.testing.assert_array_equal(samples["images"], arrays["x_test"][:16])
+        np.testing.assert_array_equal(samples["labels"], arrays["y_test"][:16])
+
+
+def test_same_config_gives_the_same_student(
+    finished: dict[str, Any], tmp_path: Path
+) -> None:
+    distill(finished["config"], tmp_path / "again")
+    for one, two in zip(
+        student_weights(finished["dir"]),
+        student_weights(tmp_path / "again"),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_train_writes_one_model(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, epochs=1))
+    metrics = train(config, tmp_path / "run", role="student")
+    assert list(metrics["models"]) == ["student_alone"]
+    assert (tmp_path / "run" / "model.keras").exists()
+
+
+def test_given_teacher_is_not_trained(
+    finished: dict[str, Any], tmp_path: Path
+) -> None:
+    teacher = finished["dir"] / "teacher.keras"
+    path = write_config(
+        tmp_path, epochs=1, student={"network": "resnet8x0.125"}
+    )
+    config = load_config(path, [f"teacher.weights={teacher}"])
+    metrics = distill(config, tmp_path / "run")
+    assert "student_alone" not in metrics["models"]
+    assert metrics["gap_closed"] is None
+    rows = RunFolder(tmp_path / "run").read_history()
+    assert {row["phase"] for row in rows} == {"distillation"}
+    expected = finished["metrics"]["models"]["teacher"]["loss"]
+    assert metrics["models"]["teacher"]["loss"] == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_two_teachers_run_end_to_end(
+    finished: dict[str, Any], tmp_path: Path
+) -> None:
+    given = {
+        "network": "resnet8x0.25",
+        "weights": str(finished["dir"] / "teacher.keras"),
+    }
+    path = write_config(
+        tmp_path,
+        epochs=1,
+        teacher=[given, given],
+        student={"network": "resnet8x0.125"},
+    )
+    metrics = distill(load_config(path), tmp_path / "run")
+    assert {"teacher_1", "teacher_2", "adapted_teacher_2"} <= set(
+        metrics["models"]
+    )
+
+
+def test_existing_run_is_kept_unless_asked(finished: dict[str, Any]) -> None:
+    before = student_weights(finished["dir"])
+    with pytest.raises(InputError, match="--resume to go on"):
+        distill(finished["config"], finished["dir"])
+    other = finished["config"].model_copy(update={"seed": 5})
+    with pytest.raises(InputError, match="differs from"):
+        distill(other, finished["dir"], resume=True)
+    for one, two in zip(before, student_weights(finished["dir"]), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_foreign_folder_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    config = load_config(write_config(tmp_path))
+    with pytest.raises(InputError, match="holds other files"):
+        distill(config, tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "mine"
+
+
+def test_diverged_run_names_epoch_and_step_and_keeps_its_checkpoint(
+    tmp_path: Path,
+) -> None:
+    from atsc_keras.training.checkpoints import DivergedError
+
+    path = write_config(tmp_path, epochs=3)
+    overrides = [
+        "student.training=null",
+        "distillation.training.optimizer={learning_rate: 1.0e+30}",
+        "distillation.teacher_optimizer=null",
+    ]
+    config = load_config(path, overrides)
+    with pytest.raises(DivergedError, match=r"epoch 1, step \d.*--resume"):
+        distill(config, tmp_path / "run")
+    assert (tmp_path / "run" / "teacher.keras").exists()
+    saved = list((tmp_path / "run" / "checkpoints" / "teacher").iterdir())
+    assert sorted(path.name for path in saved) == [
+        "epoch-00002.weights.h5",
+        "epoch-00003.weights.h5",
+    ]
+    assert not (tmp_path / "run" / "student.keras").exists()
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch",
+    reason="promised for TensorFlow and JAX",
+)
+def test_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    path = write_config(tmp_path, epochs=4)
+    overrides = ["student.training=null"]
+    distill(load_config(path, overrides), tmp_path / "undisturbed")
+
+    command = [
+        *(sys.executable, "-m", "atsc_keras", "distill", str(path)),
+        *(*overrides, "--run-dir", str(tmp_path / "killed")),
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    checkpoints = tmp_path / "killed" / "checkpoints" / "distillation"
+    while process.poll() is None and not list(checkpoints.glob("epoch*2.*")):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "student.keras").exists()
+
+    done = subprocess.run(
+        [*command, "--resume"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "== distillation: epochs 1 to" not in done.stdout
+    rows = RunFolder(tmp_path / "killed").read_history()
+    epochs = [int(r["epoch"]) for r in rows if r["phase"] == "distillation"]
+    assert epochs == [1, 2, 3, 4]
+    for one, two in zip(
+        student_weights(tmp_path / "undisturbed"),
+        student_weights(tmp_path / "killed"),
+        strict=True,
+    ):
+        # Threads add in another order in another process.
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
