@@ -28,10 +28,17 @@ def describe_environment(seed: int) -> dict[str, Any]:
         "keras": keras.__version__,
         backend: version(backend),
         "numpy": version("numpy"),
-        "devices": keras.distribution.list_devices(),
+        "devices": _devices(),
         "dtype_policy": keras.config.dtype_policy().name,
         "seed": seed,
     }
+
+
+def _devices() -> list[str]:
+    if keras.backend.backend() == "torch":
+        # Keras 3.15 lists none there; a new tensor shows what is used.
+        return [str(keras.ops.zeros(()).device)]
+    return keras.distribution.list_devices()
 
 
 def peak_memory() -> int:

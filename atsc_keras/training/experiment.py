@@ -62,6 +62,7 @@ def train(
         )
     phase = "teacher" if role == "teacher" else "student_alone"
     dataset = load_dataset(config.data)
+    build_network(network.network, dataset)  # a wrong name is found now
     folder = _start(config, run_dir, resume, overwrite)
     _supervised(
         folder,
@@ -109,6 +110,15 @@ def distill(
         load_teacher(teacher.weights, dataset) if teacher.weights else None
         for teacher in config.teachers
     ]
+    # A network that does not fit is found now, not after hours of training.
+    _build_atsc(
+        [
+            teacher or build_classifier(asked.network, dataset)
+            for teacher, asked in zip(given, config.teachers, strict=True)
+        ],
+        config,
+        dataset,
+    )
     folder = _start(config, run_dir, resume, overwrite)
     names = teacher_names(config.teachers)
     files = {}

@@ -1,0 +1,206 @@
+"""The command line: what it prints, and how it refuses."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from keras import layers
+
+from tests.tiny_experiment import write_config
+from tests.tiny_experiment import write_data
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture,
+    *arguments: object,
+) -> tuple[int, str, str]:
+    """Run a command in this process: exit status, output, errors."""
+    words = ["atsc_keras", *map(str, arguments)]
+    monkeypatch.setattr(sys, "argv", words)
+    status = 0
+    try:
+        runpy.run_module("atsc_keras", run_name="__main__")
+    except SystemExit as end:
+        status = int(end.code or 0)
+    captured = capfd.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> object:
+    return lambda *words: run(monkeypatch, capfd, *words)
+
+
+def test_train_then_evaluate_prints_the_scores(
+    command: object, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, epochs=1)
+    status, out, _ = command(
+        "train", config, "--role", "student", "--run-dir", tmp_path / "run"
+    )
+    assert status == 0
+    assert "Student alone" in out
+    assert f"Report: {tmp_path / 'run' / 'report.html'}" in out
+    status, out, _ = command(
+        "evaluate", config, "--model", tmp_path / "run" / "model.keras"
+    )
+    assert status == 0
+    assert re.search(r"top5_accuracy +1\.0000", out)
+    assert re.search(r"multiply_adds +\d+", out)
+    status, out, _ = command("evaluate", tmp_path / "run")
+    assert status == 0
+    assert "Student alone" in out
+
+
+def refuse(command: object, message: str, *words: object) -> str:
+    """Expect exit status 2 and one message, and nothing written."""
+    status, _, err = command(*words)
+    message_lines = [line for line in err.splitlines() if "Error" in line]
+    assert status == 2, err
+    assert re.search(message, err), err
+    assert "Traceback" not in err
+    assert len(message_lines) == 1
+    assert "Received: " in err
+    return err
+
+
+def test_all_mistakes_of_a_file_come_at_once(
+    command: object, tmp_path: Path
+) -> None:
+    path = write_config(tmp_path, distilation={})
+    config = yaml.safe_load(path.read_text())
+    config["data"]["batch_size"] = "many"
+    del config["distillation"]
+    path.write_text(yaml.safe_dump(config))
+    err = refuse(command, "3 mistakes", "distill", path)
+    assert "Did you mean `distillation`?" in err
+    assert "data.batch_size" in err
+
+
+def test_networks_that_cannot_be_built_leave_no_run_folder(
+    command: object, tmp_path: Path
+) -> None:
+    path = write_config(tmp_path)
+    refuse(
+        command,
+        "Nearest: resnet",
+        *("train", path, "teacher.network=resnt8"),
+        *("--run-dir", tmp_path / "run"),
+    )
+    refuse(
+        command,
+        "reduction=3",
+        *("distill", path, "distillation.reduction=3"),
+        *("--run-dir", tmp_path / "run"),
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_config_is_one_message(command: object) -> None:
+    refuse(command, "must exist", "distill", "nowhere.yaml")
+
+
+def test_unwritable_run_folder_is_one_message(
+    command: object, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    refuse(
+        command,
+        "must be writable",
+        *("train", write_config(tmp_path)),
+        *("--run-dir", tmp_path / "file" / "run"),
+    )
+
+
+def test_batch_larger_than_the_data_is_one_message(
+    command: object, tmp_path: Path
+) -> None:
+    path = write_config(tmp_path)
+    refuse(
+        command,
+        "batch_size",
+        *("train", path, "data.batch_size=4096"),
+        *("--run-dir", tmp_path / "run"),
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "truncated"])
+def test_unreadable_teacher_is_one_message(
+    kind: str, command: object, tmp_path: Path
+) -> None:
+    teacher = tmp_path / "teacher.keras"
+    if kind != "missing":
+        x = keras.Input((8, 8, 3))
+        y = layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
+        keras.Model(x, y).save(teacher)
+        whole = teacher.read_bytes()
+        teacher.write_bytes(b"text" if kind == "text" else whole[:-300])
+    refuse(
+        command,
+        "`.keras` file",
+        *("distill", write_config(tmp_path), f"teacher.weights={teacher}"),
+        *("--run-dir", tmp_path / "run"),
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "message"),
+    [((9, 9, 3), 3, "images of the data"), ((8, 8, 3), 2, "class of the")],
+)
+def test_teacher_that_does_not_fit_the_data_is_one_message(
+    shape: tuple, classes: int, message: str, command: object, tmp_path: Path
+) -> None:
+    x = keras.Input(shape)
+    features = layers.Conv2D(4, 3)(x)
+    y = layers.Dense(classes)(layers.GlobalAveragePooling2D()(features))
+    keras.Model(x, y).save(tmp_path / "teacher.keras")
+    refuse(
+        command,
+        message,
+        *("distill", write_config(tmp_path)),
+        f"teacher.weights={tmp_path / 'teacher.keras'}",
+        *("--run-dir", tmp_path / "run"),
+    )
+
+
+def test_broken_data_is_one_message(command: object, tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    write_data(tmp_path).write_bytes(b"no npz")
+    refuse(command, "npz", "train", path, "--run-dir", tmp_path / "run")
+
+
+def test_labels_outside_the_classes_are_one_message(
+    command: object, tmp_path: Path
+) -> None:
+    path = write_config(tmp_path)
+    images = np.zeros((8, 8, 8, 3), "uint8")
+    np.savez(
+        tmp_path / "data.npz",
+        x_train=images,
+        y_train=[0, 1, 0, 1, 0, 1, 0, 1],
+        x_test=images,
+        y_test=[0, 1, 0, 1, 0, 1, 0, 7],
+    )
+    refuse(
+        command,
+        "7",
+        *("train", path, "data.batch_size=4"),
+        *("--run-dir", tmp_path / "run"),
+    )
+
+
+def test_evaluate_without_model_says_what_it_needs(
+    command: object, tmp_path: Path
+) -> None:
+    refuse(command, "Add --model", "evaluate", write_config(tmp_path))
+    refuse(command, "no metrics.json", "evaluate", tmp_path)

@@ -1,0 +1,41 @@
+"""N replicas on a global batch update as one device on the same batch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="MirroredStrategy is TensorFlow's",
+)
+def test_two_replicas_equal_one_device(tmp_path: Path) -> None:
+    runs = []
+    for replicas in (1, 2):
+        path = tmp_path / f"{replicas}.npz"
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "tests.mirrored_steps"),
+                *(str(replicas), str(path)),
+            ],
+            check=True,
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        )
+        with np.load(path) as arrays:
+            runs.append({name: arrays[name] for name in arrays.files})
+    one, two = runs
+    names = list(one.pop("names"))
+    two.pop("names")
+    for name, expected in one.items():
+        np.testing.assert_allclose(
+            two[name],
+            expected,
+            rtol=1e-4 if name == "logs" else 0,
+            atol=1e-5,
+            err_msg=f"{name} {names if name == 'logs' else ''}",
+        )
