@@ -5,6 +5,25 @@ from typing import Any
 
 import keras
 
+from atsc_keras.errors import InputError
+from atsc_keras.types import Shape
+from atsc_keras.types import Tensor
+
+_TRANSPOSED = (
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
+_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+_ONE_KERNEL = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.Dense,
+)
+
 
 def count_parameters(model: keras.Model) -> int:
     """Trainable weights, frozen layers included; statistics left out.
@@ -20,6 +39,7 @@ def count_parameters(model: keras.Model) -> int:
         for layer in _leaves(model)
         for weight in layer.weights
         if weight.name.startswith("moving_")
+        or isinstance(layer, keras.layers.Normalization)
     }
     return sum(
         math.prod(weight.shape)
@@ -28,56 +48,140 @@ def count_parameters(model: keras.Model) -> int:
     )
 
 
-def count_multiply_adds(model: keras.Model) -> int:
+def count_multiply_adds(
+    model: keras.Model, image_shape: Shape | None = None
+) -> int:
     """Multiply-adds of one forward pass of one image.
 
-    Convolutions and Dense layers count, as in the literature; normalisation,
-    activations and pooling do not. Each layer counts once.
+    Convolutions, Dense, EinsumDense and MultiHeadAttention count, as in the
+    literature; normalisation, activations, pooling and layers that are not
+    Keras's own do not. A layer counts each time that it is called.
 
     Args:
-        model: functional or sequential, of known image size; nested models
-            count too.
+        model: Functional, Sequential, or what offers `to_functional()`;
+            nested models count too.
+        image_shape: `(H, W, C)`; default: the model's own.
 
     Returns:
         The number of multiply-adds.
+
+    Raises:
+        InputError: if the model has no graph, not one input, or neither it
+            nor `image_shape` says how large an image is.
     """
-    return sum(_layer_multiply_adds(layer) for layer in _leaves(model))
+    model = _graph_of(model)
+    if len(model.inputs) != 1:
+        raise InputError(
+            "Multiply-adds are counted for models of one input, the image. "
+            f"Received: {model.name} with {len(model.inputs)} inputs. Count "
+            "its parts."
+        )
+    shape = tuple(image_shape or model.inputs[0].shape[1:])
+    if None in shape:
+        raise InputError(
+            "Multiply-adds need the size of the image. Received: "
+            f"{model.name} with input {shape}. Give `image_shape`, for "
+            "example (224, 224, 3)."
+        )
+    # Of batch size 1, so that a product of sizes is a count for one image.
+    return _trace(model, [(1, *shape)])
 
 
-def _layer_multiply_adds(layer: Any) -> int:
-    layers = keras.layers
-    if isinstance(layer, layers.SeparableConv1D | layers.SeparableConv2D):
-        positions = math.prod(_shape(layer, "output")[1:-1])
-        depthwise = math.prod(layer.depthwise_kernel.shape)
-        pointwise = math.prod(layer.pointwise_kernel.shape)
-        return positions * (depthwise + pointwise)
-    if isinstance(
-        layer,
-        layers.Conv1DTranspose
-        | layers.Conv2DTranspose
-        | layers.Conv3DTranspose,
-    ):
-        positions = math.prod(_shape(layer, "input")[1:-1])
-        return positions * math.prod(layer.kernel.shape)
-    if isinstance(
-        layer,
-        layers.Conv1D
-        | layers.Conv2D
-        | layers.Conv3D
-        | layers.DepthwiseConv1D
-        | layers.DepthwiseConv2D
-        | layers.Dense,
-    ):
+def _graph_of(model: Any) -> keras.Model:
+    """The model itself, or the functional form that it offers."""
+    if not getattr(model, "inputs", None) and hasattr(model, "to_functional"):
+        model = model.to_functional()
+    if not getattr(model, "inputs", None):
+        raise InputError(
+            "Multiply-adds are counted along the graph of a model. Received: "
+            f"{model.name} ({type(model).__name__}), which has none. Build "
+            "it as keras.Model(images, outputs)."
+        )
+    return model
+
+
+def _trace(model: Any, shapes: list[Shape]) -> int:
+    """Send symbolic inputs through a model's own layers and count.
+
+    What the layers were called on before may have had another size, or none.
+    """
+    total = 0
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal total
+        outputs = layer(*args, **kwargs)
+        if isinstance(layer, keras.Model):
+            tensors = keras.tree.flatten(args)
+            total += _trace(_graph_of(layer), [x.shape for x in tensors])
+        else:
+            total += _layer_multiply_adds(layer, args, kwargs, outputs)
+        return outputs
+
+    # A Sequential cannot be traced this way; the same graph as a Model can.
+    keras.models.clone_model(
+        keras.Model(model.inputs, model.outputs),
+        input_tensors=[
+            keras.Input(batch_shape=shape, dtype=x.dtype)
+            for shape, x in zip(shapes, model.inputs, strict=True)
+        ],
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )
+    return total
+
+
+def _layer_multiply_adds(
+    layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
+) -> int:
+    """Count one call of one layer on inputs of batch size 1."""
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        return _attention_multiply_adds(layer, *args, **kwargs)
+    if isinstance(layer, keras.layers.EinsumDense):
+        return _einsum_multiply_adds(layer, args[0].shape)
+    if isinstance(layer, _SEPARABLE):
+        return math.prod(outputs.shape[:-1]) * (
+            math.prod(layer.depthwise_kernel.shape)
+            + math.prod(layer.pointwise_kernel.shape)
+        )
+    if isinstance(layer, _TRANSPOSED):
+        return math.prod(args[0].shape[:-1]) * math.prod(layer.kernel.shape)
+    if isinstance(layer, _ONE_KERNEL):
         # A grouped kernel already spans the inputs of one group only.
-        positions = math.prod(_shape(layer, "output")[1:-1])
-        return positions * math.prod(layer.kernel.shape)
+        return math.prod(outputs.shape[:-1]) * math.prod(layer.kernel.shape)
     return 0
 
 
-def _shape(layer: Any, side: str) -> tuple[int, ...]:
-    """Shape of the layer's input or output where it was first called."""
-    tensors = getattr(layer._inbound_nodes[0], f"{side}_tensors")
-    return tuple(tensors[0].shape)
+def _attention_multiply_adds(
+    layer: Any, query: Tensor, value: Tensor, key: Any = None, **_: Any
+) -> int:
+    """The four projections, the scores, and the weighted sums."""
+    queries = math.prod(query.shape[:-1])
+    values = math.prod(value.shape[:-1])
+    keys = math.prod((value if key is None else key).shape[:-1])
+    projections = sum(
+        tokens * math.prod(dense.kernel.shape)
+        for tokens, dense in (
+            (queries, layer.query_dense),
+            (keys, layer.key_dense),
+            (values, layer.value_dense),
+            (queries, layer.output_dense),
+        )
+    )
+    width = layer.num_heads * (layer.key_dim + layer.value_dim)
+    return projections + queries * values * width
+
+
+def _einsum_multiply_adds(layer: Any, shape: tuple[int, ...]) -> int:
+    """The kernel's size for each place along the axes it does not have."""
+    features, kernel = layer.equation.split("->")[0].split(",")
+    named = len(features.replace("...", ""))
+    unnamed = "." * (len(shape) - named)
+    axes = features.replace("...", unnamed)
+    return math.prod(layer.kernel.shape) * math.prod(
+        size
+        for axis, size in zip(axes, shape, strict=True)
+        if axis not in kernel.replace(".", "")
+    )
 
 
 def _leaves(layer: Any) -> list[Any]:

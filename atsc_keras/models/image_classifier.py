@@ -1,5 +1,6 @@
 """A classifier in three parts: encoder, pooler, Dense."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -61,11 +62,12 @@ class ImageClassifier(keras.Model):
         pooler: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
+        _check_encoder(encoder)
+        _check_classifier(classifier)
         super().__init__(**kwargs)
         self.encoder = encoder
         self.pooler: Any = pooler or _default_pooler(self.feature_shape)
         self.classifier = classifier
-        _check_classifier(classifier)
         features = keras.Input(self.feature_shape, name="features")
         vector = self.pooler(features)
         if len(vector.shape) != 2:
@@ -74,7 +76,14 @@ class ImageClassifier(keras.Model):
                 f"{type(self.pooler).__name__} with output {vector.shape}. "
                 "Use keras.layers.GlobalAveragePooling2D()."
             )
-        self.classifier(vector)  # builds it, or says why it cannot
+        if classifier.built and classifier.kernel.shape[0] != vector.shape[-1]:
+            raise InputError(
+                "`classifier` must take the pooled features. Received: a "
+                f"Dense built for {classifier.kernel.shape[0]} values, "
+                f"features of {vector.shape[-1]}. Use the Dense that belongs "
+                "to the encoder, or a new one."
+            )
+        self.classifier(vector)  # builds it
         self.built = True
 
     @property
@@ -100,22 +109,24 @@ class ImageClassifier(keras.Model):
 
         The parts are the model's own layers: training the result trains the
         model. Only a head that is not a linear Dense (one with a softmax, or
-        a 1x1 convolution) is replaced by a linear Dense with its values.
+        a 1x1 convolution) is replaced by a linear Dense with a copy of its
+        values: training that leaves the model's own head as it was.
 
         Args:
             model: Functional or Sequential, with nested models or without;
                 an `ImageClassifier` passes through.
             classes: of a new Dense for a model without top; default: such a
-                model is refused.
+                model is refused. A model with top must have as many.
 
         Returns:
             The classifier; its logits are the model's before any softmax.
 
         Raises:
             InputError: if the model cannot be split, with the layers seen
-                and the explicit form.
+                and the explicit form; or if it has other `classes`.
         """
         if isinstance(model, cls):
+            _check_classes(model.classifier, classes)
             return model
         parts = split_model(model)
         classifier = parts.classifier
@@ -123,6 +134,7 @@ class ImageClassifier(keras.Model):
             if classes is None:
                 raise no_classifier(model)
             classifier = keras.layers.Dense(classes, name="classifier")
+        _check_classes(classifier, classes)
         shape = tuple(parts.encoder.output_shape[1:])
         pooler = _chain(parts.pooling, shape)
         if pooler is not None and len(pooler(keras.Input(shape)).shape) != 2:
@@ -134,11 +146,10 @@ class ImageClassifier(keras.Model):
         self, features: Tensor, training: bool | None = None
     ) -> Tensor:
         """Logits `(B, classes)` of encoded features."""
-        arguments = (
-            {"training": training}
-            if getattr(self.pooler, "_call_has_training_arg", False)
-            else {}
-        )
+        # Not every layer takes `training`, and Keras passes it on by itself
+        # only inside another call.
+        takes = inspect.signature(self.pooler.call).parameters
+        arguments = {"training": training} if "training" in takes else {}
         return self.classifier(self.pooler(features, **arguments))
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
@@ -179,6 +190,29 @@ class ImageClassifier(keras.Model):
         return cls(**config)
 
 
+def _check_encoder(encoder: Any) -> None:
+    shapes = [
+        getattr(encoder, f"{side}_shape", None) for side in ("input", "output")
+    ]
+    for shape in shapes:
+        if not isinstance(shape, tuple) or isinstance(shape[0], tuple):
+            raise InputError(
+                "`encoder` must be a built model with one input and one "
+                f"output. Received: {type(encoder).__name__} with input "
+                f"shape {shapes[0]}, output shape {shapes[1]}. Use "
+                "keras.Model(images, features)."
+            )
+
+
+def _check_classes(classifier: keras.layers.Dense, classes: int | None) -> None:
+    if classes not in (None, classifier.units):
+        raise InputError(
+            "`classes` must be the model's own where it has a classifier. "
+            f"Received: classes={classes}, model with {classifier.units}. "
+            "Leave `classes` out, or give a model without top."
+        )
+
+
 def _check_classifier(classifier: keras.layers.Layer) -> None:
     if not isinstance(classifier, keras.layers.Dense):
         raise InputError(
@@ -186,9 +220,10 @@ def _check_classifier(classifier: keras.layers.Layer) -> None:
             f"Received: {type(classifier).__name__}. Put other layers into "
             "the encoder or the pooler."
         )
-    if classifier.activation.__name__ != "linear":
+    activation = classifier.activation
+    name = getattr(activation, "__name__", type(activation).__name__)
+    if name != "linear":
         raise InputError(
             "`classifier` must give logits. Received: a Dense with "
-            f"activation={classifier.activation.__name__}. Leave the "
-            "activation out."
+            f"activation={name}. Leave the activation out."
         )

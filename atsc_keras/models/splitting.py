@@ -14,6 +14,12 @@ _VECTOR_POOLING = (
     keras.layers.GlobalAveragePooling2D,
     keras.layers.GlobalMaxPooling2D,
 )
+# These pool to a vector where their size makes them.
+_MAP_POOLING = (
+    keras.layers.AveragePooling2D,
+    keras.layers.AdaptiveAveragePooling2D,
+    keras.layers.AdaptiveMaxPooling2D,
+)
 _RESHAPING = (keras.layers.Flatten, keras.layers.Reshape)
 _LAYERS_SHOWN = 12
 
@@ -109,8 +115,13 @@ def _activation(layer: Any) -> str | None:
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
     if isinstance(layer, keras.layers.Activation):
-        return layer.activation.__name__
+        return _name(layer.activation)
     return None
+
+
+def _name(activation: Any) -> str | None:
+    """Name of an activation; None where it is an object without one."""
+    return getattr(activation, "__name__", None)
 
 
 def _strip_activations(place: _Place) -> _Place:
@@ -133,41 +144,42 @@ def _strip_dense(
     if step is None:
         return None, place
     layer, before = step
-    activation = getattr(layer, "activation", None)
-    if getattr(activation, "__name__", None) not in _HEAD_ACTIVATIONS:
+    activation = _name(getattr(layer, "activation", None))
+    if activation not in _HEAD_ACTIVATIONS or not _is_vector(before.tensor):
         return None, place
-    if isinstance(layer, keras.layers.Dense) and _is_vector(before.tensor):
-        return _linear(layer), before
+    if isinstance(layer, keras.layers.Dense):
+        return layer if activation == "linear" else _dense_of(layer), before
     if (
         isinstance(layer, keras.layers.Conv2D)
         and layer.kernel_size == (1, 1)
-        and _is_vector(before.tensor)
+        and layer.groups == 1
     ):
-        kernel = np.array(keras.ops.convert_to_numpy(layer.kernel))
-        return _copy_dense(layer, kernel[0, 0]), before
+        return _dense_of(layer), before
     return None, place
 
 
-def _linear(dense: keras.layers.Dense) -> keras.layers.Dense:
-    if dense.activation.__name__ == "linear":
-        return dense
-    kernel = np.array(keras.ops.convert_to_numpy(dense.kernel))
-    return _copy_dense(dense, kernel)
+def _dense_of(layer: Any) -> keras.layers.Dense:
+    """A linear Dense with the values and settings of another head.
 
-
-def _copy_dense(layer: Any, kernel: np.ndarray) -> keras.layers.Dense:
-    """A linear Dense with the values of a head that is none."""
-    channels, units = kernel.shape
+    Keras has no public way to let two layers share a kernel.
+    """
     dense = keras.layers.Dense(
-        units,
+        layer.kernel.shape[-1],
         use_bias=layer.use_bias,
+        kernel_regularizer=layer.kernel_regularizer,
+        bias_regularizer=layer.bias_regularizer,
+        kernel_constraint=layer.kernel_constraint,
+        bias_constraint=layer.bias_constraint,
+        trainable=layer.trainable,
         name=layer.name,
         dtype=layer.dtype_policy,
     )
-    dense.build((None, channels))
-    dense.kernel.assign(kernel)
-    if layer.use_bias:
-        dense.bias.assign(np.array(keras.ops.convert_to_numpy(layer.bias)))
+    own = [layer.kernel, layer.bias] if layer.use_bias else [layer.kernel]
+    weights = [np.array(keras.ops.convert_to_numpy(weight)) for weight in own]
+    # Of a 1x1 convolution this drops the window's axes.
+    weights[0] = weights[0].reshape(weights[0].shape[-2:])
+    dense.build((None, len(weights[0])))
+    dense.set_weights(weights)
     return dense
 
 
@@ -179,18 +191,28 @@ def _strip_pooling(
     while (step := _step_back(place)) is not None:
         layer, before = step
         regular = isinstance(layer, (keras.layers.Dropout, *_RESHAPING))
-        pools = isinstance(layer, _VECTOR_POOLING)
+        pools = isinstance(layer, _VECTOR_POOLING) or (
+            # Only in front of a Flatten: it may as well end an encoder.
+            bool(pooling)
+            and isinstance(layer, _MAP_POOLING)
+            and _is_vector(place.tensor)
+        )
         if not pools and not (regular and _is_vector(place.tensor)):
             break
-        pooling.insert(0, layer)
+        pooling.insert(0, _global(layer, before.tensor))
         place = before
-        if (
-            pools
-            or len(place.tensor.shape) == 4
-            and not _is_vector(place.tensor)
-        ):
+        if pools or not _is_vector(place.tensor):
             break
     return pooling, place
+
+
+def _global(layer: Any, features: Tensor) -> keras.layers.Layer:
+    """Free a pooling layer that covers the whole map from the map's size."""
+    if not isinstance(layer, keras.layers.AveragePooling2D):
+        return layer
+    if tuple(layer.pool_size) != tuple(features.shape[1:3]):
+        return layer
+    return keras.layers.GlobalAveragePooling2D(keepdims=True, name=layer.name)
 
 
 def split_model(model: keras.Model) -> Parts:
@@ -200,11 +222,12 @@ def split_model(model: keras.Model) -> Parts:
     1x1 convolution of pooled features counts as one), the pooling layers;
     what remains is the encoder. A Dense with another activation belongs to
     the encoder. A head that is not a linear Dense is copied as one; all other
-    layers are shared with the model.
+    weights are shared with the model.
 
     Args:
         model: image `(B, H, W, C)` -> one output. A model without top is its
-            own encoder, up to its pooling layers.
+            own encoder, up to its pooling layers; a model made of `encoder`,
+            `pooler` and `classifier` is split already.
 
     Returns:
         The parts.
@@ -214,7 +237,7 @@ def split_model(model: keras.Model) -> Parts:
             features of rank 2 or 4.
     """
     if not _has_graph(model):
-        raise _cannot_split(model, "has no graph of layers to follow")
+        return _named_parts(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise _cannot_split(
             model,
@@ -234,19 +257,43 @@ def split_model(model: keras.Model) -> Parts:
     return Parts(_model_until(features), pooling, classifier)
 
 
-def _cannot_split(model: keras.Model, reason: str) -> InputError:
-    seen = [
-        f"  {layer.name} ({type(layer).__name__})"
-        for layer in model.layers[-_LAYERS_SHOWN:]
-    ]
+def _named_parts(model: Any) -> Parts:
+    """The parts of a model that has no graph but says what they are."""
+    encoder = getattr(model, "encoder", None)
+    pooler = getattr(model, "pooler", None)
+    classifier = getattr(model, "classifier", None)
+    if not (
+        _has_graph(encoder)
+        and isinstance(pooler, keras.layers.Layer)
+        and isinstance(classifier, keras.layers.Dense)
+    ):
+        raise _cannot_split(
+            model,
+            "has no graph of layers to follow (a Sequential has one if it "
+            "begins with keras.Input)",
+        )
+    return Parts(encoder, [pooler], classifier)
+
+
+def _cannot_split(model: Any, reason: str) -> InputError:
+    layers = getattr(model, "layers", [])[-_LAYERS_SHOWN:]
     return InputError(
         "A model must be split into encoder and Dense classifier. Received: "
-        f"{model.name} ({type(model).__name__}), which {reason}. "
-        "Its last layers:\n" + "\n".join(seen or ["  none"]) + "\n"
-        "Name the parts yourself: ImageClassifier(\n"
+        f"{getattr(model, 'name', model)} ({type(model).__name__}), which "
+        f"{reason}. Its last layers:\n"
+        + ("\n".join(map(_describe, layers)) or "  none")
+        + "\nName the parts yourself: ImageClassifier(\n"
         "    encoder=keras.Model(images, features),\n"
         "    classifier=keras.layers.Dense(classes))"
     )
+
+
+def _describe(layer: Any) -> str:
+    # A layer that was never called has no output to show.
+    output = getattr(layer, "output", None)
+    shapes = [str(x.shape) for x in keras.tree.flatten(output) if x is not None]
+    arrow = f" -> {', '.join(shapes)}" if shapes else ""
+    return f"  {layer.name} ({type(layer).__name__}){arrow}"
 
 
 def no_classifier(model: keras.Model) -> InputError:

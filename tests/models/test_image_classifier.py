@@ -63,6 +63,50 @@ def test_classifier_that_is_no_dense_is_refused() -> None:
         ImageClassifier(encoder(), layers.Conv2D(3, 1))
 
 
+def test_classifier_of_other_features_is_refused() -> None:
+    classifier = layers.Dense(3)
+    classifier.build((None, 9))
+    with pytest.raises(InputError, match="built for 9 values, features of 4"):
+        ImageClassifier(encoder(), classifier)
+
+
+def test_encoder_without_known_shapes_is_refused() -> None:
+    with pytest.raises(InputError, match="one input and one output"):
+        ImageClassifier(
+            keras.Sequential([layers.Conv2D(4, 3)]), layers.Dense(3)
+        )
+
+
+def test_encoder_with_two_outputs_is_refused() -> None:
+    x = keras.Input((6, 6, 3))
+    two = keras.Model(x, [layers.Conv2D(4, 3)(x), layers.Conv2D(4, 1)(x)])
+    with pytest.raises(InputError, match="one input and one output"):
+        ImageClassifier(two, layers.Dense(3))
+
+
+def test_vector_features_need_no_pooler() -> None:
+    vectors = keras.Sequential([encoder(), layers.Flatten()])
+    model = ImageClassifier(vectors, layers.Dense(3))
+    assert model.feature_shape == (64,)
+    assert predict(model).shape == (2, 3)
+
+
+def test_pooler_drops_out_only_in_training() -> None:
+    pooler = keras.Sequential(
+        [layers.GlobalAveragePooling2D(), layers.Dropout(0.5)]
+    )
+    model = ImageClassifier(encoder(), layers.Dense(3), pooler)
+    features = keras.ops.ones((1, *model.feature_shape))
+
+    def spread(training: bool) -> float:
+        logits = [model.classify(features, training) for _ in range(8)]
+        stacked = np.stack([keras.ops.convert_to_numpy(x) for x in logits])
+        return float(np.ptp(stacked, axis=0).max())
+
+    assert spread(training=False) == 0
+    assert spread(training=True) > 0
+
+
 def test_pooler_that_keeps_the_map_is_refused() -> None:
     with pytest.raises(InputError, match="one vector an image"):
         ImageClassifier(encoder(), layers.Dense(3), layers.ReLU())

@@ -94,6 +94,42 @@ def flatten_pooler() -> keras.Model:
     return keras.Sequential([backbone(), layers.Flatten(), layers.Dense(5)])
 
 
+def pooling_of_the_maps_size() -> keras.Model:
+    return keras.Sequential(
+        [
+            backbone(),
+            layers.AveragePooling2D(3),
+            layers.Flatten(),
+            layers.Dense(5, activation="softmax", use_bias=False),
+        ]
+    )
+
+
+def adaptive_pooling() -> keras.Model:
+    return keras.Sequential(
+        [
+            backbone(),
+            layers.AdaptiveAveragePooling2D(1),
+            layers.Reshape((4,)),
+            layers.Dense(5),
+        ]
+    )
+
+
+def subclass_of_functional() -> keras.Model:
+    """The form of KerasCV's and KerasHub's classifiers."""
+
+    class Hub(keras.Model):
+        def __init__(self, backbone: keras.Model) -> None:
+            images = backbone.input
+            x = layers.GlobalAveragePooling2D()(backbone(images))
+            super().__init__(inputs=images, outputs=layers.Dense(5)(x))
+            self.backbone = backbone
+
+    inner = backbone()
+    return Hub(keras.Model(inner.inputs[0], inner.outputs[0]))
+
+
 MAP = (3, 3, 4)
 CASES: list[tuple[Callable[[], keras.Model], tuple, bool]] = [
     (flat_sequential, MAP, False),
@@ -104,6 +140,9 @@ CASES: list[tuple[Callable[[], keras.Model], tuple, bool]] = [
     (dense_layers_before_head, (7,), False),
     (convolution_as_head, MAP, True),
     (flatten_pooler, MAP, False),
+    (pooling_of_the_maps_size, MAP, True),
+    (adaptive_pooling, MAP, False),
+    (subclass_of_functional, MAP, False),
 ]
 
 
@@ -155,9 +194,48 @@ def test_softmax_head_is_copied_and_the_model_left_as_it_was() -> None:
     np.testing.assert_array_equal(predict(model, images()), before)
 
 
+def test_adaptive_max_pooling_is_no_part_of_the_encoder() -> None:
+    # Not called: Keras 3.15 on TensorFlow kills the process if it is.
+    head = [layers.AdaptiveMaxPooling2D(1), layers.Flatten(), layers.Dense(5)]
+    parts = split_model(keras.Sequential([backbone(), *head]))
+    assert parts.encoder.output_shape == (None, *MAP)
+    assert parts.pooling == head[:2]
+
+
+def test_copied_head_keeps_its_settings() -> None:
+    head = layers.Dense(5, activation="softmax", kernel_regularizer="l2")
+    model = keras.Sequential(
+        [backbone(), layers.GlobalAveragePooling2D(), head]
+    )
+    model.trainable = False
+    split = ImageClassifier.from_model(model)
+    assert split.classifier.kernel_regularizer is head.kernel_regularizer
+    assert not split.trainable_variables
+
+
+def test_grouped_convolution_is_no_head() -> None:
+    model = keras.Sequential(
+        [
+            backbone(),
+            layers.GlobalAveragePooling2D(keepdims=True),
+            layers.Conv2D(4, 1, groups=2),
+            layers.Flatten(),
+        ]
+    )
+    with pytest.raises(InputError, match="does not end in a linear"):
+        ImageClassifier.from_model(model)
+
+
 def test_image_classifier_passes_through() -> None:
     split = ImageClassifier.from_model(flat_sequential())
     assert ImageClassifier.from_model(split) is split
+
+
+def test_image_classifier_is_split_already() -> None:
+    split = ImageClassifier.from_model(flat_sequential())
+    parts = split_model(split)
+    assert parts.encoder is split.encoder
+    assert parts.classifier is split.classifier
 
 
 def test_model_without_top_is_its_own_encoder() -> None:
@@ -181,11 +259,20 @@ def test_model_without_top_gets_a_new_dense_when_asked() -> None:
     assert predict(split, images()).shape == (2, 3)
 
 
+@pytest.mark.parametrize("split", [True, False])
+def test_other_classes_than_the_models_are_refused(split: bool) -> None:
+    model = flat_sequential()
+    if split:
+        model = ImageClassifier.from_model(model)
+    with pytest.raises(InputError, match="classes=3, model with 5"):
+        ImageClassifier.from_model(model, classes=3)
+
+
 def test_teacher_without_dense_is_refused_with_layers_and_way_out() -> None:
     with pytest.raises(InputError) as error:
         ImageClassifier.from_model(backbone())
     message = str(error.value)
-    assert "BatchNormalization" in message
+    assert "(BatchNormalization) -> (None, 3, 3, 4)" in message
     assert "ImageClassifier(\n    encoder=keras.Model" in message
 
 
@@ -198,6 +285,12 @@ def test_subclassed_model_is_refused_with_the_explicit_form() -> None:
         ImageClassifier.from_model(Custom())
 
 
+def test_unbuilt_sequential_is_told_to_begin_with_an_input() -> None:
+    model = keras.Sequential([layers.Flatten(), layers.Dense(3)])
+    with pytest.raises(InputError, match="begins with keras.Input"):
+        ImageClassifier.from_model(model)
+
+
 def test_several_inputs_are_refused() -> None:
     first, second = keras.Input((4,)), keras.Input((4,))
     model = keras.Model([first, second], layers.Add()([first, second]))
@@ -205,34 +298,54 @@ def test_several_inputs_are_refused() -> None:
         ImageClassifier.from_model(model)
 
 
-APPLICATIONS = {
-    "MobileNet": (32, 32, 3),
-    "MobileNetV2": (32, 32, 3),
-    "MobileNetV3Small": (32, 32, 3),
-    "ResNet50V2": (32, 32, 3),
-    "VGG16": (32, 32, 3),
-    "EfficientNetV2B0": (32, 32, 3),
-    "DenseNet121": (32, 32, 3),
-}
+APPLICATIONS = [
+    "MobileNet",
+    "VGG16",
+    "MobileNetV2",
+    "MobileNetV3Small",
+    "ResNet50V2",
+    "EfficientNetV2B0",
+    "DenseNet121",
+]
 if keras.backend.backend() != "tensorflow":
     # The walk is the same on every backend; two prove that it runs.
-    APPLICATIONS = {name: APPLICATIONS[name] for name in list(APPLICATIONS)[:2]}
+    APPLICATIONS = APPLICATIONS[:2]
+APPLICATION_SHAPE = (32, 32, 3)
+
+
+def lively(model: keras.Model) -> keras.Model:
+    """Give an untrained network statistics with which its features vary.
+
+    As built, the deeper ones answer every image with the same logits.
+    """
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, layers.BatchNormalization)
+    ]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images(APPLICATION_SHAPE), training=True)
+    return model
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_keras_applications_with_top_split(name: str) -> None:
-    shape = APPLICATIONS[name]
-    model = getattr(keras.applications, name)(
-        weights=None, input_shape=shape, classes=10
-    )
+    build = getattr(keras.applications, name)
+    shape = APPLICATION_SHAPE
+    model = lively(build(weights=None, input_shape=shape, classes=10))
     split = ImageClassifier.from_model(model)
     logits = predict(split, images(shape))
+    assert np.ptp(logits, axis=0).max() > 1e-3, "these images look alike"
+    model.layers[-1].activation = keras.activations.linear
     expected = predict(model, images(shape))
-    actual = keras.ops.softmax(keras.ops.convert_to_tensor(logits))
-    np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(actual), expected, atol=1e-5
-    )
+    # The same sums, perhaps in another order.
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS[:2])
+def test_keras_applications_without_top_are_encoders(name: str) -> None:
     base = getattr(keras.applications, name)(
-        weights=None, input_shape=shape, include_top=False
+        weights=None, input_shape=APPLICATION_SHAPE, include_top=False
     )
-    assert split_model(base).encoder.output_shape[1:3] == base.output_shape[1:3]
+    assert split_model(base).encoder is base
