@@ -73,7 +73,7 @@ def pair_a_sgd(learning_rate: float = 0.05) -> CoupledSGD:
     return CoupledSGD(learning_rate, momentum=0.9, weight_decay=5e-4)
 
 
-def pair_a_batch(step: int) -> tuple[np.ndarray, np.ndarray]:
+def pair_a_batch(step: int | str) -> tuple[np.ndarray, np.ndarray]:
     start = golden("pair_a_start")
     return start[f"x/{step}"], start[f"y/{step}"]
 

@@ -10,6 +10,11 @@ from atsc_keras.types import Tensor
 BATCH_NORM_MOMENTUM = 0.9
 BATCH_NORM_EPSILON = 1e-5
 
+# With fewer channels the weight gradient of a strided 1x1 convolution writes
+# outside its memory in TensorFlow 2.21 (oneDNN on a CPU), unless the batch is
+# a multiple of the threads.
+_FEWEST_CHANNELS_TO_STRIDE = 16
+
 
 def kernel_initializer() -> keras.initializers.Initializer:
     """He initialisation on the fan-out, as in the published networks."""
@@ -35,6 +40,12 @@ def conv(
     """
     if size > 1 and strides > 1:
         x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    if size == 1 and strides > 1 and x.shape[-1] < _FEWEST_CHANNELS_TO_STRIDE:
+        # The same pixels, taken before instead of meanwhile.
+        x = keras.layers.AveragePooling2D(
+            1, strides=strides, name=f"{name}_subsample"
+        )(x)
+        strides = 1
     return keras.layers.Conv2D(
         filters,
         size,

@@ -12,6 +12,7 @@ from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
 from tests.reference import golden
 from tests.reference import under
+from tests.tiny import tiny_atsc
 
 UNITS = golden("units")
 
@@ -66,6 +67,22 @@ def test_feature_alignment_works_inside_keras_distiller() -> None:
         (teacher.predict(x, verbose=0) - student.predict(x, verbose=0)) ** 2
     )
     assert history.history["loss"][0] >= expected  # it learned a little
+
+
+def test_cross_entropy_and_its_gradient_equal_the_reference() -> None:
+    trace = under(UNITS, "ce")
+    atsc = tiny_atsc()
+    atsc.compile(optimizer="sgd")
+    logits = keras.Variable(ops.cast(trace["logits"], "float32"))
+
+    def objective() -> tuple:
+        return atsc.cross_entropy(trace["labels"], logits.value, None), ()
+
+    (loss, _), (gradient,) = value_and_grad(objective, [logits], [])
+    np.testing.assert_allclose(loss, trace["loss"], rtol=1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(gradient), trace["d_logits"], rtol=1e-4, atol=1e-7
+    )
 
 
 def test_l2sp_is_a_plain_sum_of_squares() -> None:

@@ -83,6 +83,19 @@ def test_projector_and_alignment_equal_the_reference(sizes: str) -> None:
         )
 
 
+@pytest.mark.parametrize("sizes", ["s8_t4", "s4_t8", "s8_t8"])
+def test_projector_infers_as_the_reference(sizes: str) -> None:
+    trace = under(UNITS, f"projector/{sizes}")
+    projector = build_projector(trace["f_s"].shape[1:], trace["f_t"].shape[1:])
+    initial = {**under(trace, "init"), **under(trace, "after")}
+    head = [initial.pop(f"classifier/{name}") for name in ("kernel", "bias")]
+    load(variables(projector), initial)
+    projected = projector.predict(trace["f_s"], verbose=0)
+    np.testing.assert_allclose(projected, trace["eval_f_s_proj"], **TOLERANCE)
+    logits = projected.mean(axis=(1, 2)) @ head[0] + head[1]
+    np.testing.assert_allclose(logits, trace["eval_logits"], **TOLERANCE)
+
+
 def test_student_map_under_vector_teacher_is_pooled() -> None:
     projector = build_projector((4, 4, 6), (8,))
     assert projector.output_shape == (None, 8)
