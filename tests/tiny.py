@@ -67,3 +67,24 @@ def moved(before: list[np.ndarray], model: Any) -> list[bool]:
         not np.array_equal(old, new)
         for old, new in zip(before, values(model), strict=True)
     ]
+
+
+class RecordingSGD(CoupledSGD):
+    """Keeps the gradients of every step, by the id of their variable."""
+
+    @property
+    def recorded(self) -> list[dict[int, np.ndarray | None]]:
+        # Past Keras's tracking of attributes, which copies lists.
+        return self.__dict__.setdefault("_recorded", [])
+
+    def apply(self, grads: list, trainable_variables: Any = None) -> None:
+        variables = trainable_variables or self._trainable_variables
+        self.recorded.append(
+            {
+                id(variable): None
+                if gradient is None
+                else np.array(keras.ops.convert_to_numpy(gradient))
+                for gradient, variable in zip(grads, variables, strict=True)
+            }
+        )
+        super().apply(grads, trainable_variables)

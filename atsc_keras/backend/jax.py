@@ -75,6 +75,23 @@ def value_and_grad(
     return (loss, other), gradients
 
 
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Let an optimizer move the variables that it was built for."""
+    # `apply` would leak tracers out of the branches of loss scaling.
+    state = optimizer.variables
+    weights_after, state_after = optimizer.stateless_apply(
+        [v.value for v in state], gradients, [v.value for v in variables]
+    )
+    for variable, value in zip(
+        [*variables, *state], [*weights_after, *state_after], strict=True
+    ):
+        variable.assign(value)
+
+
 def replica_count() -> int:
     """Always 1: JAX sees the global batch, whatever the devices."""
     return 1

@@ -45,6 +45,15 @@ def value_and_grad(
     return (loss, other), tape.gradient(loss, [v.value for v in variables])
 
 
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Let an optimizer move the variables that it was built for."""
+    optimizer.apply(gradients, variables)
+
+
 def replica_count() -> int:
     """Replicas over whose gradients the current strategy sums."""
     return tf.distribute.get_strategy().num_replicas_in_sync

@@ -52,6 +52,15 @@ def value_and_grad(
     return (loss.detach(), other), list(gradients)
 
 
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Let an optimizer move the variables that it was built for."""
+    optimizer.apply(gradients, variables)
+
+
 def replica_count() -> int:
     """Always 1: training runs on one device."""
     return 1

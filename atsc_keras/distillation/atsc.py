@@ -5,14 +5,15 @@ from typing import Any
 from typing import Literal
 
 import keras
-import numpy as np
 from keras import ops
 
+from atsc_keras.backend import apply_gradients
 from atsc_keras.backend import replica_count
 from atsc_keras.backend import value_and_grad
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.distilled_student import as_distilled_student
+from atsc_keras.distillation.feature_power import FeaturePower
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.distillation.losses import accuracy
 from atsc_keras.distillation.losses import l2sp
@@ -117,14 +118,7 @@ class ATSC(DistillationTrainer):
         self.student = as_distilled_student(student, self.teachers, reduction)
         self.feature_alignment = FeatureAlignment()
         self.starting_point = add_starting_point(self, self._teacher_weights())
-        self.initial_feature_power = self.add_weight(
-            shape=(len(self.teachers),),
-            initializer="zeros",  # 0: not measured yet
-            trainable=False,
-            dtype="float32",
-            aggregation="mean",
-            name="initial_feature_power",
-        )
+        self.feature_power = FeaturePower(len(self.teachers))
         self.built = True
         self.reset_starting_point()
 
@@ -140,7 +134,7 @@ class ATSC(DistillationTrainer):
         was made.
         """
         copy_weights(self._teacher_weights(), self.starting_point)
-        self.initial_feature_power.assign(np.zeros(len(self.teachers)))
+        self.feature_power.reset()
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
@@ -159,51 +153,28 @@ class ATSC(DistillationTrainer):
         """
         images, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         variables = self.trainable_variables
-        (_, (scalars, power, logits)), gradients = value_and_grad(
+        (_, (scalars, logits)), gradients = value_and_grad(
             lambda: self._objective(images, labels, weight),
             variables,
             state=[*self.non_trainable_variables, *self.optimizer.variables],
         )
-        self.optimizer.apply(gradients, variables)
-        scalars["teacher_feature_power"] = self._relative_power(power)
+        apply_gradients(self.optimizer, gradients, variables)
         self.record(scalars, batch_size=ops.shape(images)[0])
         return self.compute_metrics(images, labels, logits, weight)
 
     def _objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
-    ) -> tuple[Tensor, tuple[Logs, Tensor, Tensor]]:
+    ) -> tuple[Tensor, tuple[Logs, Tensor]]:
         """The scalar that all variables descend, each by its own terms."""
-        features = [
-            teacher.encoder(
-                images, training=bool(teacher.encoder.trainable_variables)
-            )
-            for teacher in self.teachers
-        ]
+        features = self._teacher_features(images)
         projected = self.student.features(images, training=True)
         student_logits = self.student.classify_with_fixed_heads(projected)
-        teacher_logits = [
-            teacher.classify(ops.stop_gradient(x), training=True)
-            for teacher, x in zip(self.teachers, features, strict=True)
-        ]
+        teacher_logits = self._teacher_logits(features)
 
-        feature_loss = sum(
-            self.feature_alignment.compute_loss(
-                _align_rank(teacher, x, p), p, sample_weight=weight
-            )
-            for teacher, x, p in zip(
-                self.teachers, features, projected, strict=True
-            )
-        )
-        l2sp_loss = l2sp(
-            *held_weights(
-                self._teacher_weights(),
-                self.starting_point,
-                self.settings["l2sp_scope"],
-            )
-        )
+        feature_loss = self._feature_loss(features, projected, weight)
+        l2sp_loss = self._l2sp_loss()
         teacher_loss = sum(
-            self.cross_entropy(labels, logits, weight)
-            for logits in teacher_logits
+            self.cross_entropy(labels, x, weight) for x in teacher_logits
         )
         loss = (
             self.settings["feature_loss_weight"] * feature_loss
@@ -214,22 +185,62 @@ class ATSC(DistillationTrainer):
             )
             + sum(self.losses)
         )
+        right = sum(accuracy(labels, x) for x in teacher_logits)
         scalars = {
             "loss": loss,
             "feature_loss": feature_loss,
             "l2sp_loss": l2sp_loss,
             "teacher_loss": teacher_loss,
-            "teacher_accuracy": sum(
-                accuracy(labels, logits) for logits in teacher_logits
-            )
-            / len(teacher_logits),
+            "teacher_accuracy": right / len(teacher_logits),
+            "teacher_feature_power": self.feature_power(features),
         }
-        power = ops.stack(
-            [ops.mean(ops.square(ops.cast(x, "float32"))) for x in features]
-        )
         # The strategy sums gradients over replicas; each gives its share.
         loss = self.optimizer.scale_loss(loss / replica_count())
-        return loss, (scalars, power, student_logits)
+        return loss, (scalars, student_logits)
+
+    def _teacher_features(self, images: Tensor) -> list[Tensor]:
+        """Of each teacher; one that is frozen runs in inference mode."""
+        return [
+            teacher.encoder(
+                images, training=bool(teacher.encoder.trainable_variables)
+            )
+            for teacher in self.teachers
+        ]
+
+    def _teacher_logits(self, features: list[Tensor]) -> list[Tensor]:
+        """Of each teacher, its features held constant."""
+        return [
+            teacher.classify(
+                ops.stop_gradient(x), training=bool(teacher.trainable_variables)
+            )
+            for teacher, x in zip(self.teachers, features, strict=True)
+        ]
+
+    def _feature_loss(
+        self,
+        features: list[Tensor],
+        projected: list[Tensor],
+        weight: Tensor | None,
+    ) -> Tensor:
+        """Alignment with each teacher, summed."""
+        return sum(
+            self.feature_alignment.compute_loss(
+                _align_rank(teacher, x, p), p, sample_weight=weight
+            )
+            for teacher, x, p in zip(
+                self.teachers, features, projected, strict=True
+            )
+        )
+
+    def _l2sp_loss(self) -> Tensor:
+        """Distance of all teachers from their starting points."""
+        return l2sp(
+            *held_weights(
+                self._teacher_weights(),
+                self.starting_point,
+                self.settings["l2sp_scope"],
+            )
+        )
 
     def _student_terms(
         self,
@@ -255,12 +266,6 @@ class ATSC(DistillationTrainer):
                     divergence, weight
                 )
         return loss
-
-    def _relative_power(self, power: Tensor) -> Tensor:
-        """Smallest ratio of the features' mean square to its first value."""
-        initial = self.initial_feature_power
-        initial.assign(ops.where(initial.value > 0, initial.value, power))
-        return ops.min(power / ops.maximum(initial.value, 1e-12))
 
     # === Weights ===
 

@@ -76,16 +76,18 @@ class DistillationTrainer(UpdateTrainer):
         classifiers = [t.classifier.variables for t in self.teachers]
         routed = route_optimizers(
             own,
-            [
-                (of_teacher, [v for group in encoders for v in group]),
-                (of_classifier, [v for group in classifiers for v in group]),
-            ],
+            {
+                "teacher": (of_teacher, sum(encoders, [])),
+                "classifier": (of_classifier, sum(classifiers, [])),
+            },
         )
         super().compile(
             optimizer=routed, loss=self._classification_loss, **kwargs
         )
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> dict[str, Any] | None:
+        if not self.compiled:
+            return None
         return keras.saving.serialize_keras_object(self._compile_arguments)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

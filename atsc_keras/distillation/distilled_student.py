@@ -138,6 +138,15 @@ class DistilledStudent(keras.Model):
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         return self.classify(self.features(images, training=training))
 
+    def save(self, filepath: Any, **kwargs: Any) -> None:
+        """Save `to_functional()`: the file loads without this package.
+
+        Args:
+            filepath: ends in `.keras`.
+            **kwargs: as for `keras.Model.save`.
+        """
+        self.to_functional().save(filepath, **kwargs)
+
     def to_functional(self, name: str = "student") -> keras.Model:
         """Wire the same layers into a functional model of stock layers.
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import keras
 
-from atsc_keras.data.pipeline import Pipeline
+from atsc_keras.config import DataConfig
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.complexity import count_parameters
+from atsc_keras.training.networks import check_fits
 from atsc_keras.training.networks import load_classifier
 
 
@@ -32,22 +35,27 @@ def gives_probabilities(model: keras.Model) -> bool:
     )
 
 
-def evaluate_file(path: Path, network: str, test: Pipeline) -> dict[str, Any]:
-    """Evaluate a saved classifier.
+def evaluate_file(
+    path: Path, network: str, dataset: Dataset, data: DataConfig
+) -> dict[str, Any]:
+    """Evaluate a saved classifier on the test split.
 
     Args:
         path: of the `.keras` file.
         network: its name, for the report.
-        test: batches of the test split.
+        dataset: whose test split counts.
+        data: its batch size counts.
 
     Returns:
         `file`, `network`, `accuracy`, `top5_accuracy`, `loss`, `parameters`
         (trainable ones), `multiply_adds` (of one image) and `bytes`.
 
     Raises:
-        InputError: if the file cannot be loaded.
+        InputError: if the file cannot be loaded or does not fit the data.
     """
     model = load_classifier(path)
+    check_fits(model, path, dataset)
+    test = build_pipeline(dataset, "test", data, training=False)
     model.compile(
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=not gives_probabilities(model)

@@ -21,7 +21,6 @@ from atsc_keras.training.networks import build_network
 from atsc_keras.training.networks import load_encoder
 from atsc_keras.training.networks import load_teacher
 from atsc_keras.training.networks import teacher_names
-from atsc_keras.training.phases import build_test_pipeline
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.phases import fit_supervised
 from atsc_keras.training.records import write_records
@@ -171,10 +170,9 @@ def evaluate(
     Raises:
         InputError: if data or model cannot be used.
     """
+    path = Path(model)
     dataset = load_dataset(config.data)
-    load_teacher(model, dataset)
-    test = build_test_pipeline(dataset, config.data)
-    return evaluate_file(Path(model), network or Path(model).stem, test)
+    return evaluate_file(path, network or path.stem, dataset, config.data)
 
 
 def evaluate_run(run_dir: str | Path) -> dict[str, Any]:

@@ -20,11 +20,11 @@ def load_classifier(path: str | Path) -> keras.Model:
         path: of the file.
 
     Returns:
-        The model.
+        A model with a graph, of one input and one output.
 
     Raises:
         InputError: if there is no such file, it is not a whole `.keras`
-            file, or it needs code that is not here.
+            file, needs code that is not here, or holds another model.
     """
     path = Path(path)
     if not path.is_file():
@@ -40,7 +40,7 @@ def load_classifier(path: str | Path) -> keras.Model:
             "Save the model again."
         )
     try:
-        return keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError) as error:
         reason = str(error).strip().splitlines()
         raise InputError(
@@ -48,6 +48,18 @@ def load_classifier(path: str | Path) -> keras.Model:
             f"Received: {path} ({reason[0] if reason else error!r}). Save it "
             "from registered or stock layers."
         ) from error
+    if isinstance(model, ImageClassifier):
+        model = model.to_functional()
+    ends = [getattr(model, side, None) or [] for side in ("inputs", "outputs")]
+    if [len(tensors) for tensors in ends] != [1, 1]:
+        raise InputError(
+            "A saved classifier must be a model of one input and one output. "
+            f"Received: {path}, a {type(model).__name__} with "
+            f"{len(ends[0])} inputs and {len(ends[1])} outputs. Save "
+            "keras.Model(images, logits), of an ATSC its "
+            "`student.to_functional()`."
+        )
+    return model
 
 
 def build_classifier(network: str, dataset: Dataset) -> ImageClassifier:
@@ -71,35 +83,48 @@ def load_teacher(path: str | Path, dataset: Dataset) -> ImageClassifier:
         InputError: if it cannot be loaded or split, takes other images, or
             knows fewer classes than the labels name.
     """
-    teacher = ImageClassifier.from_model(load_classifier(path))
-    shape = teacher.image_shape
-    if shape != tuple(dataset.image_shape):
-        raise InputError(
-            "A teacher must take the images of the data. Received: "
-            f"{path} with input {shape}, images {dataset.image_shape}. Set "
-            "`data.image_size`, or give another teacher."
-        )
-    classes = teacher.classes
-    if classes < len(dataset.class_names):
-        raise InputError(
-            "Every label must be a class of the teacher. Received: "
-            f"{path} with {classes} classes, data with "
-            f"{len(dataset.class_names)}. Train the teacher on these labels."
-        )
-    return teacher
+    model = load_classifier(path)
+    check_fits(model, path, dataset)
+    return ImageClassifier.from_model(model)
 
 
 def load_encoder(path: str | Path, dataset: Dataset) -> keras.Model:
-    """Load the encoder of a saved student; its head, if any, is dropped."""
+    """Load the encoder of a saved student; its head, if any, is dropped.
+
+    Raises:
+        InputError: if it cannot be loaded or split, or takes other images.
+    """
     encoder = split_model(load_classifier(path)).encoder
-    shape = tuple(encoder.input_shape[1:])
+    _check_images(encoder, path, dataset)
+    return encoder
+
+
+def check_fits(model: keras.Model, path: str | Path, dataset: Dataset) -> None:
+    """Check that a classifier takes a data set's images and knows its labels.
+
+    Raises:
+        InputError: if it does not.
+    """
+    _check_images(model, path, dataset)
+    classes = model.output_shape[-1]
+    if classes < len(dataset.class_names):
+        raise InputError(
+            "Every label must be a class of the model. Received: "
+            f"{path} with {classes} classes, data with "
+            f"{len(dataset.class_names)}. Train it on these labels."
+        )
+
+
+def _check_images(
+    model: keras.Model, path: str | Path, dataset: Dataset
+) -> None:
+    shape = tuple(model.input_shape[1:])
     if shape != tuple(dataset.image_shape):
         raise InputError(
-            "A student must take the images of the data. Received: "
+            "A model must take the images of the data. Received: "
             f"{path} with input {shape}, images {dataset.image_shape}. Set "
-            "`data.image_size`, or give another student."
+            "`data.image_size`, or give another model."
         )
-    return encoder
 
 
 def teacher_names(teachers: tuple[TeacherConfig, ...]) -> list[str]:

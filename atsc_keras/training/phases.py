@@ -4,11 +4,9 @@ from typing import Any
 
 import keras
 
-from atsc_keras.config import DataConfig
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import RecipeConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.pipeline import Pipeline
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -17,11 +15,6 @@ from atsc_keras.training.checkpoints import StopOnDivergence
 from atsc_keras.training.evaluation import classification_metrics
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
-
-
-def build_test_pipeline(dataset: Dataset, data: DataConfig) -> Pipeline:
-    """The test split in order, nothing random."""
-    return build_pipeline(dataset, "test", data, training=False)
 
 
 def fit_supervised(
@@ -118,13 +111,14 @@ def _fit(
         seed=config.seed,
         initial_epoch=epoch,
     )
+    test = build_pipeline(dataset, "test", config.data, training=False)
     print(f"== {phase}: epochs {epoch + 1} to {recipe.epochs}", flush=True)
     model.fit(
         train.batches,
         steps_per_epoch=train.steps,
         initial_epoch=epoch,
         epochs=recipe.epochs,
-        validation_data=build_test_pipeline(dataset, config.data).batches,
+        validation_data=test.batches,
         callbacks=[StopOnDivergence(phase), checkpoint],
         shuffle=False,  # the batches are
         verbose=2,

@@ -8,13 +8,13 @@ import numpy as np
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.pipeline import Pipeline
 from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.evaluation import evaluate_file
-from atsc_keras.training.phases import build_test_pipeline
 from atsc_keras.training.report import write_report
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
+
+_SAMPLES = 64
 
 
 def write_records(
@@ -34,9 +34,10 @@ def write_records(
     Returns:
         What `metrics.json` holds.
     """
-    test = build_test_pipeline(dataset, config.data)
     models = {
-        role: evaluate_file(folder.file(f"{stem}.keras"), network, test)
+        role: evaluate_file(
+            folder.file(f"{stem}.keras"), network, dataset, config.data
+        )
         for role, (stem, network) in files.items()
     }
     seconds: dict[str, float] = {}
@@ -56,7 +57,7 @@ def write_records(
         "test_examples": len(dataset.test),
     }
     folder.write_json("metrics.json", metrics)
-    _save_samples(folder, test)
+    _save_samples(folder, dataset)
     write_report(folder.path)
     return metrics
 
@@ -76,13 +77,12 @@ def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
     return (models["student"]["accuracy"] - alone) / (teacher - alone)
 
 
-def _save_samples(folder: RunFolder, test: Pipeline) -> None:
-    """Keep the first test batch: real pixels for the proof of an export."""
-    images, labels = next(iter(test.batches.as_numpy_iterator()))
-    pixels = np.clip(np.rint(images), 0, 255).astype("uint8")
+def _save_samples(folder: RunFolder, dataset: Dataset) -> None:
+    """Keep the first test images: real pixels for the proof of an export."""
+    images, labels = dataset.test.first(_SAMPLES)
 
     def write(path: Path) -> None:
         with open(path, "wb") as file:
-            np.savez_compressed(file, images=pixels, labels=labels)
+            np.savez_compressed(file, images=images, labels=labels)
 
     write_atomically(folder.file("samples.npz"), write)

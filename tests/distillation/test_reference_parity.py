@@ -12,7 +12,6 @@ import pytest
 from keras import ops
 
 from atsc_keras.distillation.atsc import ATSC
-from atsc_keras.distillation.coupled_sgd import CoupledSGD
 from tests.reference import Weights
 from tests.reference import golden
 from tests.reference import load
@@ -22,6 +21,7 @@ from tests.reference import pair_a_sgd
 from tests.reference import roles
 from tests.reference import under
 from tests.reference import values
+from tests.tiny import RecordingSGD
 
 STEPS = 5
 BATCH = 8
@@ -229,22 +229,6 @@ def test_logits_after_training_equal_the_reference(
     assert_close(student, joint["eval/logits_s"], MAP_TOLERANCE)
     teacher = atsc.teacher(images, training=False)
     assert_close(teacher, joint["eval/logits_t"], MAP_TOLERANCE)
-
-
-class RecordingSGD(CoupledSGD):
-    """Keeps the gradients of every step."""
-
-    def apply(self, grads: list, trainable_variables: list) -> None:
-        recorded = self.__dict__.setdefault("recorded", [])
-        recorded.append(
-            {
-                id(variable): np.array(ops.convert_to_numpy(gradient))
-                for gradient, variable in zip(
-                    grads, trainable_variables, strict=True
-                )
-            }
-        )
-        super().apply(grads, trainable_variables)
 
 
 @pytest.fixture(scope="module")

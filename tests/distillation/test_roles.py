@@ -5,37 +5,29 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from keras import layers
 from keras import ops
 
 from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.models.image_classifier import ImageClassifier
+from tests.tiny import CLASSES
+from tests.tiny import SHAPE
+from tests.tiny import RecordingSGD
 from tests.tiny import batch
 from tests.tiny import moved
 from tests.tiny import sgd
 from tests.tiny import tiny_atsc
+from tests.tiny import tiny_encoder
 from tests.tiny import tiny_teacher
 from tests.tiny import values
 
 
-class Recorder(keras.optimizers.SGD):
-    """Keeps the gradients it is given and moves nothing."""
-
-    def apply(self, grads: list, trainable_variables: list) -> None:
-        self.received = {
-            id(variable): None
-            if gradient is None
-            else np.array(ops.convert_to_numpy(gradient))
-            for gradient, variable in zip(
-                grads, trainable_variables, strict=True
-            )
-        }
-
-
 def gradients(atsc: ATSC, variables: list, **weights: Any) -> list[Any]:
     """Gradients of one step, None where there is none."""
-    recorder = Recorder()
+    recorder = RecordingSGD(0.0)
     atsc.compile(optimizer=recorder, run_eagerly=True)
     atsc.train_on_batch(*batch(), **weights)
-    return [recorder.received[id(variable)] for variable in variables]
+    return [recorder.recorded[0][id(variable)] for variable in variables]
 
 
 def copies(*atscs: ATSC) -> None:
@@ -81,6 +73,55 @@ def test_one_step_moves_every_network() -> None:
     atsc.train_on_batch(*batch())
     for old, part in zip(before, parts, strict=True):
         assert all(moved(old, part))
+
+
+class CountedConv(keras.layers.Conv2D):
+    """A convolution that notes each of its calls."""
+
+    calls: list[str] = []
+
+    def call(self, inputs: Any) -> Any:
+        self.calls.append(self.name)
+        return super().call(inputs)
+
+
+def counted(name: str, channels: int) -> keras.Model:
+    images = keras.Input(SHAPE)
+    return keras.Model(images, CountedConv(channels, 3, name=name)(images))
+
+
+def test_each_network_runs_once_a_step() -> None:
+    teacher = ImageClassifier(counted("teacher", 6), layers.Dense(CLASSES))
+    settings = {"student_loss_weight": 1.0, "logits_loss_weight": 1.0}
+    atsc = ATSC(teacher, counted("student", 4), **settings)
+    atsc.compile(optimizer=sgd(), metrics=["accuracy"], run_eagerly=True)
+    atsc.train_on_batch(*batch())  # builds what is built on first use
+    CountedConv.calls.clear()
+    atsc.train_on_batch(*batch())
+    assert sorted(CountedConv.calls) == ["student", "teacher"]
+
+
+def test_frozen_teacher_drops_nothing_out() -> None:
+    teacher = ImageClassifier(
+        tiny_encoder(8),
+        layers.Dense(CLASSES),
+        keras.Sequential(
+            [layers.GlobalAveragePooling2D(), layers.Dropout(0.5)]
+        ),
+    )
+    teacher.trainable = False
+    atsc = ATSC(teacher, tiny_encoder(4), logits_loss_weight=1.0)
+    atsc.compile(optimizer=sgd())
+    images, labels = batch()
+    logs = atsc.train_on_batch(images, labels, return_dict=True)
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+        labels, teacher(images, training=False)
+    )
+    np.testing.assert_allclose(
+        logs["teacher_loss"],
+        ops.convert_to_numpy(ops.stop_gradient(expected)),
+        rtol=1e-5,
+    )
 
 
 def test_starting_point_is_a_copy_that_stays() -> None:

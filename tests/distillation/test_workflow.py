@@ -1,5 +1,6 @@
 """ATSC in the ordinary Keras workflow."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from atsc_keras.distillation.atsc import ATSC
 from tests.tiny import CLASSES
 from tests.tiny import batch
+from tests.tiny import moved
 from tests.tiny import sgd
 from tests.tiny import tiny_atsc
 from tests.tiny import tiny_encoder
@@ -125,11 +127,73 @@ def test_usual_callbacks_work(tmp_path: Path) -> None:
             callbacks.LearningRateScheduler(schedule),
             callbacks.ReduceLROnPlateau(monitor="val_loss"),
             callbacks.CSVLogger(tmp_path / "log.csv"),
+            callbacks.TensorBoard(tmp_path / "board", histogram_freq=1),
             callbacks.BackupAndRestore(tmp_path / "backup"),
         ],
     )
     assert len(rates) == 2
+    assert list((tmp_path / "board").rglob("events*"))
     assert isinstance(keras.models.load_model(tmp_path / "best.keras"), ATSC)
+
+
+class Interruption(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_backup_restores_an_interrupted_fit_exactly(tmp_path: Path) -> None:
+    def backup() -> keras.callbacks.Callback:
+        return keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    whole, first, second = compiled(), compiled(), compiled()
+    first.set_weights(whole.get_weights())
+    arguments = {"batch_size": 8, "epochs": 4, "shuffle": False, "verbose": 0}
+    whole.fit(*batch(16), **arguments)
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(*batch(16), callbacks=[backup(), Interruption()], **arguments)
+    history = second.fit(*batch(16), callbacks=[backup()], **arguments)
+    assert history.epoch == [2, 3]
+    for one, two in zip(values(whole), values(second), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
+
+
+def test_rate_schedulers_reach_every_optimizer() -> None:
+    own = {"optimizer": sgd(0.1), "teacher_optimizer": sgd(0.01)}
+    atsc = tiny_atsc()
+    atsc.compile(**own)
+    atsc.fit(
+        *batch(),
+        batch_size=8,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.LearningRateScheduler(lambda _, rate: rate / 2)
+        ],
+    )
+    rates = [float(optimizer.learning_rate) for optimizer in own.values()]
+    assert rates == pytest.approx([0.05, 0.005])
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_reports_the_losses_of_float32(policy: str) -> None:
+    logs = []
+    for name in ("float32", policy):
+        keras.config.set_dtype_policy(name)
+        try:
+            keras.utils.set_random_seed(0)
+            atsc = compiled()
+        finally:
+            keras.config.set_dtype_policy("float32")
+        atsc.starting_point[0].assign(atsc.starting_point[0] + 0.1)
+        before = values(atsc.student.encoder)
+        logs.append(atsc.train_on_batch(*batch(), return_dict=True))
+        assert any(moved(before, atsc.student.encoder))
+    scaled = type(atsc.optimizer).__name__ == "LossScaleOptimizer"
+    assert scaled is (policy == "mixed_float16")
+    # L2-SP is computed on float32 weights; the rest has seen 8 or 11 bits.
+    assert logs[1]["l2sp_loss"] == pytest.approx(logs[0]["l2sp_loss"])
+    for name in ("loss", "feature_loss", "teacher_loss"):
+        assert logs[1][name] == pytest.approx(logs[0][name], rel=0.03), name
 
 
 @pytest.mark.skipif(
@@ -200,11 +264,22 @@ def test_saved_training_goes_on_as_if_undisturbed(
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
 
 
+def test_model_that_was_not_compiled_is_saved(tmp_path: Path) -> None:
+    atsc = tiny_atsc()
+    atsc.save(tmp_path / "atsc.keras")
+    loaded = keras.models.load_model(tmp_path / "atsc.keras")
+    assert not loaded.compiled
+    images, _ = batch()
+    np.testing.assert_allclose(
+        loaded.predict(images, verbose=0), atsc.predict(images, verbose=0)
+    )
+
+
 def test_student_file_holds_stock_layers_only(tmp_path: Path) -> None:
     atsc = compiled()
-    student = atsc.student.to_functional()
-    student.save(tmp_path / "student.keras")
-    assert "atsc_keras" not in str(student.get_config())
+    atsc.student.save(tmp_path / "student.keras")
+    with zipfile.ZipFile(tmp_path / "student.keras") as file:
+        assert b"atsc_keras" not in file.read("config.json")
     loaded = keras.models.load_model(tmp_path / "student.keras")
     images, _ = batch()
     np.testing.assert_allclose(

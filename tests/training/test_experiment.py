@@ -15,11 +15,13 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.experiment import distill
 from atsc_keras.training.experiment import evaluate
 from atsc_keras.training.experiment import evaluate_run
 from atsc_keras.training.experiment import train
 from atsc_keras.training.run_folder import RunFolder
+from tests.tiny import tiny_atsc
 from tests.tiny_experiment import write_config
 
 FILES = {
@@ -125,8 +127,8 @@ def test_samples_are_test_images(finished: dict[str, Any]) -> None:
         np.load(finished["dir"] / "samples.npz") as samples,
         np.load(finished["config"].data.path) as arrays,
     ):
-        np.testing.assert_array_equal(samples["images"], arrays["x_test"][:16])
-        np.testing.assert_array_equal(samples["labels"], arrays["y_test"][:16])
+        np.testing.assert_array_equal(samples["images"], arrays["x_test"])
+        np.testing.assert_array_equal(samples["labels"], arrays["y_test"])
 
 
 def test_same_config_gives_the_same_student(
@@ -180,10 +182,37 @@ def test_two_teachers_run_end_to_end(
         teacher=[given, given],
         student={"network": "resnet8x0.125"},
     )
-    metrics = distill(load_config(path), tmp_path / "run")
+    config = load_config(path)
+    metrics = distill(config, tmp_path / "run")
     assert {"teacher_1", "teacher_2", "adapted_teacher_2"} <= set(
         metrics["models"]
     )
+    scores = evaluate(config, tmp_path / "run" / "student.keras")
+    expected = metrics["models"]["student"]
+    assert scores["accuracy"] == expected["accuracy"]
+
+
+def test_saved_training_is_no_classifier(
+    finished: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "atsc.keras"
+    tiny_atsc().save(path)
+    with pytest.raises(InputError, match="a ATSC with 0 inputs"):
+        evaluate(finished["config"], path)
+
+
+def test_every_kind_of_saved_classifier_is_evaluated(
+    finished: dict[str, Any], tmp_path: Path
+) -> None:
+    student = keras.models.load_model(finished["dir"] / "student_alone.keras")
+    ImageClassifier.from_model(student).save(tmp_path / "split.keras")
+    softmax = keras.Sequential([student, keras.layers.Softmax()])
+    softmax.save(tmp_path / "softmax.keras")
+    expected = finished["metrics"]["models"]["student_alone"]
+    for name in ("split", "softmax"):
+        scores = evaluate(finished["config"], tmp_path / f"{name}.keras")
+        for key in ("accuracy", "loss", "multiply_adds"):
+            assert scores[key] == pytest.approx(expected[key], rel=1e-5)
 
 
 def test_existing_run_is_kept_unless_asked(finished: dict[str, Any]) -> None:
