@@ -91,6 +91,7 @@ def export_model(
             "output_activation": output_activation(model),
             "tolerance": TOLERANCE,
             "accepted": all(artifact["accepted"] for artifact in artifacts),
+            "images": {sample.name: len(sample.images) for sample in samples},
             "keras_accuracy": samples[-1].accuracy(samples[-1].logits),
             "artifacts": artifacts,
             "seconds": round(time.monotonic() - started, 2),

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from atsc_keras.training.drawing import Drawing
-from atsc_keras.training.formats import difference
 from atsc_keras.training.formats import duration
 from atsc_keras.training.formats import percent
 from atsc_keras.training.formats import quantity
 from atsc_keras.training.summary import best_teacher
 from atsc_keras.training.summary import caution
+from atsc_keras.training.summary import export_note
 from atsc_keras.training.summary import export_rows
 from atsc_keras.training.summary import headline
 from atsc_keras.training.summary import model_rows
@@ -198,14 +198,10 @@ def _exports(
         *("File", "Verdict", "Size", "Largest difference", "Mean difference"),
         *("Same top-1", "Accuracy"),
     )
-    tolerance = difference(export_report.get("tolerance"))
-    accuracy = _prose(percent(export_report.get("keras_accuracy")))
     return (
         "<h2>Exported files</h2>\n"
         f"{_table(header, rows)}\n"
-        '<p class="quiet">Each file was opened by its own runtime and its '
-        "logits compared with those of the Keras student, whose accuracy on "
-        f"the same images is {accuracy}. Tolerance: {tolerance}.</p>"
+        f'<p class="quiet">{_prose(export_note(export_report))}</p>'
     )
 
 

@@ -188,6 +188,25 @@ def export_rows(
     ]
 
 
+def export_note(export_report: dict[str, Any]) -> str:
+    """What the exported files were compared with, and on what."""
+    images = export_report.get("images") or {}
+    counts = [f"{count} {name}" for name, count in images.items()]
+    on = f" on {' and '.join(counts)} images" if counts else ""
+    text = (
+        "Each file was opened by its own runtime and its logits compared with "
+        f"those of the Keras student{on}; largest difference allowed: "
+        f"{difference(export_report.get('tolerance'))}."
+    )
+    accuracy = export_report.get("keras_accuracy")
+    if accuracy is None:
+        return text
+    return (
+        f"{text} On the real ones the Keras student gets "
+        f"{percent(accuracy)} right."
+    )
+
+
 def summary_table(
     metrics: dict[str, Any], export_report: dict[str, Any] | None
 ) -> str:
@@ -209,7 +228,7 @@ def summary_table(
             if not artifact.get("accepted"):
                 name = file_name(artifact.get("path") or NOTHING)
                 lines += _wrap(f"{name}: {artifact.get('reason')}")
-        blocks.append(lines)
+        blocks.append(lines + _wrap(export_note(export_report)))
     blocks.append(_wrap(headline(metrics)) + _wrap(caution(metrics)))
     return "\n\n".join("\n".join(lines) for lines in blocks)
 

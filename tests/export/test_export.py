@@ -126,6 +126,7 @@ def test_report_describes_the_model(exported: dict[str, Any]) -> None:
     assert report["classes"] == CLASSES
     assert report["output_activation"] == "linear"
     assert report["keras_accuracy"] == pytest.approx(6 / 7)
+    assert report["images"] == {"random": 16, "real": 7}
     names = json.loads((exported["out"] / "labels.json").read_text())
     assert names == NAMES
 

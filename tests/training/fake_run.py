@@ -116,6 +116,7 @@ def export_report() -> dict[str, Any]:
         "tolerance": 1e-4,
         "accepted": False,
         "input_shape": [8, 8, 1],
+        "images": {"random": 16, "real": 64},
         "keras_accuracy": 350 / 360,
         "artifacts": [
             _artifact("saved_model", "saved_model", "TensorFlow 2.21.0"),
