@@ -1,4 +1,19 @@
-"""The only room that names a framework: one file for each, chosen here."""
+"""The only room that names a framework: one file for each, chosen here.
+
+Each file offers the same four names:
+
+- `UpdateTrainer`: a `keras.Model` whose training step is its own
+  `update(data)`.
+- `value_and_grad(objective, variables, state)`: differentiates `objective`
+  by `variables`. It takes nothing and returns the scalar to differentiate and
+  anything else; it may read and assign any variable named in the call, and no
+  other. `state` holds those that are not differentiated by; their new values
+  are kept. Returns what `objective` returned, and a gradient for each
+  variable: None, or zeros, where the objective does not depend on it.
+- `apply_gradients(optimizer, gradients, variables)`: lets an optimizer move
+  the variables that it was built for.
+- `replica_count()`: replicas over whose gradients the strategy sums.
+"""
 
 import keras
 

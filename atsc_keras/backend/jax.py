@@ -42,20 +42,8 @@ def value_and_grad(
     variables: Sequence[keras.Variable],
     state: Sequence[keras.Variable],
 ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
-    """Differentiate `objective` with respect to `variables`.
-
-    Args:
-        objective: takes nothing; returns the scalar to differentiate and
-            anything else. It may read and assign any variable named here,
-            and no other: the scope that it runs in hides all scopes outside.
-        variables: to differentiate by.
-        state: every other variable that `objective` reads or assigns; its
-            new values are kept.
-
-    Returns:
-        What `objective` returned, and one gradient a variable (zeros where
-        the objective does not depend on it).
-    """
+    """Differentiate `objective` by `variables`."""
+    # The scope inside hides all scopes outside: it must hold every variable.
     before = [(v, v.value) for v in state]
 
     def pure(values: list[Tensor]) -> tuple[Tensor, Any]:

@@ -27,19 +27,7 @@ def value_and_grad(
     variables: Sequence[keras.Variable],
     state: Sequence[keras.Variable],
 ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
-    """Differentiate `objective` with respect to `variables`.
-
-    Args:
-        objective: takes nothing; returns the scalar to differentiate and
-            anything else. It may read and assign any variable named here.
-        variables: to differentiate by.
-        state: every other variable that `objective` reads or assigns; its
-            new values are kept.
-
-    Returns:
-        What `objective` returned, and one gradient a variable (None where
-        the objective does not depend on it).
-    """
+    """Differentiate `objective` by `variables`."""
     del state  # assigned in place
     with torch.enable_grad():
         loss, other = objective()

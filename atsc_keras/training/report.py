@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from atsc_keras.training.figures import History
 from atsc_keras.training.figures import draw_figures
 from atsc_keras.training.report_page import Run
 from atsc_keras.training.report_page import compose_page
+from atsc_keras.training.run_folder import write_atomically
 
 _EXPORT_REPORT = "export/export_report.json"
 
@@ -67,14 +67,9 @@ def write_report(run_dir: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> Path:
-    """Write beside and rename: a file is complete when it has its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".part-{path.name}")
-    try:
-        beside.write_text(text, "utf-8", newline="\n")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_atomically(
+        path, lambda beside: beside.write_text(text, "utf-8", newline="\n")
+    )
     return path
 
 
