@@ -1,5 +1,7 @@
 """The command line: words -> config -> one call."""
 
+import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -9,9 +11,10 @@ from typing import Literal
 
 import typer
 
-from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
+
+_BACKENDS = ("tensorflow", "jax", "torch")
 
 app = typer.Typer(
     help="Distil small Keras classifiers from teachers that adapt to them.",
@@ -27,7 +30,10 @@ Overrides = Annotated[
 ]
 RunDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of the run; default: runs/<name>."),
+    typer.Option(
+        help="Folder of the run; default: runs/NAME, of `train` "
+        "runs/NAME_ROLE; NAME is the config's."
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted run.")
@@ -35,10 +41,6 @@ Resume = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Delete an earlier run first.")
 ]
-
-
-def _run_dir(config: ExperimentConfig, asked: Path | None) -> Path:
-    return asked or Path("runs") / config.name
 
 
 @app.command()
@@ -55,8 +57,8 @@ def train(
 ) -> None:
     """Train a plain supervised classifier: a teacher, or a baseline."""
     experiment = load_config(config, overrides or ())
-    folder = _run_dir(experiment, run_dir)
-    _quiet_frameworks()
+    folder = run_dir or Path("runs") / f"{experiment.name}_{role}"
+    _prepare_frameworks()
     from atsc_keras.training.experiment import train as run
 
     run(experiment, folder, role=role, resume=resume, overwrite=overwrite)
@@ -77,8 +79,8 @@ def distill(
 ) -> None:
     """Distil a student; trains the teacher first where it has no weights."""
     experiment = load_config(config, overrides or ())
-    folder = _run_dir(experiment, run_dir)
-    _quiet_frameworks()
+    folder = run_dir or Path("runs") / experiment.name
+    _prepare_frameworks()
     from atsc_keras.training.experiment import distill as run
 
     run(experiment, folder, resume=resume, overwrite=overwrite)
@@ -102,23 +104,36 @@ def evaluate(
     ] = None,
 ) -> None:
     """Accuracy, loss and size of a saved model, or of all of a run."""
-    _quiet_frameworks()
-    from atsc_keras.training import experiment as jobs
-
     if config.is_dir() and model is None:
-        jobs.evaluate_run(config)
-        _print_summary(config)
+        _evaluate_run(config, overrides or [])
         return
+    source = config / "config.yaml" if config.is_dir() else config
+    experiment = load_config(source, overrides or ())
     if model is None:
         raise InputError(
             "`evaluate` needs a model, or the folder of a run. Received: "
             f"{config} without --model. Add --model FILE.keras."
         )
-    source = config / "config.yaml" if config.is_dir() else config
-    scores = jobs.evaluate(load_config(source, overrides or ()), model)
-    for name, value in scores.items():
+    _prepare_frameworks()
+    from atsc_keras.training.experiment import evaluate as run
+
+    for name, value in run(experiment, model).items():
         text = f"{value:.4f}" if isinstance(value, float) else value
         print(f"{name:>14}  {text}")
+
+
+def _evaluate_run(folder: Path, overrides: list[str]) -> None:
+    if overrides:
+        raise InputError(
+            "The models of a run are evaluated with the config of the run. "
+            f"Received: {' '.join(overrides)}. Leave it out, or name one "
+            "model with --model."
+        )
+    _prepare_frameworks()
+    from atsc_keras.training.experiment import evaluate_run
+
+    evaluate_run(folder)
+    _print_summary(folder)
 
 
 def _export(folder: Path) -> int:
@@ -149,8 +164,21 @@ def _print_summary(folder: Path) -> None:
     print(f"\nReport: {report}")
 
 
-def _quiet_frameworks() -> None:
+def _prepare_frameworks() -> None:
+    """Check the backend that is asked for; keep TensorFlow's advice away."""
+    backend = os.environ.get("KERAS_BACKEND")
+    if backend and backend not in _BACKENDS:
+        raise InputError(
+            f"The backend must be one of {', '.join(_BACKENDS)}. Received: "
+            f"KERAS_BACKEND={backend}. Set it to one of them, or leave it out."
+        )
+    if backend and importlib.util.find_spec(backend) is None:
+        raise InputError(
+            "The backend must be installed. Received: KERAS_BACKEND="
+            f"{backend}, which is not. Install it with pip install {backend}."
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def main() -> None:

@@ -27,6 +27,12 @@ def _parser() -> argparse.ArgumentParser:
         help="comma-separated; default: %(default)s",
     )
     parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        help="largest difference of a logit; default: %(default)s",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier export"
     )
     return parser
@@ -67,6 +73,7 @@ def main() -> int:
             images=arguments.images,
             class_names=arguments.class_names,
             formats=formats,
+            tolerance=arguments.tolerance,
             overwrite=arguments.overwrite,
         )
     except ExportError as error:

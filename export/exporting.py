@@ -25,6 +25,7 @@ from export.verification import Sample
 from export.verification import random_images
 from export.verification import verify
 
+REPORT = "export_report.json"
 _RUNTIMES = {
     "saved_model": ("tensorflow", runtimes.open_saved_model),
     "tflite": ("ai_edge_litert", runtimes.open_tflite),
@@ -39,6 +40,7 @@ def export_model(
     images: str | Path | None = None,
     class_names: str | Path | None = None,
     formats: Sequence[str] = FORMATS,
+    tolerance: float = TOLERANCE,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Export a saved classifier and prove every file against it.
@@ -52,7 +54,8 @@ def export_model(
         class_names: JSON list of the classes' names, also put into the ONNX
             file.
         formats: of "saved_model", "tflite", "onnx"; default: all.
-        overwrite: replace what `out` holds.
+        tolerance: largest difference of a logit from Keras's; default 1e-4.
+        overwrite: replace the export that `out` holds.
 
     Returns:
         What `export_report.json` holds; `accepted` says whether every file
@@ -62,7 +65,7 @@ def export_model(
         ExportError: if model, images, names or folder cannot be used.
     """
     started = time.monotonic()
-    model_path, out = Path(model_path), Path(out)
+    model_path, out = Path(model_path), Path(out).resolve()
     _check_folder(out, overwrite)
     model = load_classifier(model_path)
     shape = tuple(model.inputs[0].shape[1:])
@@ -79,7 +82,13 @@ def export_model(
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         artifacts = [
-            _artifact(model, kind, beside, model_path.stem, names, samples)
+            _artifact(
+                kind,
+                _writer(kind, model, names),
+                beside / _file_name(kind, model_path.stem),
+                samples,
+                tolerance,
+            )
             for kind in formats
         ]
         report = {
@@ -89,7 +98,7 @@ def export_model(
             "input_shape": list(shape),
             "classes": classes,
             "output_activation": output_activation(model),
-            "tolerance": TOLERANCE,
+            "tolerance": tolerance,
             "accepted": all(artifact["accepted"] for artifact in artifacts),
             "images": {sample.name: len(sample.images) for sample in samples},
             "keras_accuracy": samples[-1].accuracy(samples[-1].logits),
@@ -98,7 +107,7 @@ def export_model(
         }
         if names:
             _write_json(beside / "labels.json", names)
-        _write_json(beside / "export_report.json", report)
+        _write_json(beside / REPORT, report)
         if out.exists():
             shutil.rmtree(out)
         beside.rename(out)
@@ -118,11 +127,20 @@ def _check_folder(out: Path, overwrite: bool) -> None:
             "--out must be a folder. "
             f"Received: {out}, which is a file. Name another."
         )
-    if out.exists() and any(out.iterdir()) and not overwrite:
+    around = Path.cwd().is_relative_to(out)
+    if not around and not (out.exists() and any(out.iterdir())):
+        return
+    # Never delete what this command has not made.
+    if around or not (out / REPORT).is_file():
+        raise ExportError(
+            "--out must be new, empty, or hold an earlier export. "
+            f"Received: {out}, which holds other files. Name another folder."
+        )
+    if not overwrite:
         raise ExportError(
             "--out must be new or empty. "
-            f"Received: {out}, which holds files. Add --overwrite to replace "
-            "them."
+            f"Received: {out}, which holds an earlier export. Add --overwrite "
+            "to replace it."
         )
 
 
@@ -138,28 +156,35 @@ def _sample(
     return Sample(name, images, logits, labels)
 
 
+def _file_name(kind: str, stem: str) -> str:
+    return kind if kind == "saved_model" else f"{stem}.{kind}"
+
+
+def _writer(
+    kind: str, model: keras.Model, names: list[str] | None
+) -> Callable[[Path], None]:
+    """The converter of a format, as a function of the path."""
+    writers: dict[str, Callable[[Path], None]] = {
+        "saved_model": lambda path: converters.write_saved_model(model, path),
+        "tflite": lambda path: converters.write_tflite(model, path),
+        "onnx": lambda path: converters.write_onnx(model, path, names),
+    }
+    return writers[kind]
+
+
 def _artifact(
-    model: keras.Model,
     kind: str,
-    folder: Path,
-    stem: str,
-    names: list[str] | None,
+    write: Callable[[Path], None],
+    path: Path,
     samples: list[Sample],
+    tolerance: float,
 ) -> dict[str, Any]:
     """Write one file and compare it; a failure is a verdict, not an end."""
-    path = folder / (
-        "saved_model" if kind == "saved_model" else f"{stem}.{kind}"
-    )
     runtime, open_file = _RUNTIMES[kind]
-    write: dict[str, Callable[[], None]] = {
-        "saved_model": lambda: converters.write_saved_model(model, path),
-        "tflite": lambda: converters.write_tflite(model, path),
-        "onnx": lambda: converters.write_onnx(model, path, names),
-    }
     entry = {"format": kind, "path": path.name, "runtime": runtime}
     try:
-        write[kind]()
-        verdict = verify(open_file(path), samples)
+        write(path)
+        verdict = verify(open_file(path), samples, tolerance)
     except Exception as error:  # converters and runtimes raise anything
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         verdict = {

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import keras
 import numpy as np
 
 from export.errors import ExportError
+
+_LONGEST_REASON = 200  # characters of Keras's own message
 
 
 def load_classifier(path: Path) -> keras.Model:
@@ -37,19 +40,30 @@ def load_classifier(path: Path) -> keras.Model:
         )
     try:
         model = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as e:
+    except (zipfile.BadZipFile, zlib.error) as e:
+        raise ExportError(
+            "MODEL must be a whole `.keras` file, as `model.save` writes it. "
+            f"Received: {path}, which is damaged ({e}). Save it again."
+        ) from e
+    except (ValueError, TypeError, KeyError, OSError) as e:
         reason = (str(e).strip() or repr(e)).splitlines()[0]
+        if len(reason) > _LONGEST_REASON:
+            reason = f"{reason[:_LONGEST_REASON]}..."
         raise ExportError(
             "MODEL must load with Keras alone. "
-            f"Received: {path} ({reason}). Save a model of stock layers; "
-            "custom layers cannot be exported."
+            f"Received: {path} ({reason}). Save a model of stock layers, of a "
+            "distillation `atsc.student.to_functional()`; custom layers "
+            "cannot be exported."
         ) from e
     _check_shapes(model, path)
     return _in_float32(model)
 
 
 def _check_shapes(model: keras.Model, path: Path) -> None:
-    inputs, outputs = len(model.inputs), len(model.outputs)
+    # A Sequential that was never built has neither.
+    inputs, outputs = (
+        len(getattr(model, side, None) or []) for side in ("inputs", "outputs")
+    )
     if (inputs, outputs) != (1, 1):
         raise ExportError(
             "MODEL must have one input and one output. "
@@ -120,10 +134,15 @@ def load_images(
         ExportError: if the file cannot be read or does not fit the model.
     """
     try:
-        with np.load(path) as arrays:
-            images = arrays["images"]
-            labels = arrays["labels"] if "labels" in arrays else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
+        # Opened here, because np.load leaves a broken file open; `dict`, for
+        # a plain .npy file is an array.
+        with path.open("rb") as file:
+            arrays = dict(np.load(file))
+        images, labels = arrays["images"], arrays.get("labels")
+    except (
+        *(OSError, ValueError, KeyError, EOFError, TypeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as e:
         raise ExportError(
             "--images must be an npz file with an array `images`. "
             f"Received: {path} ({e}). Write it with numpy.savez."

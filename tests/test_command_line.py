@@ -55,6 +55,11 @@ def test_train_then_evaluate_prints_the_scores(
     assert status == 0
     assert re.search(r"top5_accuracy +1\.0000", out)
     assert re.search(r"multiply_adds +\d+", out)
+    refuse(
+        command,
+        "Received: seed=5",
+        *("evaluate", tmp_path / "run", "seed=5"),
+    )
     status, out, _ = command("evaluate", tmp_path / "run")
     assert status == 0
     assert "Student alone" in out
@@ -106,6 +111,29 @@ def test_networks_that_cannot_be_built_leave_no_run_folder(
 
 def test_missing_config_is_one_message(command: object) -> None:
     refuse(command, "must exist", "distill", "nowhere.yaml")
+    refuse(command, "must exist", "evaluate", "runs/nowhere")
+
+
+def test_unknown_backend_is_one_message(
+    command: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    config = write_config(tmp_path)
+    refuse(command, "one of tensorflow, jax, torch", "train", config)
+
+
+def test_run_folder_is_named_after_config_and_role(
+    command: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_config(tmp_path, epochs=1)
+    monkeypatch.chdir(tmp_path)
+    for role in ("teacher", "student"):
+        status, out, err = command("train", config, "--role", role)
+        assert status == 0, err
+        assert f"Report: runs/tiny_{role}/report.html" in out
+    refuse(
+        command, "Give one of them", "train", config, "--resume", "--overwrite"
+    )
 
 
 def test_unwritable_run_folder_is_one_message(
@@ -133,7 +161,7 @@ def test_batch_larger_than_the_data_is_one_message(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("kind", ["missing", "text", "truncated"])
+@pytest.mark.parametrize("kind", ["missing", "text", "truncated", "damaged"])
 def test_unreadable_teacher_is_one_message(
     kind: str, command: object, tmp_path: Path
 ) -> None:
@@ -143,7 +171,10 @@ def test_unreadable_teacher_is_one_message(
         y = layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
         keras.Model(x, y).save(teacher)
         whole = teacher.read_bytes()
-        teacher.write_bytes(b"text" if kind == "text" else whole[:-300])
+        middle = len(whole) // 2
+        damaged = whole[:middle] + b"damage" + whole[middle + 6 :]
+        contents = {"text": b"text", "truncated": whole[:-300]}
+        teacher.write_bytes(contents.get(kind, damaged))
     refuse(
         command,
         "`.keras` file",
@@ -155,7 +186,7 @@ def test_unreadable_teacher_is_one_message(
 
 @pytest.mark.parametrize(
     ("shape", "classes", "message"),
-    [((9, 9, 3), 3, "images of the data"), ((8, 8, 3), 2, "class of the")],
+    [((9, 9, 3), 3, "images of the data"), ((8, 8, 3), 2, "class of the m")],
 )
 def test_teacher_that_does_not_fit_the_data_is_one_message(
     shape: tuple, classes: int, message: str, command: object, tmp_path: Path
@@ -204,3 +235,5 @@ def test_evaluate_without_model_says_what_it_needs(
 ) -> None:
     refuse(command, "Add --model", "evaluate", write_config(tmp_path))
     refuse(command, "no metrics.json", "evaluate", tmp_path)
+    (tmp_path / "metrics.json").write_text("{")
+    refuse(command, "as the run wrote them", "evaluate", tmp_path)

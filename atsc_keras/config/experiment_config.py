@@ -35,9 +35,9 @@ class ExperimentConfig(StrictModel):
         distillation: See `DistillationConfig`; required.
 
     Example:
-        >>> config = load_config("configs/digits.yaml", ["seed=1"])
-        >>> config.teachers[0].network
-        'resnet14x2'
+        >>> path = "configs/digits_resnet14_resnet8x0.125.yaml"
+        >>> load_config(path, ["seed=1"]).teachers[0].network
+        'resnet14'
     """
 
     name: str = Field(default="experiment", min_length=1)

@@ -56,9 +56,10 @@ def parse_yaml(text: str) -> Any:
         yaml.YAMLError: It is not YAML, repeats a key, or contains itself.
     """
     # A subclass of SafeLoader: it makes plain data only.
-    data = yaml.load(text, Loader=_Loader)
     try:
-        return _copied(data)
+        return _copied(yaml.load(text, Loader=_Loader))
+    except ValueError as error:  # a date that is none, a `!!int` of letters
+        raise yaml.YAMLError(str(error)) from error
     except RecursionError:
         raise yaml.YAMLError("an anchor contains itself") from None
 

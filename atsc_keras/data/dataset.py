@@ -1,5 +1,7 @@
 """A data set as the rest of the package sees it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,7 +59,23 @@ class Dataset:
 
     @cached_property
     def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        return _channel_statistics(_sample(self.train))
+        with self.naming_broken_files():
+            return _channel_statistics(_sample(self.train))
+
+    @contextmanager
+    def naming_broken_files(self) -> Iterator[None]:
+        """Lets no error of tf.data hide which file could not be read.
+
+        Raises:
+            InputError: A streamed image was broken.
+        """
+        try:
+            yield
+        except Exception:
+            for split in (self.train, self.test):
+                if split.stream is not None and split.stream.failure:
+                    raise split.stream.failure from None
+            raise
 
 
 def _sample(split: Split) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from atsc_keras.data.image_file import ImageReader
 from atsc_keras.data.randomness import draw_permutation
 from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
 
@@ -34,6 +35,7 @@ class FileStream:
         self._labels = labels
         self._read = read
         self._image_shape = image_shape
+        self.failure: InputError | None = None
 
     def __len__(self) -> int:
         """Counts the examples."""
@@ -51,14 +53,20 @@ class FileStream:
             order = draw_permutation(len(self), key)
 
         def decode(place: Tensor) -> tuple[Tensor, Tensor]:
-            # In Python, so that the message names the file that is broken.
             image = tf.numpy_function(
-                lambda path: self._read(path.decode()),
-                [paths[place]],
-                tf.uint8,
+                self._read_noting_failure, [paths[place]], tf.uint8
             )
             return tf.ensure_shape(image, self._image_shape), labels[place]
 
         return tf.data.Dataset.from_tensor_slices(order).map(
             decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
+
+    def _read_noting_failure(self, path: bytes) -> NDArray[np.uint8]:
+        # In Python, so that the message names the file that is broken; kept,
+        # because tf.data buries it in one of its own.
+        try:
+            return self._read(path.decode())
+        except InputError as error:
+            self.failure = error
+            raise

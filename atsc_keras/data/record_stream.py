@@ -8,6 +8,7 @@ from typing import Any
 from atsc_keras.data.randomness import draw_permutation
 from atsc_keras.data.randomness import extend_key
 from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
 _FILES_AT_ONCE = 16
@@ -38,6 +39,7 @@ class RecordStream:
         self._paths = [os.fspath(path) for path in paths]
         self._size = size
         self._decode = decode
+        self.failure: InputError | None = None  # tf.data's own say enough
 
     def __len__(self) -> int:
         """Counts the examples."""

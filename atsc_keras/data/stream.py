@@ -3,11 +3,18 @@
 from typing import Any
 from typing import Protocol
 
+from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
 
 class Stream(Protocol):
-    """Examples that are read and decoded each time they are used."""
+    """Examples that are read and decoded each time they are used.
+
+    Attributes:
+        failure: What was wrong with the last example that could not be read.
+    """
+
+    failure: InputError | None
 
     def __len__(self) -> int:
         """Counts the examples."""

@@ -4,6 +4,7 @@ import keras
 
 from atsc_keras.errors import InputError
 
+_REDUCTION = "sum_over_batch_size"
 _LOSSES_BY_NAME = {
     "sparse_categorical_crossentropy": (
         keras.losses.SparseCategoricalCrossentropy
@@ -19,15 +20,16 @@ def classification_loss(
 
     Args:
         loss: a name, which is then understood on logits; a Keras loss with
-            `from_logits=True`; default: sparse categorical cross-entropy.
+            `from_logits=True`, or one of your own that takes logits, averaged
+            over the batch; default: sparse categorical cross-entropy.
 
     Returns:
         The loss object. Its kind says whether labels are class indices or
         one-hot rows.
 
     Raises:
-        InputError: for a loss of another name or kind, or one that takes
-            probabilities.
+        InputError: for a loss of another name or kind, one that takes
+            probabilities, or one that is not averaged.
     """
     if loss is None:
         loss = "sparse_categorical_crossentropy"
@@ -39,11 +41,16 @@ def classification_loss(
             "`loss` must be a classification loss on logits. "
             f"Received: loss={loss!r}. Use {names}, or a keras.losses.Loss."
         )
-    if loss.get_config().get("from_logits", True) is False:
+    kerass = type(loss).__module__.partition(".")[0] == "keras"
+    # One of the user's own need not say so.
+    from_logits = loss.get_config().get("from_logits", not kerass)
+    if not from_logits or loss.reduction != _REDUCTION:
         raise InputError(
-            "`loss` must take logits, which the shared classifier gives. "
-            f"Received: loss={type(loss).__name__}(from_logits=False). "
-            "Set from_logits=True."
+            "`loss` must be a classification loss that takes logits, which "
+            "the shared classifier gives, and averages over the batch. "
+            f"Received: loss={type(loss).__name__}, from_logits={from_logits}, "
+            f"reduction={loss.reduction!r}. Set from_logits=True and "
+            f"reduction={_REDUCTION!r}, or use a name."
         )
     return loss
 

@@ -13,6 +13,7 @@ from atsc_keras.backend import replica_count
 from atsc_keras.distillation.compiling import classification_loss
 from atsc_keras.distillation.compiling import route_optimizers
 from atsc_keras.distillation.feature_power import FeaturePowerWarning
+from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs
 from atsc_keras.types import Tensor
@@ -46,6 +47,10 @@ class DistillationTrainer(UpdateTrainer):
     ) -> None:
         """Configure training.
 
+        With several optimizers a `LearningRateScheduler` is called for each
+        of them with its own rate: let it return a multiple of that rate, not
+        a number of its own.
+
         Args:
             optimizer: of the student, and of all that has none of its own.
             teacher_optimizer: of the teacher encoders; default: `optimizer`.
@@ -57,8 +62,14 @@ class DistillationTrainer(UpdateTrainer):
                 logits, `jit_compile`, `steps_per_execution`, ...
 
         Raises:
-            InputError: if `loss` is not a classification loss on logits.
+            InputError: if `loss` is not a classification loss on logits, or
+                `optimizer` is None.
         """
+        if optimizer is None:
+            raise InputError(
+                "`optimizer` must be an optimizer or its name. Received: "
+                "optimizer=None. Use CoupledSGD(0.05, momentum=0.9)."
+            )
         own, of_teacher, of_classifier = (
             None if value is None else keras.optimizers.get(value)
             for value in (optimizer, teacher_optimizer, classifier_optimizer)

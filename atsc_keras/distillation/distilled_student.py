@@ -147,6 +147,17 @@ class DistilledStudent(keras.Model):
         """
         self.to_functional().save(filepath, **kwargs)
 
+    def export(self, filepath: Any, **kwargs: Any) -> None:
+        """Export `to_functional()` by Keras's own exporters.
+
+        `python -m export` also proves what it has written.
+
+        Args:
+            filepath: of the artifact.
+            **kwargs: as for `keras.Model.export`.
+        """
+        self.to_functional().export(filepath, **kwargs)
+
     def to_functional(self, name: str = "student") -> keras.Model:
         """Wire the same layers into a functional model of stock layers.
 
@@ -192,6 +203,12 @@ def _check_agreement(
         raise InputError(
             "All teachers must know the same classes. Received: class counts "
             f"{classes}. Train them on the same labels."
+        )
+    if classes[0] < 2:
+        raise InputError(
+            "The shared classifier must have one unit a class, two at least. "
+            f"Received: a teacher with {classes[0]}. Train it with two units "
+            "and a softmax instead of one with a sigmoid."
         )
 
 

@@ -1,5 +1,6 @@
 """The method's settings, checked."""
 
+import math
 from typing import Any
 
 from atsc_keras.errors import InputError
@@ -15,9 +16,15 @@ def check_settings(**settings: Any) -> dict[str, Any]:
         The settings.
 
     Raises:
-        InputError: if one is out of range.
+        InputError: if one is no finite number, or out of range.
     """
     for name, value in settings.items():
+        if name == "l2sp_scope":
+            continue
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise InputError(
+                f"`{name}` must be a finite number. Received: {name}={value!r}."
+            )
         if name.endswith("_weight") and not value >= 0:
             raise InputError(
                 f"`{name}` must not be negative. Received: {name}={value}. "

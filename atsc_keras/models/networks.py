@@ -77,7 +77,13 @@ def build_encoder(
     depth = int(match[1]) if match else 0
     multiplier = float(match[2] or 1) if match else 0.0
     widths = resnet_widths(multiplier)
-    if depth < 8 or (depth - 2) % 6 or min(widths) < 1:
+    if match and min(widths) < 1:
+        raise InputError(
+            "The multiplier of a `network` must leave at least one channel. "
+            f"Received: network={name!r}, channels {widths}. Use a larger "
+            "one."
+        )
+    if depth < 8 or (depth - 2) % 6:
         near = difflib.get_close_matches(name, _EXAMPLES, n=3, cutoff=0.0)
         raise InputError(
             "`network` must be `resnet<depth>` or `resnet<depth>x<multiplier>`"

@@ -34,11 +34,12 @@ def average_pool(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _bottleneck_channels(channels: int, reduction: int) -> int:
-    if reduction < 1 or channels % reduction:
+    whole = isinstance(reduction, int)
+    if not whole or reduction < 1 or channels % reduction:
         divisors = [d for d in (1, 2, 4, 8) if channels % d == 0]
         raise InputError(
             "`reduction` must divide the teacher's channels. Received: "
-            f"reduction={reduction}, channels={channels}. "
+            f"reduction={reduction!r}, channels={channels}. "
             f"Use {' or '.join(map(str, divisors))}."
         )
     return channels // reduction

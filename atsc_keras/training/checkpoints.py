@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from keras import ops
 
 from atsc_keras.errors import InputError
 from atsc_keras.training.run_folder import RunFolder
@@ -16,7 +17,7 @@ _EPOCH = re.compile(r"epoch-(\d+)\.weights\.h5")
 
 
 class DivergedError(RuntimeError):
-    """A loss was not finite; the last checkpoint is from before it."""
+    """A loss or weight was not finite; the last checkpoint is from before."""
 
 
 class EpochCheckpoint(keras.callbacks.Callback):
@@ -28,28 +29,24 @@ class EpochCheckpoint(keras.callbacks.Callback):
     Args:
         folder: of the run.
         phase: names the checkpoints' folder and the rows of the history.
-        optimizer: whose learning rate the history notes.
+        optimizers: whose learning rates the history notes, by column.
     """
 
     def __init__(
         self,
         folder: RunFolder,
         phase: str,
-        optimizer: keras.optimizers.Optimizer,
+        optimizers: dict[str, keras.optimizers.Optimizer],
     ) -> None:
         super().__init__()
         self.folder = folder
         self.phase = phase
-        self.optimizer = optimizer
+        self.optimizers = optimizers
         self.checkpoints = folder.file("checkpoints") / phase
         self._started = 0.0
 
-    def completed_epochs(self) -> int:
-        """Epochs that the newest checkpoint has seen; 0 without one."""
-        return max((epoch for epoch, _ in self._saved()), default=0)
-
     def restore(self, model: keras.Model) -> int:
-        """Load the newest checkpoint, if there is one, into a built model.
+        """Load the newest whole checkpoint, if any, into a built model.
 
         Args:
             model: compiled, its optimizer built.
@@ -58,20 +55,25 @@ class EpochCheckpoint(keras.callbacks.Callback):
             The epoch to go on from (0 without a checkpoint).
 
         Raises:
-            InputError: if the checkpoint does not fit the model.
+            InputError: if there are checkpoints and none can be loaded.
         """
-        epoch = self.completed_epochs()
-        if epoch:
-            path = self._path(epoch)
+        failures = []
+        for epoch, path in sorted(self._saved(), reverse=True):
             try:
                 model.load_weights(path)
             except (ValueError, OSError, KeyError) as error:
-                raise InputError(
-                    "A checkpoint must fit the networks of the config. "
-                    f"Received: {path} ({error}). Start again with "
-                    "--overwrite."
-                ) from error
-        return epoch
+                reason = (str(error).strip() or repr(error)).splitlines()[0]
+                failures.append(f"{path} ({reason})")
+                print(f"Not loaded: {failures[-1]}", flush=True)
+                continue
+            return epoch
+        if failures:
+            raise InputError(
+                "A checkpoint must be whole and fit the networks of the "
+                f"config. Received: {'; '.join(failures)}. Start again with "
+                "--overwrite."
+            )
+        return 0
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -103,7 +105,10 @@ class EpochCheckpoint(keras.callbacks.Callback):
                 "phase": self.phase,
                 "epoch": epoch,
                 "seconds": round(seconds, 3),
-                "learning_rate": float(self.optimizer.learning_rate),
+                **{
+                    name: float(optimizer.learning_rate)
+                    for name, optimizer in self.optimizers.items()
+                },
                 **{key: float(value) for key, value in logs.items()},
             }
         )
@@ -126,15 +131,18 @@ class StopOnDivergence(keras.callbacks.Callback):
     """Ends the run at the first step whose running loss is not finite.
 
     A step's loss is looked at when the next step has been sent off, so that
-    an accelerator never waits for it.
+    an accelerator never waits for it. The last step of an epoch shows in the
+    validation and in the weights, which are looked at before they are saved.
 
     Args:
         phase: named in the error.
+        checkpoints: folder of the phase's checkpoints, named there too.
     """
 
-    def __init__(self, phase: str) -> None:
+    def __init__(self, phase: str, checkpoints: Path) -> None:
         super().__init__()
         self.phase = phase
+        self.checkpoints = checkpoints
         self._epoch = 0
         self._latest: tuple[int, dict[str, Any]] | None = None
 
@@ -154,16 +162,25 @@ class StopOnDivergence(keras.callbacks.Callback):
     ) -> None:
         self._check_latest()
         self._latest = None
+        self._check_losses(logs or {}, "its last step")
+        for weight in self.model.weights:
+            if not ops.all(ops.isfinite(weight)):
+                raise self._error(weight.path, "not finite", "its last step")
 
     def _check_latest(self) -> None:
-        if self._latest is None:
-            return
-        step, logs = self._latest
+        if self._latest is not None:
+            step, logs = self._latest
+            self._check_losses(logs, f"step {step}")
+
+    def _check_losses(self, logs: dict[str, Any], step: str) -> None:
         for name, value in logs.items():
             if name.endswith("loss") and not math.isfinite(float(value)):
-                raise DivergedError(
-                    f"`{name}` must stay finite in the {self.phase} phase. "
-                    f"Received: {name}={float(value)} at epoch {self._epoch}, "
-                    f"step {step}. Use a smaller learning rate or `clipnorm`;"
-                    " --resume goes on from the last good epoch."
-                )
+                raise self._error(name, f"{float(value)}", step)
+
+    def _error(self, name: str, value: str, step: str) -> DivergedError:
+        return DivergedError(
+            f"`{name}` must stay finite in the {self.phase} phase. Received: "
+            f"{name}={value} at epoch {self._epoch}, {step}. Start again "
+            "with a smaller learning rate or `clipnorm`; the weights of the "
+            f"last good epochs, if any, are in {self.checkpoints}."
+        )

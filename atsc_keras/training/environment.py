@@ -11,10 +11,11 @@ import keras
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
 
 
-def describe_environment(seed: int) -> dict[str, Any]:
+def describe_environment(job: str, seed: int) -> dict[str, Any]:
     """Versions, backend, devices and seed of this process.
 
     Args:
+        job: what the run does.
         seed: of the run.
 
     Returns:
@@ -22,6 +23,7 @@ def describe_environment(seed: int) -> dict[str, Any]:
     """
     backend = keras.backend.backend()
     return {
+        "job": job,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "backend": backend,

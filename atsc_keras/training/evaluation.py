@@ -1,5 +1,6 @@
 """What a model is worth: accuracy, loss, size."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,18 @@ def evaluate_file(
         ),
         metrics=classification_metrics(model.output_shape[-1]),
     )
-    scores = model.evaluate(test.batches, verbose=0, return_dict=True)
+    with dataset.naming_broken_files():
+        scores = model.evaluate(test.batches, verbose=0, return_dict=True)
     return {
         "file": path.name,
         "network": network,
-        **{name: float(value) for name, value in scores.items()},
+        **{name: _finite(value) for name, value in scores.items()},
         "parameters": count_parameters(model),
         "multiply_adds": count_multiply_adds(model),
         "bytes": path.stat().st_size,
     }
+
+
+def _finite(value: Any) -> float | None:
+    """None where it is not finite, which JSON cannot say."""
+    return float(value) if math.isfinite(value) else None

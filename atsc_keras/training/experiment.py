@@ -1,5 +1,7 @@
 """The jobs of the command line: `train`, `distill`, `evaluate`."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from typing import Literal
@@ -16,13 +18,13 @@ from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
-from atsc_keras.training.networks import build_classifier
-from atsc_keras.training.networks import build_network
-from atsc_keras.training.networks import load_encoder
+from atsc_keras.training.networks import build_student
+from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.networks import load_teacher
 from atsc_keras.training.networks import teacher_names
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.phases import fit_supervised
+from atsc_keras.training.records import renew_records
 from atsc_keras.training.records import write_records
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
@@ -53,28 +55,26 @@ def train(
         InputError: if config, data or folder cannot be used.
         DivergedError: if the loss is not finite.
     """
-    network = config.teachers[0] if role == "teacher" else config.student
-    if network.training is None:
+    teacher, student = config.teachers[0], config.student
+    asked = teacher if role == "teacher" else student
+    if asked.training is None:
         raise InputError(
-            f"`{role}.training` must say how to train. Received: null. Give "
-            "at least its epochs."
+            f"The {role} of the config must say how it is trained. Received: "
+            "training=null. Give at least its epochs."
         )
-    phase = "teacher" if role == "teacher" else "student_alone"
     dataset = load_dataset(config.data)
-    build_network(network.network, dataset)  # a wrong name is found now
-    folder = _start(config, run_dir, resume, overwrite)
-    _supervised(
-        folder,
-        phase,
-        "model",
-        network.network,
-        network.training,
-        config,
-        dataset,
-    )
-    return write_records(
-        folder, config, dataset, {phase: ("model", network.network)}
-    )
+
+    def build() -> ImageClassifier:
+        if role == "teacher":
+            return build_teacher(teacher, dataset)
+        return build_student(student, dataset)
+
+    build()  # what cannot be built is found now
+    folder = _start(config, run_dir, f"train {role}", resume, overwrite)
+    phase = "teacher" if role == "teacher" else "student_alone"
+    _supervised(folder, phase, "model", build, asked.training, config, dataset)
+    files = {phase: ("model", asked.network)}
+    return write_records(folder, config, dataset, files)
 
 
 def distill(
@@ -105,43 +105,35 @@ def distill(
         DivergedError: if a loss is not finite.
     """
     dataset = load_dataset(config.data)
-    given = [
-        load_teacher(teacher.weights, dataset) if teacher.weights else None
-        for teacher in config.teachers
-    ]
-    # A network that does not fit is found now, not after hours of training.
-    _build_atsc(
-        [
-            teacher or build_classifier(asked.network, dataset)
-            for teacher, asked in zip(given, config.teachers, strict=True)
-        ],
-        config,
-        dataset,
-    )
-    folder = _start(config, run_dir, resume, overwrite)
+    # What cannot be built is found now, not after hours of training.
+    teachers = [build_teacher(asked, dataset) for asked in config.teachers]
+    _build_atsc(teachers, config, dataset)
+    folder = _start(config, run_dir, "distill", resume, overwrite)
     names = teacher_names(config.teachers)
     files = {}
-    for name, asked, teacher in zip(names, config.teachers, given, strict=True):
-        if teacher is not None:
+    for name, asked, teacher in zip(
+        names, config.teachers, teachers, strict=True
+    ):
+        files[name] = (name, asked.network)
+        if asked.weights is not None:
             _save(folder, name, teacher.to_functional(name))
         elif asked.training is not None:
             _supervised(
                 folder,
                 name,
                 name,
-                asked.network,
+                partial(build_teacher, asked, dataset),
                 asked.training,
                 config,
                 dataset,
             )
-        files[name] = (name, asked.network)
     student = config.student
     if student.training is not None:
         _supervised(
             folder,
             "student_alone",
             "student_alone",
-            student.network,
+            partial(build_student, student, dataset),
             student.training,
             config,
             dataset,
@@ -196,21 +188,23 @@ def evaluate_run(run_dir: str | Path) -> dict[str, Any]:
             "with --resume."
         )
     config = load_config(folder.file("config.yaml"))
-    files = {
-        role: (Path(model["file"]).stem, model["network"])
-        for role, model in metrics["models"].items()
-    }
-    return write_records(folder, config, load_dataset(config.data), files)
+    return renew_records(folder, config, load_dataset(config.data), metrics)
 
 
 def _start(
-    config: ExperimentConfig, run_dir: str | Path, resume: bool, overwrite: bool
+    config: ExperimentConfig,
+    run_dir: str | Path,
+    job: str,
+    resume: bool,
+    overwrite: bool,
 ) -> RunFolder:
-    folder = RunFolder.open(
-        Path(run_dir), config, resume=resume, overwrite=overwrite
+    return RunFolder.open(
+        Path(run_dir),
+        config,
+        describe_environment(job, config.seed),
+        resume=resume,
+        overwrite=overwrite,
     )
-    folder.write_json("environment.json", describe_environment(config.seed))
-    return folder
 
 
 def _save(folder: RunFolder, name: str, model: keras.Model) -> None:
@@ -221,7 +215,7 @@ def _supervised(
     folder: RunFolder,
     phase: str,
     file: str,
-    network: str,
+    build: Callable[[], ImageClassifier],
     recipe: RecipeConfig,
     config: ExperimentConfig,
     dataset: Dataset,
@@ -230,7 +224,7 @@ def _supervised(
     if folder.file(f"{file}.keras").exists():
         return
     keras.utils.set_random_seed(config.seed)
-    model = build_classifier(network, dataset)
+    model = build()
     fit_supervised(model, phase, recipe, config, dataset, folder)
     _save(folder, file, model.to_functional(file))
 
@@ -245,7 +239,8 @@ def _distillation(
     if folder.file("student.keras").exists():
         return
     teachers = [
-        load_teacher(folder.file(f"{name}.keras"), dataset) for name in names
+        load_teacher(folder.file(f"{name}.keras"), dataset, asked.network)
+        for name, asked in zip(names, config.teachers, strict=True)
     ]
     atsc = _build_atsc(teachers, config, dataset)
     fit_distillation(atsc, config, dataset, folder)
@@ -260,14 +255,11 @@ def _build_atsc(
 ) -> ATSC:
     # The same draw as the student alone: both start from one network.
     keras.utils.set_random_seed(config.seed)
-    if config.student.weights is None:
-        encoder = build_network(config.student.network, dataset)
-    else:
-        encoder = load_encoder(config.student.weights, dataset)
+    student = build_student(config.student, dataset)
     settings = config.distillation
     return ATSC(
         teachers,
-        encoder,
+        student.encoder,
         feature_loss_weight=settings.feature_loss_weight,
         l2sp_weight=settings.l2sp_weight,
         student_loss_weight=settings.student_loss_weight,

@@ -1,16 +1,21 @@
 """Teachers and students of a run: built by name, or read from files."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import keras
 
+from atsc_keras.config import StudentConfig
 from atsc_keras.config import TeacherConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
+from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.networks import build_encoder
 from atsc_keras.models.splitting import split_model
+
+_LONGEST_REASON = 200  # characters of Keras's own message
 
 
 def load_classifier(path: str | Path) -> keras.Model:
@@ -41,12 +46,18 @@ def load_classifier(path: str | Path) -> keras.Model:
         )
     try:
         model = keras.models.load_model(path, compile=False)
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            "A saved model must be a whole `.keras` file, as `model.save` "
+            f"writes it. Received: {path}, which is damaged ({error}). Save "
+            "the model again."
+        ) from error
     except (ValueError, TypeError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(
             "A saved model must load with Keras and this package alone. "
-            f"Received: {path} ({reason[0] if reason else error!r}). Save it "
-            "from registered or stock layers."
+            f"Received: {path} ({reason[:_LONGEST_REASON]}). Save it from "
+            "registered or stock layers."
         ) from error
     if isinstance(model, ImageClassifier):
         model = model.to_functional()
@@ -62,13 +73,6 @@ def load_classifier(path: str | Path) -> keras.Model:
     return model
 
 
-def build_classifier(network: str, dataset: Dataset) -> ImageClassifier:
-    """Build an untrained classifier of a data set's images and classes."""
-    encoder = build_network(network, dataset)
-    classifier = keras.layers.Dense(len(dataset.class_names), name="classifier")
-    return ImageClassifier(encoder, classifier, name=encoder.name)
-
-
 def build_network(network: str, dataset: Dataset) -> keras.Model:
     """Build an encoder by name, normalised for a data set."""
     return build_encoder(
@@ -76,27 +80,80 @@ def build_network(network: str, dataset: Dataset) -> keras.Model:
     )
 
 
-def load_teacher(path: str | Path, dataset: Dataset) -> ImageClassifier:
-    """Load a teacher and check that it fits the data.
+def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
+    """Load a teacher, or build an untrained one where it has no weights.
 
     Raises:
-        InputError: if it cannot be loaded or split, takes other images, or
-            knows fewer classes than the labels name.
+        InputError: if it cannot be loaded or split, or does not fit the data.
+    """
+    if asked.weights is None:
+        return _build_classifier(build_network(asked.network, dataset), dataset)
+    return load_teacher(asked.weights, dataset, asked.network)
+
+
+def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
+    """Load a student, or build an untrained one where it has no weights.
+
+    A saved student without a head for these classes gets a new one.
+
+    Raises:
+        InputError: if it cannot be loaded or split, or does not fit the data.
+    """
+    if asked.weights is None:
+        return _build_classifier(build_network(asked.network, dataset), dataset)
+    model = load_classifier(asked.weights)
+    _check_images(model, asked.weights, dataset)
+    parts = split_model(model)
+    _check_network(asked.network, parts.encoder, asked.weights, dataset)
+    classes = len(dataset.class_names)
+    if parts.classifier is not None and parts.classifier.units == classes:
+        return ImageClassifier.from_model(model)
+    return _build_classifier(parts.encoder, dataset)
+
+
+def _build_classifier(
+    encoder: keras.Model, dataset: Dataset
+) -> ImageClassifier:
+    classifier = keras.layers.Dense(len(dataset.class_names), name="classifier")
+    return ImageClassifier(encoder, classifier, name=encoder.name)
+
+
+def load_teacher(
+    path: str | Path, dataset: Dataset, network: str
+) -> ImageClassifier:
+    """Load a teacher and check that it is what the config says.
+
+    Args:
+        path: of the `.keras` file.
+        dataset: whose images and labels it must fit.
+        network: its name.
+
+    Raises:
+        InputError: if it cannot be loaded or split, takes other images, knows
+            fewer classes than the labels name, or is another network.
     """
     model = load_classifier(path)
     check_fits(model, path, dataset)
-    return ImageClassifier.from_model(model)
+    teacher = ImageClassifier.from_model(model)
+    _check_network(network, teacher.encoder, path, dataset)
+    return teacher
 
 
-def load_encoder(path: str | Path, dataset: Dataset) -> keras.Model:
-    """Load the encoder of a saved student; its head, if any, is dropped.
-
-    Raises:
-        InputError: if it cannot be loaded or split, or takes other images.
-    """
-    encoder = split_model(load_classifier(path)).encoder
-    _check_images(encoder, path, dataset)
-    return encoder
+def _check_network(
+    network: str, encoder: keras.Model, path: str | Path, dataset: Dataset
+) -> None:
+    """Check a saved encoder against a name that this package knows."""
+    try:
+        named = build_network(network, dataset)
+    except InputError:
+        return  # the user's own name for the user's own network
+    expected, found = count_parameters(named), count_parameters(encoder)
+    if expected != found:
+        raise InputError(
+            "`weights` must be those of `network`. Received: "
+            f"network={network} of {expected:,} parameters, {path} of "
+            f"{found:,}. Name the network that the file holds."
+        )
 
 
 def check_fits(model: keras.Model, path: str | Path, dataset: Dataset) -> None:

@@ -1,7 +1,5 @@
 """One phase of a run: compile, go on from its checkpoint, fit."""
 
-from typing import Any
-
 import keras
 
 from atsc_keras.config import ExperimentConfig
@@ -48,7 +46,8 @@ def fit_supervised(
         metrics=classification_metrics(model.classes),
         jit_compile=recipe.jit_compile,
     )
-    _fit(model, phase, recipe, optimizer, config, dataset, folder)
+    optimizers = {"learning_rate": optimizer}
+    _fit(model, phase, recipe, optimizers, config, dataset, folder)
 
 
 def fit_distillation(
@@ -73,35 +72,39 @@ def fit_distillation(
     steps = build_pipeline(
         dataset, "train", config.data, training=True, seed=config.seed
     ).steps
-    optimizer, of_teacher, of_classifier = (
-        None if asked is None else build_optimizer(asked, recipe, steps)
-        for asked in (
-            recipe.optimizer,
-            settings.teacher_optimizer,
-            settings.classifier_optimizer,
-        )
-    )
+    asked = {
+        "optimizer": recipe.optimizer,
+        "teacher_optimizer": settings.teacher_optimizer,
+        "classifier_optimizer": settings.classifier_optimizer,
+    }
+    built = {
+        name: build_optimizer(config_of, recipe, steps)
+        for name, config_of in asked.items()
+        if config_of is not None
+    }
     atsc.compile(
-        optimizer=optimizer,
-        teacher_optimizer=of_teacher,
-        classifier_optimizer=of_classifier,
+        **built,
         metrics=classification_metrics(atsc.teacher.classes),
         jit_compile=recipe.jit_compile,
     )
-    _fit(atsc, "distillation", recipe, optimizer, config, dataset, folder)
+    optimizers = {
+        name.replace("optimizer", "learning_rate"): optimizer
+        for name, optimizer in built.items()
+    }
+    _fit(atsc, "distillation", recipe, optimizers, config, dataset, folder)
 
 
 def _fit(
     model: keras.Model,
     phase: str,
     recipe: RecipeConfig,
-    optimizer: Any,
+    optimizers: dict[str, keras.optimizers.Optimizer],
     config: ExperimentConfig,
     dataset: Dataset,
     folder: RunFolder,
 ) -> None:
     model.optimizer.build(model.trainable_variables)
-    checkpoint = EpochCheckpoint(folder, phase, optimizer)
+    checkpoint = EpochCheckpoint(folder, phase, optimizers)
     epoch = checkpoint.restore(model)
     train = build_pipeline(
         dataset,
@@ -113,13 +116,17 @@ def _fit(
     )
     test = build_pipeline(dataset, "test", config.data, training=False)
     print(f"== {phase}: epochs {epoch + 1} to {recipe.epochs}", flush=True)
-    model.fit(
-        train.batches,
-        steps_per_epoch=train.steps,
-        initial_epoch=epoch,
-        epochs=recipe.epochs,
-        validation_data=test.batches,
-        callbacks=[StopOnDivergence(phase), checkpoint],
-        shuffle=False,  # the batches are
-        verbose=2,
-    )
+    with dataset.naming_broken_files():
+        model.fit(
+            train.batches,
+            steps_per_epoch=train.steps,
+            initial_epoch=epoch,
+            epochs=recipe.epochs,
+            validation_data=test.batches,
+            callbacks=[
+                StopOnDivergence(phase, checkpoint.checkpoints),
+                checkpoint,
+            ],
+            shuffle=False,  # the batches are
+            verbose=2,
+        )

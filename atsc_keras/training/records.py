@@ -56,8 +56,39 @@ def write_records(
         "train_examples": len(dataset.train),
         "test_examples": len(dataset.test),
     }
-    folder.write_json("metrics.json", metrics)
     _save_samples(folder, dataset)
+    return _write(folder, metrics)
+
+
+def renew_records(
+    folder: RunFolder,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    metrics: dict[str, Any],
+) -> dict[str, Any]:
+    """Evaluate a finished run's models again; what it cost stays as it was.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        dataset: whose test split counts.
+        metrics: what `metrics.json` holds.
+
+    Returns:
+        What it now holds.
+    """
+    models = {
+        role: evaluate_file(
+            folder.file(model["file"]), model["network"], dataset, config.data
+        )
+        for role, model in metrics["models"].items()
+    }
+    gap = _gap_closed(models)
+    return _write(folder, {**metrics, "models": models, "gap_closed": gap})
+
+
+def _write(folder: RunFolder, metrics: dict[str, Any]) -> dict[str, Any]:
+    folder.write_json("metrics.json", metrics)
     write_report(folder.path)
     return metrics
 

@@ -14,6 +14,7 @@ from atsc_keras.training.figures import History
 from atsc_keras.training.figures import draw_figures
 from atsc_keras.training.report_page import Run
 from atsc_keras.training.report_page import compose_page
+from atsc_keras.training.run_folder import damaged_record
 from atsc_keras.training.run_folder import write_atomically
 
 _EXPORT_REPORT = "export/export_report.json"
@@ -83,23 +84,16 @@ def _read(run_dir: Path, name: str) -> str:
             "--resume."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(run_dir / name, str(error)) from error
-
-
-def _unreadable(path: Path, reason: str) -> InputError:
-    return InputError(
-        "The records of a run must be as the run wrote them. Received: "
-        f"{path} ({reason}). Restore the file, or run again with --overwrite."
-    )
+        raise damaged_record(run_dir / name, str(error)) from error
 
 
 def _read_mapping(run_dir: Path, name: str) -> dict[str, Any]:
     try:
         value = json.loads(_read(run_dir, name))
     except json.JSONDecodeError as error:
-        raise _unreadable(run_dir / name, str(error)) from error
+        raise damaged_record(run_dir / name, str(error)) from error
     if not isinstance(value, dict):
-        raise _unreadable(run_dir / name, "not a mapping")
+        raise damaged_record(run_dir / name, "not a mapping")
     return value
 
 
@@ -107,11 +101,11 @@ def _read_metrics(run_dir: Path) -> dict[str, Any]:
     metrics = _read_mapping(run_dir, "metrics.json")
     models = metrics.get("models")
     if not isinstance(models, dict) or not models:
-        raise _unreadable(run_dir / "metrics.json", "no `models`")
+        raise damaged_record(run_dir / "metrics.json", "no `models`")
     for role, model in models.items():
         accuracy = model.get("accuracy") if isinstance(model, dict) else None
         if not isinstance(accuracy, float | int) or not 0 <= accuracy <= 1:
-            raise _unreadable(
+            raise damaged_record(
                 run_dir / "metrics.json",
                 f"models.{role}.accuracy must be from 0 to 1",
             )
@@ -122,7 +116,7 @@ def _read_history(run_dir: Path) -> History:
     """Columns of each phase, NaN where the file has no finite number."""
     rows = csv.DictReader(_read(run_dir, "history.csv").splitlines())
     if not {"phase", "epoch"} <= set(rows.fieldnames or ()):
-        raise _unreadable(
+        raise damaged_record(
             run_dir / "history.csv", "no columns `phase` and `epoch`"
         )
     names = [name for name in rows.fieldnames or () if name != "phase"]
@@ -131,7 +125,7 @@ def _read_history(run_dir: Path) -> History:
         try:
             values = [float(row[name] or math.nan) for name in names]
         except ValueError as error:
-            raise _unreadable(
+            raise damaged_record(
                 run_dir / "history.csv", f"line {rows.line_num}: {error}"
             ) from error
         phases.setdefault(row["phase"], []).append(values)
@@ -151,4 +145,4 @@ def _data_source(run_dir: Path, config: str) -> str:
     except (KeyError, TypeError, AttributeError):
         return ""
     except yaml.YAMLError as error:
-        raise _unreadable(run_dir / "config.yaml", "not YAML") from error
+        raise damaged_record(run_dir / "config.yaml", "not YAML") from error

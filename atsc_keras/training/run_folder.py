@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         beside.unlink(missing_ok=True)
 
 
+# What a run writes; a folder with anything else is never deleted.
+_OWN = {
+    *("config.yaml", "environment.json", "history.csv", "metrics.json"),
+    *("samples.npz", "report.html", "figures", "checkpoints", "export"),
+}
+
+
+def damaged_record(path: Path, reason: str) -> InputError:
+    """The error for a file of a run that is not as the run wrote it."""
+    return InputError(
+        "The records of a run must be as the run wrote them. Received: "
+        f"{path} ({reason}). Restore the file, or run again with --overwrite."
+    )
+
+
 class RunFolder:
     """Where a run leaves what it made.
 
@@ -47,6 +63,7 @@ class RunFolder:
         cls,
         path: Path,
         config: ExperimentConfig,
+        environment: dict[str, Any],
         *,
         resume: bool = False,
         overwrite: bool = False,
@@ -56,6 +73,8 @@ class RunFolder:
         Args:
             path: of the folder.
             config: of the run; written to `config.yaml`.
+            environment: written to `environment.json`; its `job` says what
+                the run does.
             resume: go on with what the folder holds.
             overwrite: delete what the folder holds.
 
@@ -64,16 +83,23 @@ class RunFolder:
 
         Raises:
             InputError: if the folder holds something and neither is asked
-                for, holds the run of another config, or cannot be written.
+                for, holds another run or no run, or cannot be written.
         """
+        if resume and overwrite:
+            raise InputError(
+                "A run goes on or starts again. Received: --resume and "
+                "--overwrite. Give one of them."
+            )
         folder = cls(path)
         try:
             if path.exists() and any(path.iterdir()):
-                folder._check_reuse(config, resume, overwrite)
+                folder._check_reuse(
+                    config, environment["job"], resume, overwrite
+                )
                 if overwrite:
                     shutil.rmtree(path)
-            text = dump_config(config)
-            folder.write_text("config.yaml", text)
+            folder.write_json("environment.json", environment)
+            folder.write_text("config.yaml", dump_config(config))
         except OSError as error:
             raise InputError(
                 "The run folder must be writable. Received: "
@@ -82,28 +108,68 @@ class RunFolder:
         return folder
 
     def _check_reuse(
-        self, config: ExperimentConfig, resume: bool, overwrite: bool
+        self, config: ExperimentConfig, job: str, resume: bool, overwrite: bool
     ) -> None:
-        known = self.file("config.yaml")
-        if not known.exists():
+        foreign = [
+            entry.name
+            for entry in self.path.iterdir()
+            if entry.name not in _OWN and entry.suffix != ".keras"
+        ]
+        environment = self.read_json("environment.json")
+        if foreign or not environment:
+            shown = ", ".join(sorted(foreign)[:3]) or "no environment.json"
             raise InputError(
                 "A run folder must be new, empty, or made by an earlier run. "
-                f"Received: --run-dir={self.path}, which holds other files. "
+                f"Received: --run-dir={self.path}, which holds {shown}. "
                 "Name another folder."
             )
         if overwrite:
-            return
-        if not resume:
+            self._check_inputs_survive(config)
+        elif not resume:
             raise InputError(
                 "The run folder exists already. Received: "
                 f"--run-dir={self.path}. Add --resume to go on with it, or "
                 "--overwrite to start again."
             )
-        if load_config(known) != config:
+        elif environment.get("job") != job:
+            raise InputError(
+                "`--resume` must go on with the same job. Received: "
+                f"{job}, --run-dir={self.path} of {environment.get('job')}. "
+                "Name another folder."
+            )
+        elif self.file("config.yaml").exists():
+            self._check_same_config(config)
+
+    def _check_inputs_survive(self, config: ExperimentConfig) -> None:
+        inputs = [
+            config.data.path,
+            config.student.weights,
+            *(teacher.weights for teacher in config.teachers),
+        ]
+        for path in filter(None, inputs):
+            if Path(path).resolve().is_relative_to(self.path.resolve()):
+                raise InputError(
+                    "`--overwrite` must not delete what the run reads. "
+                    f"Received: {path} inside --run-dir={self.path}. Name "
+                    "another folder."
+                )
+
+    def _check_same_config(self, config: ExperimentConfig) -> None:
+        known = self.file("config.yaml")
+        before, now = (
+            dict(_flat(c.model_dump(mode="json")))
+            for c in (load_config(known), config)
+        )
+        changed = [
+            f"{key}={now.get(key)!r} instead of {before.get(key)!r}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key)
+        ]
+        if changed:
             raise InputError(
                 "`--resume` needs the config that the run began with. "
-                f"Received: a config that differs from {known}. Give that "
-                "file as CONFIG, or use another --run-dir."
+                f"Received: {'; '.join(changed)}. Give {known} as CONFIG, or "
+                "use another --run-dir."
             )
 
     def file(self, name: str) -> Path:
@@ -119,9 +185,18 @@ class RunFolder:
         self.write_text(name, json.dumps(value, indent=2) + "\n")
 
     def read_json(self, name: str) -> Any:
-        """The value of a JSON file; None where there is none."""
+        """The value of a JSON file; None where there is none.
+
+        Raises:
+            InputError: if it is damaged.
+        """
         path = self.file(name)
-        return json.loads(path.read_text("utf-8")) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise damaged_record(path, str(error)) from error
 
     def read_history(self) -> list[dict[str, str]]:
         """The rows of `history.csv`; none where there is none."""
@@ -139,3 +214,16 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         self.write_text("history.csv", text.getvalue())
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Scalars of nested mappings and lists by their dotted keys."""
+    if isinstance(value, dict):
+        inner: Any = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    else:
+        yield key, value
+        return
+    for name, part in inner:
+        yield from _flat(part, f"{key}.{name}" if key else str(name))

@@ -96,6 +96,13 @@ def test_dumped_config_loads_to_an_equal_one(
     assert "momentum: " not in dump_config(config).split("teacher_optimizer")[0]
 
 
+@pytest.mark.parametrize("value", ["2026-02-30", "!!int x", "[1"])
+def test_value_that_is_no_yaml_is_one_message(write: Write, value: str) -> None:
+    message = _message(write(_SMALLEST), f"name={value}")
+    assert "the value is not YAML. Put text in quotes." in message
+    assert "must be YAML" in _message(write(f"name: {value}\n{_SMALLEST}"))
+
+
 def test_exponent_without_a_dot_is_a_number(write: Write) -> None:
     path = write(_SMALLEST)
     key = "distillation.training.optimizer.weight_decay"

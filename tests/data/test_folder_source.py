@@ -110,12 +110,17 @@ def test_image_that_cannot_be_decoded_is_named(
         assert str(path) in _message(_config(root))
     monkeypatch.setattr(memory, "LIMIT", 1)
     config = _config(root)
-    pipeline = build_pipeline(
-        load_dataset(config), "train", config, training=True
-    )
-    # TensorFlow's own error carries the message out of the graph.
-    with pytest.raises(Exception, match="dog/1.png"):
-        list(pipeline.batches.take(pipeline.steps))
+    dataset = load_dataset(config)
+    pipeline = build_pipeline(dataset, "train", config, training=True)
+    with pytest.raises(InputError, match="^Every image.*dog/1.png"):
+        with dataset.naming_broken_files():
+            list(pipeline.batches.take(pipeline.steps))
+
+
+def test_other_errors_keep_their_names(root: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        with load_dataset(_config(root)).naming_broken_files():
+            raise ZeroDivisionError
 
 
 def test_image_of_sixteen_bits_is_refused(root: Path) -> None:

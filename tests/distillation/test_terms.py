@@ -155,13 +155,39 @@ def test_one_hot_labels_equal_sparse_ones() -> None:
     "loss",
     [
         keras.losses.SparseCategoricalCrossentropy(),
+        keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="none"
+        ),
+        keras.losses.MeanSquaredError(),
+        keras.losses.CategoricalHinge(),
         "mse",
         lambda y, logits: 0.0,
     ],
 )
-def test_loss_on_probabilities_is_refused(loss: object) -> None:
+def test_loss_that_is_no_mean_over_logits_is_refused(loss: object) -> None:
     with pytest.raises(InputError, match="logits"):
         tiny_atsc().compile(optimizer="sgd", loss=loss)
+
+
+class Halved(keras.losses.Loss):
+    """A loss of the user's own."""
+
+    def call(self, y_true: object, y_pred: object) -> object:
+        return 0.5 * keras.losses.sparse_categorical_crossentropy(
+            y_true, y_pred, from_logits=True
+        )
+
+
+def test_own_loss_on_logits_is_used() -> None:
+    plain, halved = twins({}, {})
+    expected = logs_of_one_step(plain)["teacher_loss"] / 2
+    actual = logs_of_one_step(halved, loss=Halved())["teacher_loss"]
+    assert actual == pytest.approx(expected, rel=1e-5)
+
+
+def test_missing_optimizer_is_refused() -> None:
+    with pytest.raises(InputError, match="optimizer=None"):
+        tiny_atsc().compile(optimizer=None)
 
 
 def vector_model(units: int) -> keras.Model:
@@ -236,10 +262,15 @@ def test_shrinking_teacher_warns_once() -> None:
     ("settings", "message"),
     [
         ({"feature_loss_weight": -1.0}, "feature_loss_weight=-1.0"),
-        ({"l2sp_weight": float("nan")}, "l2sp_weight=nan"),
+        ({"l2sp_weight": float("nan")}, "finite.*l2sp_weight=nan"),
+        ({"l2sp_weight": float("inf")}, "finite.*l2sp_weight=inf"),
+        ({"student_loss_weight": "1"}, "finite.*student_loss_weight='1'"),
+        ({"logits_loss_weight": None}, "finite.*logits_loss_weight=None"),
         ({"temperature": 0.0}, "temperature=0.0"),
         ({"l2sp_scope": "biases"}, "l2sp_scope='biases'"),
         ({"reduction": 3}, "reduction=3"),
+        ({"reduction": 2.0}, r"reduction=2\.0"),
+        ({"reduction": "2"}, "reduction='2'"),
     ],
 )
 def test_settings_out_of_range_are_refused(
@@ -260,5 +291,8 @@ def test_networks_that_do_not_fit_are_refused() -> None:
         ATSC(tiny_teacher(), more)
     with pytest.raises(InputError, match="same classes"):
         ATSC([tiny_teacher(), more], tiny_encoder(4))
+    one_unit = ImageClassifier(tiny_encoder(4), layers.Dense(1))
+    with pytest.raises(InputError, match="a teacher with 1."):
+        ATSC(one_unit, tiny_encoder(4))
     with pytest.raises(InputError, match="At least one teacher"):
         ATSC([], tiny_encoder(4))

@@ -275,6 +275,23 @@ def test_model_that_was_not_compiled_is_saved(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="Keras exports SavedModel on TensorFlow and JAX only",
+)
+def test_student_is_exported_by_keras_too(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    atsc = compiled()
+    atsc.student.export(tmp_path / "saved", verbose=False)
+    images, _ = batch()
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    logits = loaded.serve(images)
+    np.testing.assert_allclose(
+        logits, atsc.predict(images, verbose=0), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_student_file_holds_stock_layers_only(tmp_path: Path) -> None:
     atsc = compiled()
     atsc.student.save(tmp_path / "student.keras")

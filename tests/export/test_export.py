@@ -15,6 +15,7 @@ from keras import layers
 
 from export.errors import ExportError
 from export.formats import parse_formats
+from tests.tiny import tiny_teacher
 
 SHAPE = (12, 12, 3)
 CLASSES = 5
@@ -176,6 +177,40 @@ def test_existing_export_is_kept_without_overwrite(
 
 
 @tensorflow_only
+def test_folder_that_is_no_export_is_never_replaced(
+    exported: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from export.exporting import export_model
+
+    out = tmp_path / "doc"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(ExportError, match="which holds other files"):
+        export_model(exported["model"], out, overwrite=True)
+    # Not even an export is replaced under the feet of who stands in it.
+    (out / "export_report.json").write_text("{}")
+    (out / "inner").mkdir()
+    for place in (out, out / "inner"):
+        monkeypatch.chdir(place)
+        for name in (".", ".."):
+            with pytest.raises(ExportError, match="holds other files"):
+                export_model(exported["model"], name, overwrite=True)
+    assert (out / "thesis.txt").read_text() == "mine"
+
+
+@tensorflow_only
+def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
+    from export.exporting import export_model
+
+    student().save(tmp_path / "s.keras")
+    arguments = {"model_path": tmp_path / "s.keras", "out": tmp_path / "out"}
+    export_model(**arguments, formats=["saved_model"])
+    export_model(**arguments, formats=["tflite"], overwrite=True)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"s.tflite", "export_report.json"}
+
+
+@tensorflow_only
 def test_random_and_mixed_precision_layers_leave_no_trace(
     tmp_path: Path,
 ) -> None:
@@ -241,6 +276,19 @@ def test_tiny_flip_of_top1_and_randomness_are_caught() -> None:
     assert noisy["reason"] == "two runs on the same images differ"
 
 
+def test_tolerance_is_the_users() -> None:
+    from export.verification import verify
+
+    good = sample().logits[0]
+
+    def off(images: np.ndarray) -> np.ndarray:
+        return np.stack([good + 0.01] * len(images))
+
+    assert verify(off, [sample()], tolerance=0.1)["accepted"]
+    reason = verify(off, [sample()])["reason"]
+    assert "more than 0.0001, where Keras gives up to 1" in reason
+
+
 def test_identical_logits_are_accepted() -> None:
     from export.verification import verify
 
@@ -281,6 +329,14 @@ def bad_model(kind: str, folder: Path) -> Path:
     elif kind == "truncated":
         student().save(path)
         path.write_bytes(path.read_bytes()[:-200])
+    elif kind == "damaged":
+        student().save(path)
+        whole = bytearray(path.read_bytes())
+        whole[len(whole) // 2] ^= 255
+        path.write_bytes(whole)
+    elif kind == "unbuilt":
+        with pytest.warns(UserWarning, match="not yet been built"):
+            keras.Sequential([layers.Flatten()]).save(path)
     elif kind == "empty zip":
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("a.txt", "a")
@@ -306,6 +362,8 @@ def bad_model(kind: str, folder: Path) -> Path:
         ("folder", "is a folder"),
         ("text", "cut short"),
         ("truncated", "cut short"),
+        ("damaged", "damaged"),
+        ("unbuilt", "0 inputs and 0 outputs"),
         ("empty zip", "must load with Keras alone"),
         ("two outputs", "1 inputs and 2 outputs"),
         ("vector", "must take images"),
@@ -321,6 +379,20 @@ def test_unusable_models_get_one_message(
     with pytest.raises(ExportError, match=message) as error:
         export_model(path, tmp_path / "out")
     assert "Received: " in str(error.value)
+    assert len(str(error.value)) < 600
+    assert not (tmp_path / "out").exists()
+
+
+def test_model_of_another_package_gets_one_short_message(
+    tmp_path: Path,
+) -> None:
+    tiny_teacher().save(tmp_path / "m.keras")
+    done = run_export(tmp_path / "m.keras", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    message = done.stderr[done.stderr.index("Error: ") :]
+    assert "must load with Keras alone" in message
+    assert "atsc.student.to_functional()" in message
+    assert len(message) < 600
     assert not (tmp_path / "out").exists()
 
 
@@ -332,16 +404,20 @@ def test_unusable_models_get_one_message(
         ({"images": pixels()[:, :4]}, "as the model takes"),
         ({"images": pixels(), "labels": [1, 2]}, "one label an image"),
         (None, "an array `images`"),
+        (pixels(), "an array `images`"),
     ],
 )
 def test_unusable_images_get_one_message(
-    arrays: dict | None, message: str, tmp_path: Path
+    arrays: Any, message: str, tmp_path: Path
 ) -> None:
     from export.loading import load_images
 
     path = tmp_path / "images.npz"
     if arrays is None:
         path.write_text("no npz")
+    elif not isinstance(arrays, dict):
+        with path.open("wb") as file:
+            np.save(file, arrays)
     else:
         np.savez(path, **arrays)
     with pytest.raises(ExportError, match=message):

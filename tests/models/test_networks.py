@@ -44,8 +44,13 @@ def test_first_layer_normalises_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet9", "resnet32x", "resnt32x4", "resnet8x0.001", ""]
+    "name", ["resnet9", "resnet32x", "resnt32x4", "resnet8x4x", ""]
 )
 def test_unknown_network_names_the_nearest(name: str) -> None:
     with pytest.raises(InputError, match=r"Received: network=.*Nearest: res"):
         build_encoder(name, (32, 32, 3))
+
+
+def test_multiplier_that_leaves_no_channel_is_refused() -> None:
+    with pytest.raises(InputError, match="at least one channel. Received"):
+        build_encoder("resnet8x0.001", (32, 32, 3))

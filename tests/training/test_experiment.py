@@ -49,8 +49,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"dir": folder / "run", "config": config, "metrics": metrics}
 
 
-def student_weights(run: Path) -> list[np.ndarray]:
-    model = keras.models.load_model(run / "student.keras", compile=False)
+def student_weights(run: Path, name: str = "student") -> list[np.ndarray]:
+    model = keras.models.load_model(run / f"{name}.keras", compile=False)
     return model.get_weights()
 
 
@@ -67,6 +67,7 @@ def test_run_folder_holds_its_records(finished: dict[str, Any]) -> None:
     assert saved["test_examples"] == 24
     environment = json.loads((finished["dir"] / "environment.json").read_text())
     assert environment["backend"] == keras.backend.backend()
+    assert environment["job"] == "distill"
     assert load_config(finished["dir"] / "config.yaml") == finished["config"]
 
 
@@ -84,6 +85,8 @@ def test_history_has_every_epoch_once(finished: dict[str, Any]) -> None:
     )
     # Cosine over 2 epochs: halved once at the end of the first.
     assert float(rows[-2]["learning_rate"]) == pytest.approx(0.025)
+    assert float(rows[-2]["teacher_learning_rate"]) == pytest.approx(0.005)
+    assert "classifier_learning_rate" not in rows[-2]
 
 
 def test_teacher_file_is_from_before_its_adaptation(
@@ -115,7 +118,14 @@ def test_metrics_are_those_of_the_files(finished: dict[str, Any]) -> None:
 def test_evaluating_a_run_again_gives_the_same(
     finished: dict[str, Any],
 ) -> None:
-    again = evaluate_run(finished["dir"])["models"]
+    path = finished["dir"] / "metrics.json"
+    # What the run cost is not what its evaluation costs.
+    cost = {"backend": "another", "peak_memory_bytes": 5}
+    path.write_text(json.dumps({**finished["metrics"], **cost}))
+    renewed = evaluate_run(finished["dir"])
+    path.write_text(json.dumps(finished["metrics"]))
+    assert renewed.items() >= cost.items()
+    again = renewed["models"]
     for role, entry in finished["metrics"]["models"].items():
         assert again[role].keys() == entry.keys()
         for name in ("accuracy", "loss", "parameters"):
@@ -169,6 +179,85 @@ def test_given_teacher_is_not_trained(
     )
 
 
+def test_given_student_starts_both_of_its_trainings(
+    finished: dict[str, Any], tmp_path: Path
+) -> None:
+    given = finished["dir"] / "student_alone.keras"
+    overrides = [
+        f"teacher.weights={finished['dir'] / 'teacher.keras'}",
+        f"student.weights={given}",
+        "student.training.optimizer.learning_rate=1e-9",
+        "distillation.training.optimizer.learning_rate=1e-9",
+    ]
+    config = load_config(write_config(tmp_path, epochs=1), overrides)
+    distill(config, tmp_path / "run")
+    expected = keras.models.load_model(given).trainable_variables
+    for name, count in (
+        ("student_alone", len(expected)),
+        ("student", len(expected) - 2),  # not its own head
+    ):
+        model = keras.models.load_model(tmp_path / "run" / f"{name}.keras")
+        for one, two in zip(
+            expected[:count], model.trainable_variables, strict=False
+        ):
+            np.testing.assert_allclose(
+                keras.ops.convert_to_numpy(one),
+                keras.ops.convert_to_numpy(two),
+                atol=1e-5,
+            )
+
+
+def test_weights_of_another_network_are_refused(
+    finished: dict[str, Any], tmp_path: Path
+) -> None:
+    student = finished["dir"] / "student_alone.keras"
+    for override in (f"teacher.weights={student}", "teacher.network=resnet8"):
+        overrides = [
+            f"teacher.weights={finished['dir'] / 'teacher.keras'}",
+            override,
+        ]
+        config = load_config(write_config(tmp_path), overrides)
+        with pytest.raises(InputError, match="must be those of `network`"):
+            distill(config, tmp_path / "run")
+    config = load_config(
+        write_config(tmp_path), [f"student.weights={student}", "seed=1"]
+    )
+    other = config.model_copy(
+        update={
+            "student": config.student.model_copy(
+                update={"network": "resnet8x0.25"}
+            )
+        }
+    )
+    with pytest.raises(InputError, match="network=resnet8x0.25 of"):
+        train(other, tmp_path / "run", role="student")
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_checkpoint_gives_way_to_the_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    config = load_config(write_config(tmp_path, epochs=3))
+    train(config, tmp_path / "run", role="student")
+    whole = student_weights(tmp_path / "run", "model")
+    saved = tmp_path / "run" / "checkpoints" / "student_alone"
+    (tmp_path / "run" / "model.keras").unlink()
+    newest = saved / "epoch-00003.weights.h5"
+    newest.write_bytes(newest.read_bytes()[:100])
+    train(config, tmp_path / "run", role="student", resume=True)
+    out = capsys.readouterr().out
+    assert f"Not loaded: {newest}" in out
+    assert "epochs 3 to 3" in out
+    again = student_weights(tmp_path / "run", "model")
+    for one, two in zip(whole, again, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+    (tmp_path / "run" / "model.keras").unlink()
+    for path in saved.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="must be whole and fit"):
+        train(config, tmp_path / "run", role="student", resume=True)
+
+
 def test_two_teachers_run_end_to_end(
     finished: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -220,7 +309,7 @@ def test_existing_run_is_kept_unless_asked(finished: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="--resume to go on"):
         distill(finished["config"], finished["dir"])
     other = finished["config"].model_copy(update={"seed": 5})
-    with pytest.raises(InputError, match="differs from"):
+    with pytest.raises(InputError, match="seed=5 instead of 0"):
         distill(other, finished["dir"], resume=True)
     for one, two in zip(before, student_weights(finished["dir"]), strict=True):
         np.testing.assert_array_equal(one, two)
@@ -230,7 +319,7 @@ def test_foreign_folder_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine")
     config = load_config(write_config(tmp_path))
-    with pytest.raises(InputError, match="holds other files"):
+    with pytest.raises(InputError, match="holds thesis.txt"):
         distill(config, tmp_path / "run", overwrite=True)
     assert (tmp_path / "run" / "thesis.txt").read_text() == "mine"
 
@@ -247,7 +336,7 @@ def test_diverged_run_names_epoch_and_step_and_keeps_its_checkpoint(
         "distillation.teacher_optimizer=null",
     ]
     config = load_config(path, overrides)
-    with pytest.raises(DivergedError, match=r"epoch 1, step \d.*--resume"):
+    with pytest.raises(DivergedError, match=r"epoch 1, step \d.*clipnorm"):
         distill(config, tmp_path / "run")
     assert (tmp_path / "run" / "teacher.keras").exists()
     saved = list((tmp_path / "run" / "checkpoints" / "teacher").iterdir())
@@ -256,6 +345,22 @@ def test_diverged_run_names_epoch_and_step_and_keeps_its_checkpoint(
         "epoch-00003.weights.h5",
     ]
     assert not (tmp_path / "run" / "student.keras").exists()
+
+
+def test_divergence_in_the_last_step_of_an_epoch_leaves_no_checkpoint(
+    tmp_path: Path,
+) -> None:
+    from atsc_keras.training.checkpoints import DivergedError
+
+    overrides = [
+        "data.batch_size=48",  # one step an epoch
+        "student.training.optimizer.learning_rate=1e+38",
+        "student.training.schedule={name: constant}",
+    ]
+    config = load_config(write_config(tmp_path), overrides)
+    with pytest.raises(DivergedError, match="at epoch 1, its last step"):
+        train(config, tmp_path / "run", role="student")
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 @pytest.mark.skipif(
