@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from atsc_keras.distillation.distilled_student import DistilledStudent
     from atsc_keras.distillation.losses import FeatureAlignment
     from atsc_keras.models.image_classifier import ImageClassifier
+    from atsc_keras.models.networks import build_classifier
     from atsc_keras.models.networks import build_encoder
     from atsc_keras.models.projector import build_projector
     from atsc_keras.training.experiment import distill
@@ -29,6 +30,7 @@ __all__ = [
     "DistilledStudent",
     "FeatureAlignment",
     "ImageClassifier",
+    "build_classifier",
     "build_encoder",
     "build_pipeline",
     "build_projector",
@@ -43,6 +45,7 @@ _HOMES = {
     "DistilledStudent": "distillation.distilled_student",
     "FeatureAlignment": "distillation.losses",
     "ImageClassifier": "models.image_classifier",
+    "build_classifier": "models.networks",
     "build_encoder": "models.networks",
     "build_pipeline": "data.pipeline",
     "build_projector": "models.projector",

@@ -14,6 +14,7 @@ from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.distilled_student import as_distilled_student
 from atsc_keras.distillation.feature_power import FeaturePower
+from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.distillation.losses import accuracy
 from atsc_keras.distillation.losses import l2sp
@@ -306,4 +307,5 @@ def _align_rank(
     """Pool the teacher's map where the student can only give a vector."""
     if len(features.shape) == len(projected.shape):
         return features
-    return teacher.pooler(features)
+    with fixed(teacher.pooler.variables):
+        return teacher.pool(features, training=False)

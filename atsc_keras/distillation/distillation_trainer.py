@@ -54,8 +54,8 @@ class DistillationTrainer(UpdateTrainer):
         Args:
             optimizer: of the student, and of all that has none of its own.
             teacher_optimizer: of the teacher encoders; default: `optimizer`.
-            classifier_optimizer: of the shared classifiers; default:
-                `optimizer`.
+            classifier_optimizer: of the shared classifiers, weights of their
+                poolers included; default: `optimizer`.
             loss: cross-entropy on logits, of teachers and student; sparse
                 (default) or categorical as the labels are.
             **kwargs: as for `keras.Model.compile`: metrics of the student's
@@ -84,7 +84,7 @@ class DistillationTrainer(UpdateTrainer):
             **kwargs,
         }
         encoders = [t.encoder.variables for t in self.teachers]
-        classifiers = [t.classifier.variables for t in self.teachers]
+        classifiers = [t.head_variables for t in self.teachers]
         routed = route_optimizers(
             own,
             {

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
@@ -47,8 +48,8 @@ class DistilledStudent(keras.Model):
     """A student that classifies with its teachers' own Dense layers.
 
     Image -> encoder -> for each teacher: projector -> that teacher's pooler
-    and classifier -> mean of the logits. The classifiers are shared with the
-    teachers, not copied.
+    and classifier -> mean of the logits. Poolers and classifiers are shared
+    with the teachers, not copied.
 
     Args:
         encoder: image `(B, H, W, C)` -> map `(B, h, w, C_s)` or vector
@@ -125,14 +126,13 @@ class DistilledStudent(keras.Model):
         return logits[0] if len(logits) == 1 else ops.mean(logits, axis=0)
 
     def classify_with_fixed_heads(self, features: Sequence[Tensor]) -> Tensor:
-        """As `classify`, but gradients stop at the classifiers' weights.
+        """As `classify`, but gradients stop at the heads' weights.
 
         What depends on these logits teaches the student, never the shared
         classifiers.
         """
         variables = [v for head in self.heads for v in head.variables]
-        fixed = [(v, ops.stop_gradient(v.value)) for v in variables]
-        with keras.StatelessScope(state_mapping=fixed):
+        with fixed(variables):
             return self.classify(features)
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.splitting import POOLER
 from atsc_keras.models.splitting import no_classifier
 from atsc_keras.models.splitting import split_model
 from atsc_keras.types import Shape
@@ -14,20 +15,8 @@ from atsc_keras.types import Tensor
 
 def _default_pooler(feature_shape: Shape) -> keras.layers.Layer:
     if len(feature_shape) == 3:
-        return keras.layers.GlobalAveragePooling2D(name="pooler")
-    return keras.layers.Identity(name="pooler")
-
-
-def _chain(
-    layers: list[keras.layers.Layer], feature_shape: Shape
-) -> keras.layers.Layer | None:
-    """One layer for several; None for none."""
-    if len(layers) < 2:
-        return layers[0] if layers else None
-    features = x = keras.Input(feature_shape, name="features")
-    for layer in layers:
-        x = layer(x)
-    return keras.Model(features, x, name="pooler")
+        return keras.layers.GlobalAveragePooling2D(name=POOLER)
+    return keras.layers.Identity(name=POOLER)
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")
@@ -40,7 +29,8 @@ class ImageClassifier(keras.Model):
         classifier: a linear Dense on the pooled features; its units are the
             classes.
         pooler: features -> vector `(B, C)`; default: global average pooling
-            of maps, nothing for vectors.
+            of maps, nothing for vectors. Weights that it has belong to the
+            shared classifier: teachers train them, students use them.
         **kwargs: as for `keras.Model`.
 
     Raises:
@@ -101,6 +91,11 @@ class ImageClassifier(keras.Model):
         """How many classes the Dense tells apart."""
         return self.classifier.units
 
+    @property
+    def head_variables(self) -> list[keras.Variable]:
+        """Of pooler and Dense, which a student shares."""
+        return [*self.pooler.variables, *self.classifier.variables]
+
     @classmethod
     def from_model(
         cls, model: keras.Model, classes: int | None = None
@@ -135,22 +130,21 @@ class ImageClassifier(keras.Model):
                 raise no_classifier(model)
             classifier = keras.layers.Dense(classes, name="classifier")
         _check_classes(classifier, classes)
-        shape = tuple(parts.encoder.output_shape[1:])
-        pooler = _chain(parts.pooling, shape)
-        if pooler is not None and len(pooler(keras.Input(shape)).shape) != 2:
-            # A 1x1 map that only the head, replaced here, made a vector.
-            pooler = None
-        return cls(parts.encoder, classifier, pooler, name=model.name)
+        return cls(parts.encoder, classifier, parts.pooler, name=model.name)
+
+    def pool(self, features: Tensor, training: bool | None = None) -> Tensor:
+        """Vector `(B, C)` of encoded features."""
+        # Not every layer takes `training`, and Keras passes it on by itself
+        # only inside another call.
+        takes = inspect.signature(self.pooler.call).parameters
+        arguments = {"training": training} if "training" in takes else {}
+        return self.pooler(features, **arguments)
 
     def classify(
         self, features: Tensor, training: bool | None = None
     ) -> Tensor:
         """Logits `(B, classes)` of encoded features."""
-        # Not every layer takes `training`, and Keras passes it on by itself
-        # only inside another call.
-        takes = inspect.signature(self.pooler.call).parameters
-        arguments = {"training": training} if "training" in takes else {}
-        return self.classifier(self.pooler(features, **arguments))
+        return self.classifier(self.pool(features, training))
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Logits `(B, classes)` of pixels `(B, H, W, C)`."""

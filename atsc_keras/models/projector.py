@@ -3,9 +3,9 @@
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.resnet import batch_norm
-from atsc_keras.models.resnet import conv
-from atsc_keras.models.resnet import kernel_initializer
+from atsc_keras.models.building_blocks import batch_norm
+from atsc_keras.models.building_blocks import conv
+from atsc_keras.models.building_blocks import kernel_initializer
 from atsc_keras.types import Shape
 from atsc_keras.types import Tensor
 

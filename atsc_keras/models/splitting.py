@@ -7,6 +7,11 @@ import keras
 import numpy as np
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.walking import Place
+from atsc_keras.models.walking import has_graph
+from atsc_keras.models.walking import model_until
+from atsc_keras.models.walking import step_back
+from atsc_keras.models.walking import step_over
 from atsc_keras.types import Tensor
 
 _HEAD_ACTIVATIONS = ("linear", "softmax", "sigmoid")
@@ -21,6 +26,8 @@ _MAP_POOLING = (
     keras.layers.AdaptiveMaxPooling2D,
 )
 _RESHAPING = (keras.layers.Flatten, keras.layers.Reshape)
+# A nested model of this name is the pooler, whatever it is made of.
+POOLER = "pooler"
 _LAYERS_SHOWN = 12
 
 
@@ -38,70 +45,21 @@ class Parts:
     pooling: list[keras.layers.Layer]
     classifier: keras.layers.Dense | None
 
+    @property
+    def pooler(self) -> keras.layers.Layer | None:
+        """The pooling layers as one; None where they give no vector.
 
-@dataclass(frozen=True)
-class _Place:
-    """A tensor inside a model, nested ones included.
-
-    Attributes:
-        tensor: symbolic; belongs to the graph of the innermost model.
-        models: from the whole model to the innermost.
-        entries: for each nested model the outer tensor that it is called on.
-    """
-
-    tensor: Tensor
-    models: tuple[keras.Model, ...]
-    entries: tuple[Tensor, ...] = ()
-
-
-def _producer(tensor: Tensor) -> tuple[Any, list[Tensor]]:
-    """The layer call that made a symbolic tensor, and what it was called on.
-
-    Keras has no public way to ask this of a layer that is called more than
-    once, as every nested model is.
-    """
-    history = tensor._keras_history
-    node = history.operation._inbound_nodes[history.node_index]
-    return history.operation, list(node.input_tensors)
-
-
-def _has_graph(layer: Any) -> bool:
-    return isinstance(layer, keras.Model) and bool(
-        getattr(layer, "inputs", None) and getattr(layer, "outputs", None)
-    )
-
-
-def _step_back(place: _Place) -> tuple[Any, _Place] | None:
-    """The layer that made the tensor, and the place it was called on.
-
-    None at the input of the model, or where paths join.
-    """
-    while place.entries and place.tensor is place.models[-1].inputs[0]:
-        place = _Place(place.entries[-1], place.models[:-1], place.entries[:-1])
-    layer, inputs = _producer(place.tensor)
-    if len(inputs) != 1:
-        return None
-    if _has_graph(layer):
-        inside = _Place(
-            layer.outputs[0],
-            (*place.models, layer),
-            (*place.entries, inputs[0]),
-        )
-        return _step_back(inside)
-    return layer, _Place(inputs[0], place.models, place.entries)
-
-
-def _model_until(place: _Place) -> keras.Model:
-    """The part of the whole model that computes a place's tensor."""
-    tensor = place.tensor
-    for inner, entry in zip(
-        reversed(place.models[1:]), reversed(place.entries), strict=True
-    ):
-        if tensor is inner.inputs[0]:
-            tensor = entry
-        else:
-            tensor = keras.Model(inner.inputs[0], tensor)(entry)
-    return keras.Model(place.models[0].inputs[0], tensor)
+        A 1x1 map may have become one only in the head.
+        """
+        shape = tuple(self.encoder.output_shape[1:])
+        features = x = keras.Input(shape, name="features")
+        for layer in self.pooling:
+            x = layer(x)
+        if not self.pooling or len(x.shape) != 2:
+            return None
+        if len(self.pooling) == 1:
+            return self.pooling[0]
+        return keras.Model(features, x, name=POOLER)
 
 
 def _is_vector(tensor: Tensor) -> bool:
@@ -124,23 +82,23 @@ def _name(activation: Any) -> str | None:
     return getattr(activation, "__name__", None)
 
 
-def _strip_activations(place: _Place) -> _Place:
-    step = _step_back(place)
+def _strip_activations(place: Place) -> Place:
+    step = step_back(place)
     while step is not None and _activation(step[0]) in _HEAD_ACTIVATIONS:
         place = step[1]
-        step = _step_back(place)
+        step = step_back(place)
     return place
 
 
 def _strip_dense(
-    place: _Place,
-) -> tuple[keras.layers.Dense | None, _Place]:
+    place: Place,
+) -> tuple[keras.layers.Dense | None, Place]:
     """Take the last Dense, or the 1x1 convolution of a pooled map, off."""
-    step = _step_back(place)
+    step = step_back(place)
     while step is not None and isinstance(step[0], _RESHAPING):
         if not _is_vector(step[1].tensor):
             return None, place
-        step = _step_back(step[1])
+        step = step_back(step[1])
     if step is None:
         return None, place
     layer, before = step
@@ -184,11 +142,14 @@ def _dense_of(layer: Any) -> keras.layers.Dense:
 
 
 def _strip_pooling(
-    place: _Place,
-) -> tuple[list[keras.layers.Layer], _Place]:
+    place: Place,
+) -> tuple[list[keras.layers.Layer], Place]:
     """Take the layers off that turn the last map into a vector."""
+    step = step_over(place)
+    if step is not None and has_graph(step[0]) and step[0].name == POOLER:
+        return [step[0]], step[1]
     pooling: list[keras.layers.Layer] = []
-    while (step := _step_back(place)) is not None:
+    while (step := step_back(place)) is not None:
         layer, before = step
         regular = isinstance(layer, (keras.layers.Dropout, *_RESHAPING))
         pools = isinstance(layer, _VECTOR_POOLING) or (
@@ -219,10 +180,10 @@ def split_model(model: keras.Model) -> Parts:
     """Split a Functional or Sequential model, nested models included.
 
     From the output backwards: softmax or sigmoid layers, the last Dense (a
-    1x1 convolution of pooled features counts as one), the pooling layers;
-    what remains is the encoder. A Dense with another activation belongs to
-    the encoder. A head that is not a linear Dense is copied as one; all other
-    weights are shared with the model.
+    1x1 convolution of pooled features counts as one), the pooling layers or a
+    nested model named "pooler"; what remains is the encoder. A Dense with
+    another activation belongs to the encoder. A head that is not a linear
+    Dense is copied as one; all other weights are shared with the model.
 
     Args:
         model: image `(B, H, W, C)` -> one output. A model without top is its
@@ -236,14 +197,14 @@ def split_model(model: keras.Model) -> Parts:
         InputError: if the model has no graph, or not one image input and
             features of rank 2 or 4.
     """
-    if not _has_graph(model):
+    if not has_graph(model):
         return _named_parts(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise _cannot_split(
             model,
             f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
         )
-    end = _Place(model.outputs[0], (model,))
+    end = Place(model.outputs[0], (model,))
     classifier, place = _strip_dense(_strip_activations(end))
     pooling, features = _strip_pooling(place if classifier else end)
     if len(features.tensor.shape) not in (2, 4):
@@ -254,7 +215,7 @@ def split_model(model: keras.Model) -> Parts:
         )
     if features.tensor is model.outputs[0]:
         return Parts(model, pooling, classifier)
-    return Parts(_model_until(features), pooling, classifier)
+    return Parts(model_until(features), pooling, classifier)
 
 
 def _named_parts(model: Any) -> Parts:
@@ -263,7 +224,7 @@ def _named_parts(model: Any) -> Parts:
     pooler = getattr(model, "pooler", None)
     classifier = getattr(model, "classifier", None)
     if not (
-        _has_graph(encoder)
+        has_graph(encoder)
         and isinstance(pooler, keras.layers.Layer)
         and isinstance(classifier, keras.layers.Dense)
     ):

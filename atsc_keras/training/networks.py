@@ -12,7 +12,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.networks import build_encoder
+from atsc_keras.models.networks import build_classifier
 from atsc_keras.models.splitting import split_model
 
 _LONGEST_REASON = 200  # characters of Keras's own message
@@ -73,10 +73,14 @@ def load_classifier(path: str | Path) -> keras.Model:
     return model
 
 
-def build_network(network: str, dataset: Dataset) -> keras.Model:
-    """Build an encoder by name, normalised for a data set."""
-    return build_encoder(
-        network, dataset.image_shape, mean=dataset.mean, std=dataset.std
+def build_network(network: str, dataset: Dataset) -> ImageClassifier:
+    """Build an untrained classifier by name, normalised for a data set."""
+    return build_classifier(
+        network,
+        dataset.image_shape,
+        len(dataset.class_names),
+        mean=dataset.mean,
+        std=dataset.std,
     )
 
 
@@ -87,7 +91,7 @@ def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
         InputError: if it cannot be loaded or split, or does not fit the data.
     """
     if asked.weights is None:
-        return _build_classifier(build_network(asked.network, dataset), dataset)
+        return build_network(asked.network, dataset)
     return load_teacher(asked.weights, dataset, asked.network)
 
 
@@ -100,7 +104,7 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
         InputError: if it cannot be loaded or split, or does not fit the data.
     """
     if asked.weights is None:
-        return _build_classifier(build_network(asked.network, dataset), dataset)
+        return build_network(asked.network, dataset)
     model = load_classifier(asked.weights)
     _check_images(model, asked.weights, dataset)
     parts = split_model(model)
@@ -108,14 +112,10 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
     classes = len(dataset.class_names)
     if parts.classifier is not None and parts.classifier.units == classes:
         return ImageClassifier.from_model(model)
-    return _build_classifier(parts.encoder, dataset)
-
-
-def _build_classifier(
-    encoder: keras.Model, dataset: Dataset
-) -> ImageClassifier:
-    classifier = keras.layers.Dense(len(dataset.class_names), name="classifier")
-    return ImageClassifier(encoder, classifier, name=encoder.name)
+    head = keras.layers.Dense(classes, name="classifier")
+    return ImageClassifier(
+        parts.encoder, head, parts.pooler, name=parts.encoder.name
+    )
 
 
 def load_teacher(
@@ -144,7 +144,7 @@ def _check_network(
 ) -> None:
     """Check a saved encoder against a name that this package knows."""
     try:
-        named = build_network(network, dataset)
+        named = build_network(network, dataset).encoder
     except InputError:
         return  # the user's own name for the user's own network
     expected, found = count_parameters(named), count_parameters(encoder)

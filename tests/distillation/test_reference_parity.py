@@ -6,19 +6,21 @@ float32 runs of the reference itself differ from its float64 run.
 
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import ops
 
-from atsc_keras.distillation.atsc import ATSC
 from tests.reference import Weights
+from tests.reference import assert_close
+from tests.reference import assert_gradients_close
 from tests.reference import golden
+from tests.reference import is_statistic
 from tests.reference import load
 from tests.reference import pair_a
 from tests.reference import pair_a_batch
 from tests.reference import pair_a_sgd
 from tests.reference import roles
+from tests.reference import trainable
+from tests.reference import training_outputs
 from tests.reference import under
 from tests.reference import values
 from tests.tiny import RecordingSGD
@@ -26,22 +28,7 @@ from tests.tiny import RecordingSGD
 STEPS = 5
 BATCH = 8
 MAP_TOLERANCE = 1e-5  # of the tensor's largest value
-# Likewise. TensorFlow normalises as x * s + (beta - mean * s), whose gradient
-# for gamma is a difference of larger sums: 1.06e-4 in one tensor, where JAX
-# and torch stay under 8e-6.
-GRADIENT_TOLERANCE = 2e-4 if keras.backend.backend() == "tensorflow" else 5e-5
 WEIGHT_TOLERANCE = 1e-5  # absolute
-
-
-def assert_close(actual: Any, expected: Any, relative: float) -> None:
-    """Compare to a share of the largest expected value."""
-    actual = ops.convert_to_numpy(actual)
-    scale = max(float(np.abs(expected).max()), 1e-3)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=relative * scale)
-
-
-def is_statistic(name: str) -> bool:
-    return name.endswith(("moving_mean", "moving_variance"))
 
 
 def pytorch_variance(
@@ -93,28 +80,6 @@ def run() -> list[dict[str, Any]]:
         for role, weights in roles(atsc).items()
     }
     return states
-
-
-def trainable(
-    weights: dict[str, keras.Variable],
-) -> dict[str, keras.Variable]:
-    return {n: w for n, w in weights.items() if not is_statistic(n)}
-
-
-def training_outputs(atsc: ATSC, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Maps and logits on batch statistics, which are left as they were."""
-    before = atsc.get_weights()
-    features = atsc.teacher.encoder(images, training=True)
-    projected = atsc.student.features(images, training=True)
-    outputs = {
-        "f_t_used": features,
-        "f_s_proj": projected[0],
-        "logits_t": atsc.teacher.classify(features, training=True),
-        "logits_s": atsc.student.classify(projected),
-    }
-    arrays = {n: np.array(ops.convert_to_numpy(x)) for n, x in outputs.items()}
-    atsc.set_weights(before)
-    return arrays
 
 
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
@@ -246,20 +211,6 @@ def gradients() -> list[dict[str, Weights]]:
         }
         for step in sgd.recorded
     ]
-
-
-def assert_gradients_close(actual: Weights, expected: Weights) -> None:
-    """Compare each to a share of its own size, or of its network's."""
-    largest = max(np.abs(value).max() for value in expected.values())
-    for name, value in expected.items():
-        scale = max(np.abs(value).max(), 1e-3 * largest)
-        np.testing.assert_allclose(
-            actual[name],
-            value,
-            rtol=0,
-            atol=GRADIENT_TOLERANCE * scale,
-            err_msg=name,
-        )
 
 
 @pytest.mark.parametrize("role", ["teacher", "student", "projector"])

@@ -124,6 +124,59 @@ def test_frozen_teacher_drops_nothing_out() -> None:
     )
 
 
+def weighted_pooler(channels: int) -> keras.Model:
+    features = keras.Input((None, None, channels))
+    x = layers.Conv2D(6, 1)(features)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(features, x, name="pooler")
+
+
+def teacher_with_weighted_pooler() -> ImageClassifier:
+    pooler = weighted_pooler(8)
+    return ImageClassifier(tiny_encoder(8), layers.Dense(CLASSES), pooler)
+
+
+def vector_encoder() -> keras.Model:
+    encoder = tiny_encoder(4)
+    vector = layers.GlobalAveragePooling2D()(encoder.output)
+    vector = layers.Dense(4, activation="relu")(vector)
+    return keras.Model(encoder.input, vector)
+
+
+@pytest.mark.parametrize("features", ["map", "vector"])
+def test_pooler_learns_with_the_classifier_only(features: str) -> None:
+    encoder = tiny_encoder(4) if features == "map" else vector_encoder()
+    light, heavy = (
+        ATSC(
+            teacher_with_weighted_pooler(),
+            encoder,
+            feature_loss_weight=weight,
+            student_loss_weight=weight,
+        )
+        for weight in (0.0, 100.0)
+    )
+    copies(light, heavy)
+    for first, second in zip(
+        gradients(light, light.teacher.pooler.trainable_variables),
+        gradients(heavy, heavy.teacher.pooler.trainable_variables),
+        strict=True,
+    ):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-7)
+
+
+def test_pooler_moves_with_the_optimizer_of_the_classifier() -> None:
+    atsc = ATSC(teacher_with_weighted_pooler(), tiny_encoder(4))
+    atsc.compile(optimizer=sgd(), classifier_optimizer=sgd(0.0))
+    kernel = atsc.teacher.pooler.trainable_variables[0]
+    before = np.array(ops.convert_to_numpy(kernel))
+    atsc.train_on_batch(*batch())
+    np.testing.assert_array_equal(before, ops.convert_to_numpy(kernel))
+    atsc.compile(optimizer=sgd(0.0), classifier_optimizer=sgd())
+    atsc.train_on_batch(*batch())
+    assert np.any(before != ops.convert_to_numpy(kernel))
+
+
 def test_starting_point_is_a_copy_that_stays() -> None:
     atsc = tiny_atsc(l2sp_weight=0.0)
     atsc.compile(optimizer=sgd())

@@ -2,12 +2,17 @@
 
 import json
 import math
-import re
+from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.complexity import count_multiply_adds
+from atsc_keras.models.complexity import count_parameters
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.networks import build_classifier
 from atsc_keras.models.networks import build_encoder
 from tests.reference import GOLDEN
 
@@ -16,21 +21,43 @@ TABLE = {
     for name, entry in json.loads(
         (GOLDEN / "networks.json").read_text()
     ).items()
-    if re.fullmatch(r"resnet[\dx]+", name)
+    if not name.startswith("_")
 }
 
 
+def scalars(weights: list[keras.Variable]) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_network_has_the_published_parameters_and_map(name: str) -> None:
-    encoder = build_encoder(name, (32, 32, 3))
+def test_network_has_the_published_size_and_map(name: str) -> None:
+    classifier = build_classifier(name, (32, 32, 3), 100)
     expected = TABLE[name]
     channels, height, width = expected["distilled_map_CHW"]
-    assert encoder.output_shape == (None, height, width, channels)
-    head = 100 * (channels + 1)
-    trainable = sum(math.prod(w.shape) for w in encoder.trainable_weights)
-    assert trainable + head == expected["params"]
-    statistics = sum(math.prod(w.shape) for w in encoder.non_trainable_weights)
-    assert statistics == expected["buffers"]
+    assert classifier.feature_shape == (height, width, channels)
+    assert scalars(classifier.trainable_weights) == expected["params"]
+    assert count_parameters(classifier) == expected["params"]
+    assert scalars(classifier.non_trainable_weights) == expected["buffers"]
+    macs = expected["macs_forward_1x3x32x32"]
+    assert count_multiply_adds(classifier) == macs
+
+
+@pytest.mark.parametrize("name", ["vgg8", "MobileNetV2", "ShuffleV2"])
+def test_saved_network_is_split_as_it_was_built(
+    name: str, tmp_path: Path
+) -> None:
+    classifier = build_classifier(name, (32, 32, 3), 4)
+    classifier.to_functional().save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    again = ImageClassifier.from_model(model)
+    assert again.feature_shape == classifier.feature_shape
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    np.testing.assert_allclose(
+        again.predict(images, verbose=0),
+        classifier.predict(images, verbose=0),
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 def test_first_layer_normalises_pixels() -> None:
@@ -44,10 +71,19 @@ def test_first_layer_normalises_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet9", "resnet32x", "resnt32x4", "resnet8x4x", ""]
+    ("name", "nearest"),
+    [
+        ("resnet9", "resnet8"),
+        ("resnt32x4", "resnet32x4"),
+        ("resnet8x4x", "resnet8x4"),
+        ("vgg12", "vgg13"),
+        ("mobilenetv2", "MobileNetV2"),
+        ("shufflenetv2", "ShuffleV2"),
+    ],
 )
-def test_unknown_network_names_the_nearest(name: str) -> None:
-    with pytest.raises(InputError, match=r"Received: network=.*Nearest: res"):
+def test_unknown_network_names_the_nearest(name: str, nearest: str) -> None:
+    message = rf"Received: network='{name}'\. Nearest: [^.]*{nearest}"
+    with pytest.raises(InputError, match=message):
         build_encoder(name, (32, 32, 3))
 
 

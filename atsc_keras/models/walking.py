@@ -1,0 +1,81 @@
+"""Walking a model's graph backwards, through nested models too."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from atsc_keras.types import Tensor
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tensor inside a model, nested ones included.
+
+    Attributes:
+        tensor: symbolic; belongs to the graph of the innermost model.
+        models: from the whole model to the innermost.
+        entries: for each nested model the outer tensor that it is called on.
+    """
+
+    tensor: Tensor
+    models: tuple[keras.Model, ...]
+    entries: tuple[Tensor, ...] = ()
+
+
+def _producer(tensor: Tensor) -> tuple[Any, list[Tensor]]:
+    """The layer call that made a symbolic tensor, and what it was called on.
+
+    Keras has no public way to ask this of a layer that is called more than
+    once, as every nested model is.
+    """
+    history = tensor._keras_history
+    node = history.operation._inbound_nodes[history.node_index]
+    return history.operation, list(node.input_tensors)
+
+
+def has_graph(layer: Any) -> bool:
+    """Whether a layer is a model whose own layers can be followed."""
+    return isinstance(layer, keras.Model) and bool(
+        getattr(layer, "inputs", None) and getattr(layer, "outputs", None)
+    )
+
+
+def step_over(place: Place) -> tuple[Any, Place] | None:
+    """The layer or nested model that made the tensor, and what it was given.
+
+    None at the input of the model, or where paths join.
+    """
+    while place.entries and place.tensor is place.models[-1].inputs[0]:
+        place = Place(place.entries[-1], place.models[:-1], place.entries[:-1])
+    layer, inputs = _producer(place.tensor)
+    if len(inputs) != 1:
+        return None
+    return layer, Place(inputs[0], place.models, place.entries)
+
+
+def step_back(place: Place) -> tuple[Any, Place] | None:
+    """As `step_over`, but from within a nested model."""
+    step = step_over(place)
+    if step is None or not has_graph(step[0]):
+        return step
+    model, before = step
+    inside = Place(
+        model.outputs[0],
+        (*before.models, model),
+        (*before.entries, before.tensor),
+    )
+    return step_back(inside)
+
+
+def model_until(place: Place) -> keras.Model:
+    """The part of the whole model that computes a place's tensor."""
+    tensor = place.tensor
+    for inner, entry in zip(
+        reversed(place.models[1:]), reversed(place.entries), strict=True
+    ):
+        if tensor is inner.inputs[0]:
+            tensor = entry
+        else:
+            tensor = keras.Model(inner.inputs[0], tensor)(entry)
+    return keras.Model(place.models[0].inputs[0], tensor)
