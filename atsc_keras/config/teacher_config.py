@@ -15,12 +15,18 @@ class TeacherConfig(StrictModel):
     Attributes:
         network: Name of the network, such as `resnet32x4`; required.
         weights: A saved `.keras` file. If given, nothing is trained.
+        trainable: Layers of its encoder that adapt while it teaches, by name
+            or regular expression, such as [stage3_.*]; null (default) = all;
+            [] = none, the classifier neither, which is SimKD.
         training: How to train it where there are no weights.
     """
 
     network: str = Field(min_length=1, examples=["resnet32x4"])
     weights: str | None = Field(
         default=None, min_length=1, examples=["teacher.keras"]
+    )
+    trainable: tuple[str, ...] | None = Field(
+        default=None, strict=False, examples=[["stage3_.*"]]
     )
     training: RecipeConfig | None = Field(default=None, validate_default=True)
 

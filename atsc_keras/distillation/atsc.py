@@ -1,6 +1,7 @@
 """Adaptive teaching with a shared classifier."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 from typing import Literal
 
@@ -20,21 +21,16 @@ from atsc_keras.distillation.losses import accuracy
 from atsc_keras.distillation.losses import l2sp
 from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
+from atsc_keras.distillation.reporting import combine
+from atsc_keras.distillation.reporting import reported_names
 from atsc_keras.distillation.settings import check_settings
 from atsc_keras.distillation.starting_point import add_starting_point
 from atsc_keras.distillation.starting_point import copy_weights
 from atsc_keras.distillation.starting_point import held_weights
+from atsc_keras.models.freezing import training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs
 from atsc_keras.types import Tensor
-
-_REPORTED = (
-    "feature_loss",
-    "l2sp_loss",
-    "teacher_loss",
-    "teacher_accuracy",
-    "teacher_feature_power",
-)
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")
@@ -105,7 +101,8 @@ class ATSC(DistillationTrainer):
         l2sp_scope: Literal["all", "kernels"] = "all",
         **kwargs: Any,
     ) -> None:
-        super().__init__(_REPORTED, **kwargs)
+        models = teacher if isinstance(teacher, list | tuple) else [teacher]
+        super().__init__(reported_names(len(models)), **kwargs)
         self.settings = check_settings(
             feature_loss_weight=feature_loss_weight,
             l2sp_weight=l2sp_weight,
@@ -114,7 +111,6 @@ class ATSC(DistillationTrainer):
             temperature=temperature,
             l2sp_scope=l2sp_scope,
         )
-        models = teacher if isinstance(teacher, list | tuple) else [teacher]
         self.teachers = [ImageClassifier.from_model(model) for model in models]
         self.student = as_distilled_student(student, self.teachers, reduction)
         self.feature_alignment = FeatureAlignment()
@@ -136,6 +132,12 @@ class ATSC(DistillationTrainer):
         """
         copy_weights(self._teacher_weights(), self.starting_point)
         self.feature_power.reset()
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        # Layers may have been frozen since this object was made.
+        passes = [training_pass(t.encoder) for t in self.teachers]
+        self._teacher_passes = passes
+        super().compile(*args, **kwargs)
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
@@ -172,41 +174,38 @@ class ATSC(DistillationTrainer):
         student_logits = self.student.classify_with_fixed_heads(projected)
         teacher_logits = self._teacher_logits(features)
 
-        feature_loss = self._feature_loss(features, projected, weight)
-        l2sp_loss = self._l2sp_loss()
-        teacher_loss = sum(
-            self.cross_entropy(labels, x, weight) for x in teacher_logits
+        logs = combine(
+            {
+                "feature_loss": self._feature_losses(
+                    features, projected, weight
+                ),
+                "l2sp_loss": self._l2sp_losses(),
+                "teacher_loss": [
+                    self.cross_entropy(labels, x, weight)
+                    for x in teacher_logits
+                ],
+                "teacher_accuracy": [
+                    accuracy(labels, x) for x in teacher_logits
+                ],
+                "teacher_feature_power": self.feature_power(features),
+            }
         )
-        loss = (
-            self.settings["feature_loss_weight"] * feature_loss
-            + self.settings["l2sp_weight"] * l2sp_loss
-            + teacher_loss
+        logs["loss"] = (
+            self.settings["feature_loss_weight"] * logs["feature_loss"]
+            + self.settings["l2sp_weight"] * logs["l2sp_loss"]
+            + logs["teacher_loss"]
             + self._student_terms(
                 labels, student_logits, teacher_logits, weight
             )
             + sum(self.losses)
         )
-        right = sum(accuracy(labels, x) for x in teacher_logits)
-        scalars = {
-            "loss": loss,
-            "feature_loss": feature_loss,
-            "l2sp_loss": l2sp_loss,
-            "teacher_loss": teacher_loss,
-            "teacher_accuracy": right / len(teacher_logits),
-            "teacher_feature_power": self.feature_power(features),
-        }
         # The strategy sums gradients over replicas; each gives its share.
-        loss = self.optimizer.scale_loss(loss / replica_count())
-        return loss, (scalars, student_logits)
+        loss = self.optimizer.scale_loss(logs["loss"] / replica_count())
+        return loss, (logs, student_logits)
 
     def _teacher_features(self, images: Tensor) -> list[Tensor]:
-        """Of each teacher; one that is frozen runs in inference mode."""
-        return [
-            teacher.encoder(
-                images, training=bool(teacher.encoder.trainable_variables)
-            )
-            for teacher in self.teachers
-        ]
+        """Of each teacher; what is frozen in front runs in inference mode."""
+        return [encode(images) for encode in self._teacher_passes]
 
     def _teacher_logits(self, features: list[Tensor]) -> list[Tensor]:
         """Of each teacher, its features held constant."""
@@ -217,31 +216,31 @@ class ATSC(DistillationTrainer):
             for teacher, x in zip(self.teachers, features, strict=True)
         ]
 
-    def _feature_loss(
+    def _feature_losses(
         self,
         features: list[Tensor],
         projected: list[Tensor],
         weight: Tensor | None,
-    ) -> Tensor:
-        """Alignment with each teacher, summed."""
-        return sum(
+    ) -> list[Tensor]:
+        """Alignment with each teacher."""
+        return [
             self.feature_alignment.compute_loss(
                 _align_rank(teacher, x, p), p, sample_weight=weight
             )
             for teacher, x, p in zip(
                 self.teachers, features, projected, strict=True
             )
-        )
+        ]
 
-    def _l2sp_loss(self) -> Tensor:
-        """Distance of all teachers from their starting points."""
-        return l2sp(
-            *held_weights(
-                self._teacher_weights(),
-                self.starting_point,
-                self.settings["l2sp_scope"],
-            )
-        )
+    def _l2sp_losses(self) -> list[Tensor]:
+        """Distance of each teacher from its starting point."""
+        scope = self.settings["l2sp_scope"]
+        starts = iter(self.starting_point)
+        each = [teacher.encoder.weights for teacher in self.teachers]
+        return [
+            l2sp(*held_weights(own, list(islice(starts, len(own))), scope))
+            for own in each
+        ]
 
     def _student_terms(
         self,

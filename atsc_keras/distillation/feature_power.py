@@ -39,8 +39,8 @@ class FeaturePower(keras.layers.Layer):
         """Take the next features for the first ones."""
         self.first.assign(ops.zeros_like(self.first.value))
 
-    def call(self, features: list[Tensor]) -> Tensor:
-        """The smallest of the teachers' ratios, a scalar.
+    def call(self, features: list[Tensor]) -> list[Tensor]:
+        """The ratio of each teacher.
 
         Args:
             features: of each teacher, `(B, h, w, C)` or `(B, C)`.
@@ -50,7 +50,7 @@ class FeaturePower(keras.layers.Layer):
         )
         first = self.first.value
         self.first.assign(ops.where(first > 0, first, power))
-        return ops.min(power / ops.maximum(self.first.value, _TINY))
+        return ops.unstack(power / ops.maximum(self.first.value, _TINY))
 
 
 class FeaturePowerWarning(keras.callbacks.Callback):

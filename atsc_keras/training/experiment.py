@@ -15,6 +15,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import InputError
+from atsc_keras.models.freezing import adapt_only
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
@@ -256,6 +257,9 @@ def _build_atsc(
     # The same draw as the student alone: both start from one network.
     keras.utils.set_random_seed(config.seed)
     student = build_student(config.student, dataset)
+    for teacher, asked in zip(teachers, config.teachers, strict=True):
+        adapting = asked.trainable
+        adapt_only(teacher, [".*"] if adapting is None else adapting)
     settings = config.distillation
     return ATSC(
         teachers,

@@ -53,6 +53,36 @@ def test_losses_are_sums_over_the_teachers() -> None:
         assert logs[name] == pytest.approx(value, rel=1e-5), name
 
 
+def test_logs_tell_the_teachers_apart() -> None:
+    atsc = two_teachers()
+    for start in atsc.starting_point[len(atsc.teacher.encoder.weights) :]:
+        start.assign(start + 0.1)  # of the second teacher only
+    atsc.compile(optimizer=sgd())
+    logs = atsc.train_on_batch(*batch(), return_dict=True)
+    for name in ("feature_loss", "l2sp_loss", "teacher_loss"):
+        parts = logs[f"{name}_1"] + logs[f"{name}_2"]
+        assert logs[name] == pytest.approx(parts, rel=1e-5), name
+    assert logs["l2sp_loss_1"] == 0
+    assert logs["l2sp_loss_2"] > 0.1
+    assert logs["feature_loss_1"] != logs["feature_loss_2"]
+    mean = (logs["teacher_accuracy_1"] + logs["teacher_accuracy_2"]) / 2
+    assert logs["teacher_accuracy"] == pytest.approx(mean)
+
+
+def test_feature_power_of_all_is_the_least() -> None:
+    atsc = two_teachers()
+    atsc.compile(optimizer=sgd(0.0))
+    atsc.train_on_batch(*batch())
+    norm = atsc.teachers[1].encoder.layers[-2]
+    norm.gamma.assign(norm.gamma * 0.5)
+    norm.beta.assign(norm.beta * 0.5)
+    atsc.reset_metrics()
+    logs = atsc.train_on_batch(*batch(), return_dict=True)
+    assert logs["teacher_feature_power_1"] == pytest.approx(1.0, rel=1e-4)
+    assert logs["teacher_feature_power_2"] == pytest.approx(0.25, rel=1e-4)
+    assert logs["teacher_feature_power"] == pytest.approx(0.25, rel=1e-4)
+
+
 def test_every_teacher_and_projector_learns() -> None:
     atsc = two_teachers()
     atsc.compile(optimizer=sgd())

@@ -258,29 +258,6 @@ def test_damaged_checkpoint_gives_way_to_the_one_before(
         train(config, tmp_path / "run", role="student", resume=True)
 
 
-def test_two_teachers_run_end_to_end(
-    finished: dict[str, Any], tmp_path: Path
-) -> None:
-    given = {
-        "network": "resnet8x0.25",
-        "weights": str(finished["dir"] / "teacher.keras"),
-    }
-    path = write_config(
-        tmp_path,
-        epochs=1,
-        teacher=[given, given],
-        student={"network": "resnet8x0.125"},
-    )
-    config = load_config(path)
-    metrics = distill(config, tmp_path / "run")
-    assert {"teacher_1", "teacher_2", "adapted_teacher_2"} <= set(
-        metrics["models"]
-    )
-    scores = evaluate(config, tmp_path / "run" / "student.keras")
-    expected = metrics["models"]["student"]
-    assert scores["accuracy"] == expected["accuracy"]
-
-
 def test_saved_training_is_no_classifier(
     finished: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -1,0 +1,53 @@
+"""What a step reports: each teacher's numbers, and one for all."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from keras import ops
+
+from atsc_keras.types import Logs
+from atsc_keras.types import Tensor
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return sum(values) / len(values)
+
+
+def _least(values: Sequence[Tensor]) -> Tensor:
+    return ops.min(ops.stack(values))
+
+
+# How one number comes from those of several teachers.
+_COMBINED: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
+    "feature_loss": sum,
+    "l2sp_loss": sum,
+    "teacher_loss": sum,
+    "teacher_accuracy": _mean,
+    "teacher_feature_power": _least,
+}
+
+
+def reported_names(teachers: int) -> list[str]:
+    """The numbers of a step: for all teachers, and of each of several."""
+    numbers = range(1, teachers + 1) if teachers > 1 else ()
+    each = [f"{name}_{number}" for number in numbers for name in _COMBINED]
+    return [*_COMBINED, *each]
+
+
+def combine(each: Mapping[str, Sequence[Tensor]]) -> Logs:
+    """Report what the teachers gave.
+
+    Args:
+        each: for each kind of number the scalars of the teachers.
+
+    Returns:
+        The scalars that `reported_names` lists: `teacher_loss` of all, and
+        of several also `teacher_loss_1`, `teacher_loss_2`, ...
+    """
+    logs = {name: _COMBINED[name](values) for name, values in each.items()}
+    for name, values in each.items():
+        if len(values) > 1:
+            for number, value in enumerate(values, start=1):
+                logs[f"{name}_{number}"] = value
+    return logs
