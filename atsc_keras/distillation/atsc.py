@@ -8,13 +8,11 @@ from typing import Literal
 import keras
 from keras import ops
 
-from atsc_keras.backend import apply_gradients
-from atsc_keras.backend import replica_count
-from atsc_keras.backend import value_and_grad
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.distilled_student import as_distilled_student
 from atsc_keras.distillation.feature_power import FeaturePower
+from atsc_keras.distillation.feature_power import FeaturePowerWarning
 from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.distillation.losses import accuracy
@@ -143,32 +141,16 @@ class ATSC(DistillationTrainer):
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
         return self.student(images, training=training)
 
+    def own_callbacks(self) -> list[keras.callbacks.Callback]:
+        """Warn if a teacher collapses."""
+        return [FeaturePowerWarning()]
+
     # === The step ===
 
-    def update(self, data: Any) -> Logs:
-        """Update every network from one batch (Algorithm 1 of the paper).
-
-        Args:
-            data: `(images, labels)` or `(images, labels, sample_weight)`.
-
-        Returns:
-            The running means of this epoch.
-        """
-        images, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
-        variables = self.trainable_variables
-        (_, (scalars, logits)), gradients = value_and_grad(
-            lambda: self._objective(images, labels, weight),
-            variables,
-            state=[*self.non_trainable_variables, *self.optimizer.variables],
-        )
-        apply_gradients(self.optimizer, gradients, variables)
-        self.record(scalars, batch_size=ops.shape(images)[0])
-        return self.compute_metrics(images, labels, logits, weight)
-
-    def _objective(
+    def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
-    ) -> tuple[Tensor, tuple[Logs, Tensor]]:
-        """The scalar that all variables descend, each by its own terms."""
+    ) -> tuple[Logs, Tensor]:
+        """What every weight descends, each by its own terms: Algorithm 1."""
         features = self._teacher_features(images)
         projected = self.student.features(images, training=True)
         student_logits = self.student.classify_with_fixed_heads(projected)
@@ -199,9 +181,7 @@ class ATSC(DistillationTrainer):
             )
             + sum(self.losses)
         )
-        # The strategy sums gradients over replicas; each gives its share.
-        loss = self.optimizer.scale_loss(logs["loss"] / replica_count())
-        return loss, (logs, student_logits)
+        return logs, student_logits
 
     def _teacher_features(self, images: Tensor) -> list[Tensor]:
         """Of each teacher; what is frozen in front runs in inference mode."""

@@ -9,10 +9,11 @@ import keras
 from keras import ops
 
 from atsc_keras.backend import UpdateTrainer
+from atsc_keras.backend import apply_gradients
 from atsc_keras.backend import replica_count
+from atsc_keras.backend import value_and_grad
 from atsc_keras.distillation.compiling import classification_loss
 from atsc_keras.distillation.compiling import route_optimizers
-from atsc_keras.distillation.feature_power import FeaturePowerWarning
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs
@@ -24,7 +25,7 @@ class DistillationTrainer(UpdateTrainer):
 
     It takes up to three optimizers, and keeps running means that only
     training reports: Keras would log them in `evaluate` as `val_...: 0.0`.
-    A subclass sets `teachers` and says in `update` what a step does.
+    A subclass sets `teachers` and says in `objective` what is descended.
 
     Args:
         reported: names of the means.
@@ -36,6 +37,43 @@ class DistillationTrainer(UpdateTrainer):
         self.teachers: list[ImageClassifier] = []
         self._means = [keras.metrics.Mean(name=name) for name in reported]
         self._evaluating = False
+
+    def own_callbacks(self) -> list[keras.callbacks.Callback]:
+        """What every `fit` of this method takes."""
+        return []
+
+    def objective(
+        self, images: Tensor, labels: Tensor, weight: Tensor | None
+    ) -> tuple[Logs, Tensor]:
+        """The scalars of one batch, `loss` among them, and the logits."""
+        raise NotImplementedError(f"{type(self).__name__}.objective")
+
+    def update(self, data: Any) -> Logs:
+        """Update every network from one batch.
+
+        Args:
+            data: `(images, labels)` or `(images, labels, sample_weight)`.
+
+        Returns:
+            The running means of this epoch.
+        """
+        images, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        variables = self.trainable_variables
+
+        def scaled() -> tuple[Tensor, tuple[Logs, Tensor]]:
+            logs, logits = self.objective(images, labels, weight)
+            # The strategy sums gradients over replicas; each gives its share.
+            loss = self.optimizer.scale_loss(logs["loss"] / replica_count())
+            return loss, (logs, logits)
+
+        (_, (logs, logits)), gradients = value_and_grad(
+            scaled,
+            variables,
+            state=[*self.non_trainable_variables, *self.optimizer.variables],
+        )
+        apply_gradients(self.optimizer, gradients, variables)
+        self.record(logs, batch_size=ops.shape(images)[0])
+        return self.compute_metrics(images, labels, logits, weight)
 
     def compile(
         self,
@@ -115,12 +153,13 @@ class DistillationTrainer(UpdateTrainer):
         callbacks: Any = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        """Train as `keras.Model.fit`, and warn if a teacher collapses."""
+        """Train as `keras.Model.fit`, with callbacks of the method's own."""
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(FeaturePowerWarning())
+            for callback in self.own_callbacks():
+                callbacks.append(callback)
         else:
             callbacks = keras.tree.flatten(callbacks or [])
-            callbacks = [*callbacks, FeaturePowerWarning()]
+            callbacks = [*callbacks, *self.own_callbacks()]
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs
         )

@@ -119,6 +119,18 @@ def tempered_kl(
     return temperature**2 * ops.sum(terms, axis=-1)
 
 
+def class_indices(labels: Tensor, classes: int) -> Tensor:
+    """int32 `(B,)` of indices `(B,)` or `(B, 1)`, or of rows of shares.
+
+    Args:
+        labels: class indices, or one-hot or soft `(B, classes)`.
+        classes: how many there are.
+    """
+    if len(labels.shape) == 2 and labels.shape[-1] == classes:
+        labels = ops.argmax(labels, axis=-1)
+    return ops.cast(ops.reshape(labels, (-1,)), "int32")
+
+
 def accuracy(labels: Tensor, logits: Tensor) -> Tensor:
     """Share of right answers.
 
@@ -129,8 +141,6 @@ def accuracy(labels: Tensor, logits: Tensor) -> Tensor:
     Returns:
         A float32 scalar.
     """
-    if len(labels.shape) == 2 and labels.shape[-1] == logits.shape[-1]:
-        labels = ops.argmax(labels, axis=-1)
-    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
-    right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
+    answers = ops.cast(ops.argmax(logits, axis=-1), "int32")
+    right = ops.equal(answers, class_indices(labels, logits.shape[-1]))
     return ops.mean(ops.cast(right, "float32"))

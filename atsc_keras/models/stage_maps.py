@@ -1,0 +1,69 @@
+"""The maps inside an encoder that methods of the literature compare."""
+
+from typing import Any
+
+import keras
+
+# Their maps have a size of their own that no other layer sees.
+_MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
+
+
+def with_stage_maps(encoder: keras.Model) -> keras.Model:
+    """An encoder's layers, wired to give the map that ends each resolution.
+
+    A map counts where nothing else leads past it: the sum of a residual
+    block, not what is inside. Models nested in the encoder count as one step.
+
+    Args:
+        encoder: image -> features, with a graph.
+
+    Returns:
+        A model image -> `[map, ..., features]` of the same layers, maps
+        `(B, h, w, C)` from large to small. Features that are a map are the
+        last of them, and not given twice.
+    """
+    calls: list[tuple[Any, list[int], Any]] = []
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = layer(*args, **kwargs)
+        given = keras.tree.flatten((args, kwargs))
+        tensors = filter(keras.utils.is_keras_tensor, given)
+        calls.append((layer, list(map(id, tensors)), outputs))
+        return outputs
+
+    # A Sequential cannot be cloned this way; the same graph as a Model can.
+    wired = keras.models.clone_model(
+        keras.Model(encoder.input, encoder.output),
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )
+    features = wired.outputs[0]
+    maps = {}
+    for tensor in _bottlenecks(calls):
+        if len(tensor.shape) == 4:
+            maps[tensor.shape[1:3]] = tensor
+    if len(features.shape) == 4:
+        maps[features.shape[1:3]] = features
+        outputs = list(maps.values())
+    else:
+        outputs = [*maps.values(), features]
+    return keras.Model(wired.input, outputs)
+
+
+def _bottlenecks(calls: list[tuple[Any, list[int], Any]]) -> list[Any]:
+    """Tensors that all later calls depend on through nothing else."""
+    last_use = {
+        given: index for index, (_, ids, _) in enumerate(calls) for given in ids
+    }
+    found = []
+    live: set[int] = set()
+    weighted = False
+    for index, (layer, _, outputs) in enumerate(calls):
+        weighted = weighted or bool(getattr(layer, "weights", ()))
+        made = keras.tree.flatten(outputs)
+        live |= {id(x) for x in made}
+        live = {x for x in live if last_use.get(x, index) > index}
+        only = live == {id(made[0])} or index == len(calls) - 1
+        if only and weighted and not isinstance(layer, _MARGINS):
+            found.append(made[0])
+    return found

@@ -1,0 +1,200 @@
+"""Methods of a fixed teacher train on one harness."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from keras import ops
+
+from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
+from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
+from atsc_keras.distillation.methods.catalogue import TrainingSet
+from atsc_keras.distillation.methods.hints import Hint
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from tests.reference import CLASSES as GOLDEN_CLASSES
+from tests.reference import encoder
+from tests.reference import golden
+from tests.reference import is_statistic
+from tests.reference import load
+from tests.reference import pair_a
+from tests.reference import pair_a_batch
+from tests.reference import pair_a_sgd
+from tests.reference import under
+from tests.reference import values
+from tests.reference import variables
+from tests.tiny import batch
+from tests.tiny import moved
+from tests.tiny import sgd
+from tests.tiny import tiny_teacher
+from tests.tiny import values as weights_of
+
+DATA = TrainingSet(images=100, batch_size=8)
+
+
+def tiny(method: str = "kd", **settings: Any) -> KnowledgeDistillation:
+    published = PUBLISHED_METHODS[method]
+    given = {
+        "transfer": published.transfer and published.transfer(DATA),
+        "transfer_weight": published.transfer_weight,
+        "logits_loss_weight": published.logits_loss_weight,
+        **settings,
+    }
+    return KnowledgeDistillation(tiny_teacher(8), tiny_teacher(4), **given)
+
+
+def test_kd_equals_the_reference() -> None:
+    trace, start = golden("pair_a_kd"), golden("pair_a_start")
+    features = encoder(8, (6, 8, 10, 14))
+    dense = layers.Dense(GOLDEN_CLASSES, name="classifier")
+    student = ImageClassifier(features, dense)
+    load(
+        variables(features, dense),
+        {**under(start, "init/student"), **under(trace, "init/student")},
+    )
+    trainer = KnowledgeDistillation(
+        pair_a().teacher, student, logits_loss_weight=1.0
+    )
+    trainer.compile(optimizer=pair_a_sgd())
+    for step in (1, 2, 3):
+        trainer.reset_metrics()
+        logs = trainer.train_on_batch(*pair_a_batch(step), return_dict=True)
+        for ours, theirs in (
+            ("loss", "loss"),
+            ("student_loss", "loss_cls"),
+            ("logits_loss", "loss_div"),
+        ):
+            np.testing.assert_allclose(
+                logs[ours], trace[f"step{step}/{theirs}"], rtol=1e-5
+            )
+    expected = under(trace, "step3/after1/student")
+    for name, value in values(variables(features, dense)).items():
+        if not is_statistic(name):
+            np.testing.assert_allclose(
+                value, expected[name], rtol=0, atol=1e-5, err_msg=name
+            )
+
+
+def test_kd_is_that_of_keras() -> None:
+    trainer = tiny()
+    images, labels = batch()
+    trainer.compile(optimizer=sgd(0.0))
+    logs = trainer.train_on_batch(images, labels, return_dict=True)
+    # By its default name Keras 3.15 takes raw logits for probabilities.
+    expected = keras.distillation.LogitsDistillation(
+        temperature=4.0, loss=keras.losses.KLDivergence()
+    )
+    value = expected.compute_loss(
+        trainer.teacher(ops.convert_to_tensor(images), training=False),
+        trainer.student(ops.convert_to_tensor(images), training=True),
+    )
+    np.testing.assert_allclose(
+        logs["logits_loss"],
+        ops.convert_to_numpy(ops.stop_gradient(value)),
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("method", PUBLISHED_METHODS)
+def test_method_moves_the_student_and_never_the_teacher(method: str) -> None:
+    trainer = tiny(method, student_loss_weight=0.0)
+    trainer.compile(optimizer=sgd(0.01))
+    before = weights_of(trainer.teacher), weights_of(trainer.student.encoder)
+    trainer.fit(*batch(16), batch_size=8, epochs=2, verbose=0)
+    assert not any(moved(before[0], trainer.teacher))
+    assert any(moved(before[1], trainer.student.encoder))
+    for weight in trainer.weights:
+        assert np.all(np.isfinite(ops.convert_to_numpy(weight))), weight.path
+
+
+@pytest.mark.parametrize(
+    "method", [m for m, p in PUBLISHED_METHODS.items() if p.transfer]
+)
+def test_transfer_loss_falls_on_one_batch(method: str) -> None:
+    """Its layers learn too: the last, smaller batch passes as well."""
+    trainer = tiny(method, student_loss_weight=0.0, transfer_weight=1.0)
+    trainer.compile(optimizer=keras.optimizers.Adam(0.01))
+    images, labels = batch(12)
+    logs = trainer.fit(
+        images, labels, batch_size=8, epochs=15, shuffle=False, verbose=0
+    ).history
+    assert logs["transfer_loss"][-1] < logs["transfer_loss"][1]
+
+
+def test_sample_weights_count_in_every_term() -> None:
+    images, labels = batch()
+    weight = np.array([1.0, 0.0] * 4)
+    trainer = tiny("at", logits_loss_weight=1.0)
+    trainer.compile(optimizer=sgd(0.0))
+    whole = trainer.train_on_batch(images, labels, return_dict=True)
+    trainer.reset_metrics()
+    none = trainer.train_on_batch(
+        images, labels, sample_weight=np.zeros(8), return_dict=True
+    )
+    trainer.reset_metrics()
+    half = trainer.train_on_batch(
+        images, labels, sample_weight=weight, return_dict=True
+    )
+    trainer.reset_metrics()
+    rest = trainer.train_on_batch(
+        images, labels, sample_weight=1 - weight, return_dict=True
+    )
+    for name in ("student_loss", "transfer_loss", "logits_loss"):
+        assert none[name] == 0
+        np.testing.assert_allclose(
+            half[name] + rest[name], whole[name], rtol=1e-5
+        )
+
+
+def test_weight_of_the_transfer_loss_rises_with_the_epochs() -> None:
+    trainer = tiny("at", warmup_epochs=4)
+    trainer.compile(optimizer=sgd(0.0))
+    logs = trainer.fit(*batch(), batch_size=8, epochs=5, verbose=0).history
+    rest = [
+        total - own
+        for total, own in zip(logs["loss"], logs["student_loss"], strict=True)
+    ]
+    shares = [
+        value / (1000.0 * loss)
+        for value, loss in zip(rest, logs["transfer_loss"], strict=True)
+    ]
+    np.testing.assert_allclose(shares, [0.25, 0.5, 0.75, 1, 1], rtol=1e-3)
+
+
+def test_one_hot_labels_give_the_same_step() -> None:
+    images, labels = batch()
+    results = []
+    for rows in (labels, keras.utils.to_categorical(labels, 4)):
+        keras.utils.set_random_seed(0)
+        trainer = tiny("dkd")
+        sparse = "sparse_" if rows is labels else ""
+        trainer.compile(
+            optimizer=sgd(), loss=f"{sparse}categorical_crossentropy"
+        )
+        logs = trainer.train_on_batch(images, rows, return_dict=True)
+        results.append([logs[k] for k in ("student_loss", "transfer_loss")])
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-5)
+
+
+def test_evaluate_and_predict_are_the_students() -> None:
+    trainer = tiny("fitnet")
+    trainer.compile(optimizer=sgd(), metrics=["accuracy"])
+    images, labels = batch()
+    before = weights_of(trainer)
+    scores = trainer.evaluate(images, labels, verbose=0, return_dict=True)
+    assert set(scores) == {"accuracy", "loss"}
+    assert not any(moved(before, trainer))
+    np.testing.assert_allclose(
+        trainer.predict(images, verbose=0),
+        trainer.student.predict(images, verbose=0),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+def test_networks_of_other_classes_are_refused() -> None:
+    other = ImageClassifier(tiny_teacher(4).encoder, layers.Dense(7))
+    with pytest.raises(InputError, match="same classes. Received: teacher 4"):
+        KnowledgeDistillation(tiny_teacher(8), other, Hint())
