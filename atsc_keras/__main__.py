@@ -11,6 +11,7 @@ from typing import Literal
 
 import typer
 
+from atsc_keras.config import METHODS
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
 
@@ -32,7 +33,8 @@ RunDir = Annotated[
     Path | None,
     typer.Option(
         help="Folder of the run; default: runs/NAME, of `train` "
-        "runs/NAME_ROLE; NAME is the config's."
+        "runs/NAME_ROLE, of `compare` runs/NAME_comparison; NAME is the "
+        "config's."
     ),
 ]
 Resume = Annotated[
@@ -90,6 +92,50 @@ def distill(
     _print_summary(folder)
     if exported:
         raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    config: Config,
+    overrides: Overrides = None,
+    methods: Annotated[
+        str,
+        typer.Option(help="Names, by commas; `all` for every method."),
+    ] = "student,kd,simkd,atsc",
+    seeds: Annotated[str, typer.Option(help="Whole numbers, by commas.")] = "0",
+    run_dir: RunDir = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train one student by several methods and seeds, side by side."""
+    experiment = load_config(config, overrides or ())
+    names = METHODS if methods == "all" else tuple(methods.split(","))
+    folder = run_dir or Path("runs") / f"{experiment.name}_comparison"
+    numbers = _whole_numbers(seeds)
+    _prepare_frameworks()
+    from atsc_keras.training.comparison import compare as run
+    from atsc_keras.training.comparison_report import comparison_table
+
+    summary = run(
+        experiment,
+        folder,
+        names,
+        numbers,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    print(f"\n\n{comparison_table(summary)}")
+    print(f"\nReport: {folder / 'report.html'}")
+
+
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            "`--seeds` must be whole numbers, by commas. Received: "
+            f"--seeds={text}. Write, for example, --seeds 0,1,2."
+        ) from error
 
 
 @app.command()

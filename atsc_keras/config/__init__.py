@@ -5,6 +5,11 @@ from atsc_keras.config.distillation_config import DistillationConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.loading import dump_config
 from atsc_keras.config.loading import load_config
+from atsc_keras.config.methods_config import METHODS
+from atsc_keras.config.methods_config import STUDENT_ALONE
+from atsc_keras.config.methods_config import MethodConfig
+from atsc_keras.config.methods_config import MethodsConfig
+from atsc_keras.config.methods_config import SimKDConfig
 from atsc_keras.config.optimizer_config import OptimizerConfig
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.schedule_config import ScheduleConfig
@@ -12,12 +17,17 @@ from atsc_keras.config.student_config import StudentConfig
 from atsc_keras.config.teacher_config import TeacherConfig
 
 __all__ = [
+    "METHODS",
+    "STUDENT_ALONE",
     "DataConfig",
     "DistillationConfig",
     "ExperimentConfig",
+    "MethodConfig",
+    "MethodsConfig",
     "OptimizerConfig",
     "RecipeConfig",
     "ScheduleConfig",
+    "SimKDConfig",
     "StudentConfig",
     "TeacherConfig",
     "dump_config",

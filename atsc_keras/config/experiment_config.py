@@ -10,6 +10,7 @@ from pydantic import field_validator
 
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.distillation_config import DistillationConfig
+from atsc_keras.config.methods_config import MethodsConfig
 from atsc_keras.config.strict_model import StrictModel
 from atsc_keras.config.strict_model import mistake
 from atsc_keras.config.student_config import StudentConfig
@@ -33,6 +34,7 @@ class ExperimentConfig(StrictModel):
         teacher: A `TeacherConfig` or a list of them; required.
         student: See `StudentConfig`; required.
         distillation: See `DistillationConfig`; required.
+        methods: Of `compare`; see `MethodsConfig`.
 
     Example:
         >>> path = "configs/digits_resnet14_resnet8x0.125.yaml"
@@ -55,6 +57,7 @@ class ExperimentConfig(StrictModel):
     ]
     student: StudentConfig
     distillation: DistillationConfig
+    methods: MethodsConfig = MethodsConfig()
 
     @field_validator("name")
     @classmethod

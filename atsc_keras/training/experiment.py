@@ -1,34 +1,29 @@
 """The jobs of the command line: `train`, `distill`, `evaluate`."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 from typing import Literal
 
-import keras
-
 from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import RecipeConfig
 from atsc_keras.config import load_config
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
-from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import InputError
-from atsc_keras.models.freezing import adapt_only
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.networks import build_teacher
-from atsc_keras.training.networks import load_teacher
-from atsc_keras.training.networks import teacher_names
 from atsc_keras.training.phases import fit_distillation
-from atsc_keras.training.phases import fit_supervised
 from atsc_keras.training.records import renew_records
 from atsc_keras.training.records import write_records
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.run_folder import write_atomically
+from atsc_keras.training.saved_phases import load_teachers
+from atsc_keras.training.saved_phases import save_model
+from atsc_keras.training.saved_phases import train_classifier
+from atsc_keras.training.saved_phases import train_teachers
+from atsc_keras.training.trainers import build_atsc
 
 
 def train(
@@ -73,7 +68,9 @@ def train(
     build()  # what cannot be built is found now
     folder = _start(config, run_dir, f"train {role}", resume, overwrite)
     phase = "teacher" if role == "teacher" else "student_alone"
-    _supervised(folder, phase, "model", build, asked.training, config, dataset)
+    train_classifier(
+        folder, phase, "model", build, asked.training, config, dataset
+    )
     files = {phase: ("model", asked.network)}
     return write_records(folder, config, dataset, files)
 
@@ -108,29 +105,13 @@ def distill(
     dataset = load_dataset(config.data)
     # What cannot be built is found now, not after hours of training.
     teachers = [build_teacher(asked, dataset) for asked in config.teachers]
-    _build_atsc(teachers, config, dataset)
+    build_atsc(teachers, config, dataset)
     folder = _start(config, run_dir, "distill", resume, overwrite)
-    names = teacher_names(config.teachers)
-    files = {}
-    for name, asked, teacher in zip(
-        names, config.teachers, teachers, strict=True
-    ):
-        files[name] = (name, asked.network)
-        if asked.weights is not None:
-            _save(folder, name, teacher.to_functional(name))
-        elif asked.training is not None:
-            _supervised(
-                folder,
-                name,
-                name,
-                partial(build_teacher, asked, dataset),
-                asked.training,
-                config,
-                dataset,
-            )
+    files = train_teachers(folder, teachers, config, dataset)
+    names = list(files)
     student = config.student
     if student.training is not None:
-        _supervised(
+        train_classifier(
             folder,
             "student_alone",
             "student_alone",
@@ -208,28 +189,6 @@ def _start(
     )
 
 
-def _save(folder: RunFolder, name: str, model: keras.Model) -> None:
-    write_atomically(folder.file(f"{name}.keras"), model.save)
-
-
-def _supervised(
-    folder: RunFolder,
-    phase: str,
-    file: str,
-    build: Callable[[], ImageClassifier],
-    recipe: RecipeConfig,
-    config: ExperimentConfig,
-    dataset: Dataset,
-) -> None:
-    """Train a classifier, unless an earlier try has finished it."""
-    if folder.file(f"{file}.keras").exists():
-        return
-    keras.utils.set_random_seed(config.seed)
-    model = build()
-    fit_supervised(model, phase, recipe, config, dataset, folder)
-    _save(folder, file, model.to_functional(file))
-
-
 def _distillation(
     folder: RunFolder,
     names: list[str],
@@ -239,36 +198,10 @@ def _distillation(
     """Distil from the run's teacher files, unless that is done already."""
     if folder.file("student.keras").exists():
         return
-    teachers = [
-        load_teacher(folder.file(f"{name}.keras"), dataset, asked.network)
-        for name, asked in zip(names, config.teachers, strict=True)
-    ]
-    atsc = _build_atsc(teachers, config, dataset)
+    teachers = load_teachers(folder, config, dataset)
+    atsc = build_atsc(teachers, config, dataset)
     fit_distillation(atsc, config, dataset, folder)
     for name, teacher in zip(names, atsc.teachers, strict=True):
-        _save(folder, f"adapted_{name}", teacher.to_functional(name))
+        save_model(folder, f"adapted_{name}", teacher.to_functional(name))
     # Last: its presence says that the phase is complete.
-    _save(folder, "student", atsc.student.to_functional())
-
-
-def _build_atsc(
-    teachers: list[ImageClassifier], config: ExperimentConfig, dataset: Dataset
-) -> ATSC:
-    # The same draw as the student alone: both start from one network.
-    keras.utils.set_random_seed(config.seed)
-    student = build_student(config.student, dataset)
-    for teacher, asked in zip(teachers, config.teachers, strict=True):
-        adapting = asked.trainable
-        adapt_only(teacher, [".*"] if adapting is None else adapting)
-    settings = config.distillation
-    return ATSC(
-        teachers,
-        student.encoder,
-        feature_loss_weight=settings.feature_loss_weight,
-        l2sp_weight=settings.l2sp_weight,
-        student_loss_weight=settings.student_loss_weight,
-        logits_loss_weight=settings.logits_loss_weight,
-        temperature=settings.temperature,
-        reduction=settings.reduction,
-        l2sp_scope=settings.l2sp_scope,
-    )
+    save_model(folder, "student", atsc.student.to_functional())

@@ -7,6 +7,7 @@ from atsc_keras.config import RecipeConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.checkpoints import StopOnDivergence
@@ -22,6 +23,7 @@ def fit_supervised(
     config: ExperimentConfig,
     dataset: Dataset,
     folder: RunFolder,
+    watcher: keras.callbacks.Callback | None = None,
 ) -> None:
     """Train a classifier on the labels alone.
 
@@ -32,6 +34,7 @@ def fit_supervised(
         config: of the run; its data and seed count.
         dataset: of the run.
         folder: of the run.
+        watcher: told of each epoch in place of printing it.
 
     Raises:
         DivergedError: if the loss is not finite.
@@ -47,7 +50,43 @@ def fit_supervised(
         jit_compile=recipe.jit_compile,
     )
     optimizers = {"learning_rate": optimizer}
-    _fit(model, phase, recipe, optimizers, config, dataset, folder)
+    _fit(model, phase, recipe, optimizers, config, dataset, folder, watcher)
+
+
+def fit_method(
+    trainer: KnowledgeDistillation,
+    phase: str,
+    recipe: RecipeConfig,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    folder: RunFolder,
+    watcher: keras.callbacks.Callback | None = None,
+) -> None:
+    """Train a student on a teacher that stays.
+
+    Args:
+        trainer: its student is trained in place.
+        phase: names its checkpoints and its rows in the history.
+        recipe: epochs, optimizer and schedule.
+        config: of the run; its data and seed count.
+        dataset: of the run.
+        folder: of the run.
+        watcher: told of each epoch in place of printing it.
+
+    Raises:
+        DivergedError: if a loss is not finite.
+    """
+    steps = build_pipeline(
+        dataset, "train", config.data, training=True, seed=config.seed
+    ).steps
+    optimizer = build_optimizer(recipe.optimizer, recipe, steps)
+    trainer.compile(
+        optimizer=optimizer,
+        metrics=classification_metrics(trainer.student.classes),
+        jit_compile=recipe.jit_compile,
+    )
+    optimizers = {"learning_rate": optimizer}
+    _fit(trainer, phase, recipe, optimizers, config, dataset, folder, watcher)
 
 
 def fit_distillation(
@@ -55,6 +94,8 @@ def fit_distillation(
     config: ExperimentConfig,
     dataset: Dataset,
     folder: RunFolder,
+    phase: str = "distillation",
+    watcher: keras.callbacks.Callback | None = None,
 ) -> None:
     """Train student and teachers together, as the config words it.
 
@@ -63,6 +104,8 @@ def fit_distillation(
         config: of the run.
         dataset: of the run.
         folder: of the run.
+        phase: names its checkpoints and its rows in the history.
+        watcher: told of each epoch in place of printing it.
 
     Raises:
         DivergedError: if a loss is not finite.
@@ -91,7 +134,7 @@ def fit_distillation(
         name.replace("optimizer", "learning_rate"): optimizer
         for name, optimizer in built.items()
     }
-    _fit(atsc, "distillation", recipe, optimizers, config, dataset, folder)
+    _fit(atsc, phase, recipe, optimizers, config, dataset, folder, watcher)
 
 
 def _fit(
@@ -102,6 +145,7 @@ def _fit(
     config: ExperimentConfig,
     dataset: Dataset,
     folder: RunFolder,
+    watcher: keras.callbacks.Callback | None,
 ) -> None:
     model.optimizer.build(model.trainable_variables)
     checkpoint = EpochCheckpoint(folder, phase, optimizers)
@@ -115,7 +159,8 @@ def _fit(
         initial_epoch=epoch,
     )
     test = build_pipeline(dataset, "test", config.data, training=False)
-    print(f"== {phase}: epochs {epoch + 1} to {recipe.epochs}", flush=True)
+    if watcher is None:
+        print(f"== {phase}: epochs {epoch + 1} to {recipe.epochs}", flush=True)
     with dataset.naming_broken_files():
         model.fit(
             train.batches,
@@ -126,7 +171,8 @@ def _fit(
             callbacks=[
                 StopOnDivergence(phase, checkpoint.checkpoints),
                 checkpoint,
+                *([watcher] if watcher else []),
             ],
             shuffle=False,  # the batches are
-            verbose=2,
+            verbose=0 if watcher else 2,
         )

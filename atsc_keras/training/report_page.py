@@ -1,16 +1,18 @@
 """The page of a report: HTML that needs no script, server or network."""
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from atsc_keras.training.drawing import Drawing
 from atsc_keras.training.formats import duration
 from atsc_keras.training.formats import percent
 from atsc_keras.training.formats import quantity
+from atsc_keras.training.page import facts
+from atsc_keras.training.page import figures
+from atsc_keras.training.page import page
+from atsc_keras.training.page import prose
+from atsc_keras.training.page import table
 from atsc_keras.training.summary import best_teacher
 from atsc_keras.training.summary import caution
 from atsc_keras.training.summary import export_note
@@ -19,9 +21,6 @@ from atsc_keras.training.summary import headline
 from atsc_keras.training.summary import model_rows
 from atsc_keras.training.summary import order_roles
 from atsc_keras.training.summary import role_label
-
-_STYLE = Path(__file__).with_name("report.css")
-_TEXT_COLUMNS = {"Model", "File", "Verdict"}
 
 
 @dataclass(frozen=True)
@@ -54,36 +53,18 @@ def compose_page(run: Run) -> str:
     Returns:
         HTML with style and figures inside.
     """
-    name = escape(str(run.metrics.get("name") or "Run"))
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{name}</title>",
-        f"<style>\n{_STYLE.read_text('utf-8')}</style>",
-        "</head>",
-        "<body>",
-        "<main>",
-        f"<h1>{name}</h1>",
-        f'<p class="headline">{_prose(headline(run.metrics))}</p>',
-        _tiles(run.metrics),
-        f'<p class="quiet">{_prose(caution(run.metrics))}</p>',
-        _models(run.metrics),
-        _figures(run.drawings),
-        _exports(run.export_report, run.metrics),
-        _details(run),
-        "</main>",
-        "</body>",
-        "</html>",
-    ]
-    return "\n".join(part for part in parts if part) + "\n"
-
-
-def _prose(text: str) -> str:
-    """Escaped; a number stays on one line with its percent sign."""
-    return escape(text).replace(" %", "&nbsp;%")
+    return page(
+        str(run.metrics.get("name") or "Run"),
+        [
+            f'<p class="headline">{prose(headline(run.metrics))}</p>',
+            _tiles(run.metrics),
+            f'<p class="quiet">{prose(caution(run.metrics))}</p>',
+            _models(run.metrics),
+            figures(run.drawings),
+            _exports(run.export_report, run.metrics),
+            _details(run),
+        ],
+    )
 
 
 def _tone(role: str) -> str:
@@ -101,7 +82,7 @@ def _tiles(metrics: dict[str, Any]) -> str:
             tiles.append(
                 f'<div class="tile {_tone(role)}">'
                 f"<dt>{escape(role_label(role))}</dt>"
-                f"<dd>{_prose(percent(model['accuracy'], images))}</dd>"
+                f"<dd>{prose(percent(model['accuracy'], images))}</dd>"
                 f"<dd>{escape(str(model.get('network') or ''))}</dd></div>"
             )
     if metrics.get("gap_closed") is not None:
@@ -145,35 +126,9 @@ def _models(metrics: dict[str, Any]) -> str:
         )
     return (
         "<h2>Accuracy and size</h2>\n"
-        f"{_table(header, rows)}\n"
+        f"{table(header, rows)}\n"
         f'<p class="quiet">{" ".join(notes)}</p>'
     )
-
-
-def _table(header: Iterable[str], rows: Iterable[str]) -> str:
-    cells = []
-    for name in header:
-        kind = ' class="text"' if name in _TEXT_COLUMNS else ""
-        cells.append(f'<th scope="col"{kind}>{name}</th>')
-    body = "\n".join(rows)
-    return (
-        '<div class="card scroll" tabindex="0"><table>\n'
-        f"<thead><tr>{''.join(cells)}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table></div>"
-    )
-
-
-def _figures(drawings: list[Drawing]) -> str:
-    if not drawings:
-        return ""
-    figures = [
-        f'<figure class="card"><h3>{escape(drawing.title)}</h3>\n'
-        f"{drawing.svg}"
-        f"<figcaption>{_prose(drawing.caption)}</figcaption></figure>"
-        for drawing in drawings
-    ]
-    listed = "\n".join(figures)
-    return f'<h2>Figures</h2>\n<div class="figures">\n{listed}\n</div>'
 
 
 def _exports(
@@ -200,19 +155,19 @@ def _exports(
     )
     return (
         "<h2>Exported files</h2>\n"
-        f"{_table(header, rows)}\n"
-        f'<p class="quiet">{_prose(export_note(export_report))}</p>'
+        f"{table(header, rows)}\n"
+        f'<p class="quiet">{prose(export_note(export_report))}</p>'
     )
 
 
 def _details(run: Run) -> str:
     return (
         "<h2>The run</h2>\n"
-        f'<div class="card">{_facts(_run_facts(run))}</div>\n'
+        f'<div class="card">{facts(_run_facts(run))}</div>\n'
         '<details class="card"><summary>Config</summary>'
         f"<pre>{escape(run.config)}</pre></details>\n"
         '<details class="card"><summary>Environment</summary>'
-        f"{_facts(run.environment)}</details>"
+        f"{facts(run.environment)}</details>"
     )
 
 
@@ -237,11 +192,3 @@ def _run_facts(run: Run) -> dict[str, Any]:
     }
     absent: tuple[Any, ...] = ("", None, [], {})
     return {name: fact for name, fact in facts.items() if fact not in absent}
-
-
-def _facts(facts: dict[str, Any]) -> str:
-    items = []
-    for name, fact in facts.items():
-        text = fact if isinstance(fact, str) else json.dumps(fact)
-        items.append(f"<dt>{escape(str(name))}</dt><dd>{escape(text)}</dd>")
-    return f'<dl class="facts">{"".join(items)}</dl>'

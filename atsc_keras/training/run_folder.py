@@ -37,6 +37,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 _OWN = {
     *("config.yaml", "environment.json", "history.csv", "metrics.json"),
     *("samples.npz", "report.html", "figures", "checkpoints", "export"),
+    *("runs", "comparison.json", "comparison.csv", "comparison.md"),
 }
 
 

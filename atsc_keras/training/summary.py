@@ -221,15 +221,15 @@ def summary_table(
         exported file, and what the numbers mean.
     """
     rows = [_join_ratios(row) for row in model_rows(metrics)]
-    blocks = [_align(_MODEL_COLUMNS, rows, left=2)]
+    blocks = [align(_MODEL_COLUMNS, rows, left=2)]
     if export_report and export_report.get("artifacts"):
-        lines = _align(_EXPORT_COLUMNS, export_rows(export_report), left=2)
+        lines = align(_EXPORT_COLUMNS, export_rows(export_report), left=2)
         for artifact in export_report["artifacts"]:
             if not artifact.get("accepted"):
                 name = file_name(artifact.get("path") or NOTHING)
-                lines += _wrap(f"{name}: {artifact.get('reason')}")
-        blocks.append(lines + _wrap(export_note(export_report)))
-    blocks.append(_wrap(headline(metrics)) + _wrap(caution(metrics)))
+                lines += wrap(f"{name}: {artifact.get('reason')}")
+        blocks.append(lines + wrap(export_note(export_report)))
+    blocks.append(wrap(headline(metrics)) + wrap(caution(metrics)))
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
 
@@ -239,11 +239,12 @@ def _join_ratios(row: list[str]) -> list[str]:
     return row[:4] + [f"{value} {share:>5}" for value, share in pairs]
 
 
-def _wrap(text: str) -> list[str]:
+def wrap(text: str) -> list[str]:
+    """Lines of a paragraph for the terminal."""
     return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
 
 
-def _align(
+def align(
     header: Sequence[str], rows: Sequence[Sequence[str]], left: int
 ) -> list[str]:
     """Lines of a table; the first `left` columns to the left, the rest not.

@@ -1,0 +1,126 @@
+"""The figures of a comparison."""
+
+import math
+import statistics
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from atsc_keras.training.drawing import BLUE
+from atsc_keras.training.drawing import GREEN
+from atsc_keras.training.drawing import INK
+from atsc_keras.training.drawing import ORANGE
+from atsc_keras.training.drawing import QUIET
+from atsc_keras.training.drawing import VIOLET
+from atsc_keras.training.drawing import WIDTH
+from atsc_keras.training.drawing import Drawing
+from atsc_keras.training.drawing import drawing_settings
+
+METHOD_LABELS = {
+    "student": "Student alone",
+    "kd": "KD",
+    "fitnet": "FitNet",
+    "at": "AT",
+    "sp": "SP",
+    "vid": "VID",
+    "crd": "CRD",
+    "srrl": "SRRL",
+    "semckd": "SemCKD",
+    "dkd": "DKD",
+    "reviewkd": "ReviewKD",
+    "simkd": "SimKD",
+    "atsc": "ATSC",
+}
+_COLORS = {"student": ORANGE, "kd": GREEN, "simkd": VIOLET, "atsc": BLUE}
+
+
+def draw_comparison(summary: dict[str, Any]) -> list[Drawing]:
+    """Every seed of every method, and the accuracies by epoch.
+
+    Args:
+        summary: what `comparison.json` holds.
+
+    Returns:
+        The figures; same input, same bytes.
+    """
+    with drawing_settings():
+        return [_draw_seeds(summary), _draw_curves(summary)]
+
+
+def _draw_seeds(summary: dict[str, Any]) -> Drawing:
+    methods = sorted(
+        summary["methods"].items(),
+        key=lambda item: statistics.mean(item[1]["accuracy"]),
+    )
+    figure = Figure((WIDTH, 0.9 + 0.34 * len(methods)), layout="constrained")
+    axes = figure.subplots()
+    for place, (name, runs) in enumerate(methods):
+        color = _COLORS.get(name, QUIET)
+        shares = runs["accuracy"]
+        axes.plot(shares, [place] * len(shares), "o", color=color, ms=5)
+        mean = statistics.mean(shares)
+        axes.plot([mean, mean], [place - 0.3, place + 0.3], color=INK, lw=1.4)
+    teacher = max(t["accuracy"] for t in summary["teachers"].values())
+    axes.axvline(teacher, color=QUIET, linewidth=0.9, linestyle=(0, (4, 1.6)))
+    axes.set_yticks(
+        range(len(methods)), [METHOD_LABELS[name] for name, _ in methods]
+    )
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.grid(False, axis="y")
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+    axes.set_xlabel("test accuracy after the last epoch")
+    return Drawing.of(
+        figure,
+        "seeds",
+        "Every seed",
+        "One dot for each seed, a bar at their mean; dashed: the teacher.",
+    )
+
+
+def _draw_curves(summary: dict[str, Any]) -> Drawing:
+    figure = Figure((WIDTH, 3.4), layout="constrained")
+    axes = figure.subplots()
+    lowest = []
+    for name, runs in summary["methods"].items():
+        shortest = min(map(len, runs["curve"]))
+        curves = np.array([curve[:shortest] for curve in runs["curve"]])
+        epochs = np.arange(1, shortest + 1)
+        named = name in _COLORS
+        color = _COLORS.get(name, QUIET)
+        axes.plot(
+            epochs,
+            curves.mean(axis=0),
+            color=color,
+            linewidth=1.8 if named else 0.8,
+            alpha=1.0 if named else 0.6,
+            label=METHOD_LABELS[name] if named else None,
+            zorder=3 if named else 2,
+        )
+        if named:
+            axes.fill_between(
+                epochs,
+                curves.min(axis=0),
+                curves.max(axis=0),
+                color=color,
+                alpha=0.15,
+                linewidth=0,
+            )
+        lowest.append(curves[:, shortest // 3 :].min())
+    teacher = max(t["accuracy"] for t in summary["teachers"].values())
+    axes.axhline(teacher, color=QUIET, linewidth=0.9, linestyle=(0, (4, 1.6)))
+    # The first third of the epochs may leave the picture of the others.
+    axes.set_ylim(math.floor(100 * min(lowest)) / 100, None)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("test accuracy")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right")
+    return Drawing.of(
+        figure,
+        "accuracy_by_epoch",
+        "Test accuracy by epoch",
+        "Mean over the seeds; bands from the lowest to the highest. Thin "
+        "lines: the other methods. Dashed: the teacher.",
+    )

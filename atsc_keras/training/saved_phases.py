@@ -1,0 +1,99 @@
+"""Phases whose result is a file: where that is, they are done."""
+
+from collections.abc import Callable
+from functools import partial
+
+import keras
+
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import RecipeConfig
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.networks import build_teacher
+from atsc_keras.training.networks import load_teacher
+from atsc_keras.training.networks import teacher_names
+from atsc_keras.training.phases import fit_supervised
+from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.run_folder import write_atomically
+
+
+def save_model(folder: RunFolder, name: str, model: keras.Model) -> None:
+    """Save a model of a run, whole or not at all."""
+    write_atomically(folder.file(f"{name}.keras"), model.save)
+
+
+def train_classifier(
+    folder: RunFolder,
+    phase: str,
+    file: str,
+    build: Callable[[], ImageClassifier],
+    recipe: RecipeConfig,
+    config: ExperimentConfig,
+    dataset: Dataset,
+) -> None:
+    """Train a classifier, unless an earlier try has finished it.
+
+    Args:
+        folder: of the run.
+        phase: names its checkpoints and its rows in the history.
+        file: stem of the result.
+        build: makes the network.
+        recipe: how to train it.
+        config: of the run.
+        dataset: of the run.
+    """
+    if folder.file(f"{file}.keras").exists():
+        return
+    keras.utils.set_random_seed(config.seed)
+    model = build()
+    fit_supervised(model, phase, recipe, config, dataset, folder)
+    save_model(folder, file, model.to_functional(file))
+
+
+def train_teachers(
+    folder: RunFolder,
+    teachers: list[ImageClassifier],
+    config: ExperimentConfig,
+    dataset: Dataset,
+) -> dict[str, tuple[str, str]]:
+    """Put every teacher's file into the run: a copy, or trained now.
+
+    Args:
+        folder: of the run.
+        teachers: as built or loaded; those with weights are saved.
+        config: of the run.
+        dataset: of the run.
+
+    Returns:
+        Each teacher's role -> the stem of its file and its network.
+    """
+    files = {}
+    for name, asked, teacher in zip(
+        teacher_names(config.teachers), config.teachers, teachers, strict=True
+    ):
+        files[name] = (name, asked.network)
+        if asked.weights is not None:
+            save_model(folder, name, teacher.to_functional(name))
+        elif asked.training is not None:
+            train_classifier(
+                folder,
+                name,
+                name,
+                partial(build_teacher, asked, dataset),
+                asked.training,
+                config,
+                dataset,
+            )
+    return files
+
+
+def load_teachers(
+    folder: RunFolder, config: ExperimentConfig, dataset: Dataset
+) -> list[ImageClassifier]:
+    """The run's teachers from its files, as before any adaptation."""
+    return [
+        load_teacher(folder.file(f"{name}.keras"), dataset, asked.network)
+        for name, asked in zip(
+            teacher_names(config.teachers), config.teachers, strict=True
+        )
+    ]

@@ -1,0 +1,90 @@
+"""What trains a student, as a config words it."""
+
+import keras
+
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
+from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
+from atsc_keras.distillation.methods.catalogue import TrainingSet
+from atsc_keras.models.freezing import adapt_only
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.networks import build_student
+
+
+def build_atsc(
+    teachers: list[ImageClassifier], config: ExperimentConfig, dataset: Dataset
+) -> ATSC:
+    """Build ATSC; its student starts as the student alone does.
+
+    Args:
+        teachers: loaded; frozen here as the config says.
+        config: of the run.
+        dataset: of the run.
+
+    Raises:
+        InputError: if the networks do not fit together, or a pattern of
+            `trainable` names nothing.
+    """
+    # The same draw as the student alone: both start from one network.
+    keras.utils.set_random_seed(config.seed)
+    student = build_student(config.student, dataset)
+    for teacher, asked in zip(teachers, config.teachers, strict=True):
+        adapting = asked.trainable
+        adapt_only(teacher, [".*"] if adapting is None else adapting)
+    settings = config.distillation
+    return ATSC(
+        teachers,
+        student.encoder,
+        feature_loss_weight=settings.feature_loss_weight,
+        l2sp_weight=settings.l2sp_weight,
+        student_loss_weight=settings.student_loss_weight,
+        logits_loss_weight=settings.logits_loss_weight,
+        temperature=settings.temperature,
+        reduction=settings.reduction,
+        l2sp_scope=settings.l2sp_scope,
+    )
+
+
+def build_method(
+    name: str,
+    teacher: ImageClassifier,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    epochs: int,
+) -> KnowledgeDistillation:
+    """Build a method of a fixed teacher, as published but for the config.
+
+    Args:
+        name: of `PUBLISHED_METHODS`.
+        teacher: loaded; frozen here.
+        config: of the run.
+        dataset: of the run.
+        epochs: of the training.
+
+    Raises:
+        InputError: if teacher and student do not fit together.
+    """
+    keras.utils.set_random_seed(config.seed)
+    student = build_student(config.student, dataset)
+    published, asked = PUBLISHED_METHODS[name], getattr(config.methods, name)
+    data = TrainingSet(len(dataset.train), config.data.batch_size)
+
+    def chosen(value: float | None, default: float) -> float:
+        return default if value is None else value
+
+    return KnowledgeDistillation(
+        teacher,
+        student,
+        published.transfer and published.transfer(data),
+        chosen(asked.transfer_weight, published.transfer_weight),
+        student_loss_weight=asked.student_loss_weight,
+        logits_loss_weight=chosen(
+            asked.logits_loss_weight, published.logits_loss_weight
+        ),
+        temperature=asked.temperature,
+        warmup_epochs=round(
+            chosen(asked.warmup_epochs, published.warmup_share * epochs)
+        ),
+    )

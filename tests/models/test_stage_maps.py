@@ -1,0 +1,56 @@
+"""The maps that end each resolution of an encoder."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from atsc_keras.models.networks import build_encoder
+from atsc_keras.models.stage_maps import with_stage_maps
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("resnet8", [(32, 32, 16), (16, 16, 32), (8, 8, 64)]),
+        ("vgg8", [(32, 32, 64), (16, 16, 128), (8, 8, 256), (4, 4, 512)]),
+        (
+            "ShuffleV2",
+            [(32, 32, 24), (16, 16, 116), (8, 8, 232), (4, 4, 464)],
+        ),
+    ],
+)
+def test_maps_are_those_of_the_literature(
+    name: str, shapes: list[tuple[int, int, int]]
+) -> None:
+    """As `golden/networks.json` lists them, the last of each resolution."""
+    wired = with_stage_maps(build_encoder(name, (32, 32, 3)))
+    assert [x.shape[1:] for x in wired.outputs] == shapes
+
+
+def test_maps_come_from_the_encoders_own_layers() -> None:
+    encoder = build_encoder("resnet8x0.25", (16, 16, 3))
+    wired = with_stage_maps(encoder)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3))
+    first, _, last = wired.predict(images, verbose=0)
+    np.testing.assert_array_equal(last, encoder.predict(images, verbose=0))
+    inner = keras.Model(
+        encoder.input, encoder.get_layer("stage1_block0_relu2").output
+    )
+    np.testing.assert_array_equal(first, inner.predict(images, verbose=0))
+    assert {id(w) for w in wired.weights} == {id(w) for w in encoder.weights}
+
+
+def test_branches_and_margins_are_no_maps() -> None:
+    images = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="stem")(images)
+    shortcut = layers.Conv2D(6, 1, strides=2)(x)
+    wide = layers.Conv2D(9, 1)(x)  # inside a branch, at the old resolution
+    wide = layers.ZeroPadding2D(1)(wide)
+    wide = layers.Conv2D(6, 3, strides=2)(wide)
+    x = layers.Add(name="sum")([shortcut, wide])
+    x = layers.ZeroPadding2D(1)(x)
+    vector = layers.Flatten()(x)
+    wired = with_stage_maps(keras.Model(images, vector))
+    shapes = [(8, 8, 4), (4, 4, 6), (216,)]
+    assert [x.shape[1:] for x in wired.outputs] == shapes

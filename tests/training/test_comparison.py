@@ -1,0 +1,294 @@
+"""Methods are compared on equal terms, and nothing is trained twice."""
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from atsc_keras.config import METHODS
+from atsc_keras.config import load_config
+from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
+from atsc_keras.errors import InputError
+from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.training.comparison import compare
+from atsc_keras.training.comparison_figures import draw_comparison
+from atsc_keras.training.comparison_report import comparison_rows
+from atsc_keras.training.comparison_report import comparison_table
+from atsc_keras.training.comparison_report import gap_closed
+from atsc_keras.training.comparison_report import spread
+from atsc_keras.training.trial import Trial
+from tests.tiny_experiment import write_config
+
+FEW = ("student", "at", "atsc")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("comparison")
+    config = load_config(write_config(folder, epochs=2))
+    run = folder / "run"
+    summary = compare(config, run, FEW, (0, 1))
+    return {"dir": run, "config": config, "summary": summary}
+
+
+def weights(path: Path) -> list[np.ndarray]:
+    return keras.models.load_model(path, compile=False).get_weights()
+
+
+def test_every_published_method_can_be_asked_for() -> None:
+    assert set(METHODS) == {"student", *PUBLISHED_METHODS, "simkd", "atsc"}
+
+
+def test_comparison_holds_every_method_and_seed(
+    finished: dict[str, Any],
+) -> None:
+    summary = json.loads((finished["dir"] / "comparison.json").read_text())
+    assert summary == finished["summary"]
+    assert list(summary["methods"]) == list(FEW)
+    for runs in summary["methods"].values():
+        assert runs["seed"] == [0, 1]
+        assert [len(curve) for curve in runs["curve"]] == [2, 2]
+        assert all(0 <= share <= 1 for share in runs["accuracy"])
+    lines = (finished["dir"] / "comparison.csv").read_text().splitlines()
+    rows = list(csv.DictReader(lines))
+    assert [(row["method"], row["seed"]) for row in rows] == [
+        (method, seed) for method in FEW for seed in "01"
+    ]
+    page = (finished["dir"] / "report.html").read_text()
+    for label in ("Student alone", "AT", "ATSC", "Gap closed"):
+        assert label in page
+    assert "| ATSC |" in (finished["dir"] / "comparison.md").read_text()
+
+
+def test_trial_is_an_ordinary_run(finished: dict[str, Any]) -> None:
+    trial = finished["dir"] / "runs" / "atsc_seed1"
+    config = load_config(trial / "config.yaml")
+    assert config.seed == 1
+    assert config.teachers[0].weights == str(finished["dir"] / "teacher.keras")
+    metrics = json.loads((trial / "metrics.json").read_text())
+    index = finished["summary"]["methods"]["atsc"]["accuracy"][1]
+    assert metrics["models"]["student"]["accuracy"] == index
+    assert not (trial / "checkpoints").exists()
+
+
+def test_methods_begin_with_one_student(
+    finished: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    starts: dict[str, list[np.ndarray]] = {}
+
+    def note(trial: Any, trainer: Any, *_: Any) -> None:
+        student = getattr(trainer, "student", trainer)
+        starts[f"{trial.method}{trial.config.seed}"] = [
+            np.array(w) for w in student.encoder.get_weights()
+        ]
+        raise DivergedError("enough")
+
+    monkeypatch.setattr(Trial, "_fit", note)
+    teacher = {
+        "network": "resnet8x0.25",
+        "weights": str(finished["dir"] / "teacher.keras"),
+    }
+    config = load_config(write_config(tmp_path, teacher=teacher))
+    with pytest.raises(DivergedError, match="dkd.*all diverged"):
+        compare(config, tmp_path / "run", METHODS, (0, 1))
+    for method in METHODS:
+        for seed in (0, 1):
+            for one, two in zip(
+                starts[f"student{seed}"], starts[f"{method}{seed}"], strict=True
+            ):
+                np.testing.assert_array_equal(one, two)
+    assert any(
+        np.any(one != two)
+        for one, two in zip(starts["atsc0"], starts["atsc1"], strict=True)
+    )
+
+
+def test_resumed_comparison_trains_what_is_missing_only(
+    finished: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = finished["dir"] / "runs" / "at_seed0"
+    lost = finished["dir"] / "runs" / "at_seed1"
+    before = weights(lost / "student.keras")
+    (lost / "metrics.json").unlink()
+    (lost / "student.keras").unlink()
+    trained = []
+    fit = Trial._fit
+
+    def counted(trial: Any, *arguments: Any) -> None:
+        trained.append(trial.path)
+        fit(trial, *arguments)
+
+    monkeypatch.setattr(Trial, "_fit", counted)
+    summary = compare(
+        finished["config"],
+        finished["dir"],
+        ("student", "at"),
+        (0, 1),
+        resume=True,
+    )
+    assert trained == [lost]
+    assert kept.exists()
+    assert list(summary["methods"]) == list(FEW)  # the others are still there
+    for one, two in zip(before, weights(lost / "student.keras"), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_method_that_diverges_does_not_end_the_others(tmp_path: Path) -> None:
+    recipe = {"epochs": 1, "optimizer": {"learning_rate": 1e30}}
+    config = load_config(
+        write_config(tmp_path, epochs=1, methods={"at": {"training": recipe}})
+    )
+    summary = compare(config, tmp_path / "run", ("at", "student"), (0,))
+    assert summary["diverged"] == {"at": [0]}
+    assert list(summary["methods"]) == ["student"]
+    text = (tmp_path / "run" / "runs" / "at_seed0" / "diverged.txt").read_text()
+    assert "must stay finite in the at phase" in text
+    assert "Diverged, and not counted: AT (seed 0)" in " ".join(
+        comparison_table(summary).split()
+    )
+
+
+def test_simkd_leaves_the_teacher_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainers = []
+    fit = Trial._fit
+
+    def noted(trial: Any, trainer: Any, *arguments: Any) -> None:
+        fit(trial, trainer, *arguments)
+        trainers.append(trainer)
+
+    monkeypatch.setattr(Trial, "_fit", noted)
+    recipe = {"epochs": 1, "optimizer": {"learning_rate": 0.5}}
+    methods = {"simkd": {"training": recipe}}
+    config = load_config(write_config(tmp_path, epochs=1, methods=methods))
+    compare(config, tmp_path / "run", ("simkd",), (0,))
+    taught = trainers[0].teacher.get_weights()
+    for one, two in zip(
+        weights(tmp_path / "run" / "teacher.keras"), taught, strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+    history = (tmp_path / "run/runs/simkd_seed0/history.csv").read_text()
+    row = next(csv.DictReader(history.splitlines()))
+    assert float(row["learning_rate"]) == 0.5
+
+
+def test_config_changes_what_is_published(tmp_path: Path) -> None:
+    methods = {"sp": {"transfer_weight": 0.0, "student_loss_weight": 0.0}}
+    config = load_config(write_config(tmp_path, epochs=1, methods=methods))
+    compare(config, tmp_path / "run", ("sp",), (0,))
+    history = (tmp_path / "run/runs/sp_seed0/history.csv").read_text()
+    row = next(csv.DictReader(history.splitlines()))
+    assert float(row["loss"]) == 0
+    assert float(row["transfer_loss"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds", "message"),
+    [
+        (("kd", "simkdd"), (0,), "Received: 'simkdd'. Use student, kd,"),
+        (("kd",), (), "Received: none"),
+        (("kd",), (0, 0), "Received: 0,0"),
+        (("kd",), (-1,), "Received: -1"),
+    ],
+)
+def test_wrong_words_are_refused(
+    tmp_path: Path,
+    methods: tuple[str, ...],
+    seeds: tuple[int, ...],
+    message: str,
+) -> None:
+    config = load_config(write_config(tmp_path))
+    with pytest.raises(InputError, match=re.escape(message)):
+        compare(config, tmp_path / "run", methods, seeds)
+    assert not (tmp_path / "run").exists()
+
+
+def test_student_without_a_recipe_cannot_be_compared(tmp_path: Path) -> None:
+    student = {"network": "resnet8x0.125"}
+    config = load_config(write_config(tmp_path, student=student))
+    with pytest.raises(InputError, match="train with kd. Received: student"):
+        compare(config, tmp_path / "run", ("atsc", "kd"))
+
+
+def test_several_teachers_are_for_simkd_and_atsc_only(tmp_path: Path) -> None:
+    one = {"network": "resnet8x0.25", "weights": "t.keras"}
+    config = load_config(write_config(tmp_path, teacher=[one, one]))
+    with pytest.raises(InputError, match="kd with 2 teachers"):
+        compare(config, tmp_path / "run", ("atsc", "kd"))
+
+
+def summary_of(**accuracies: list[float]) -> dict[str, Any]:
+    def runs(shares: list[float]) -> dict[str, Any]:
+        count = len(shares)
+        return {
+            "seed": list(range(count)),
+            "accuracy": shares,
+            "top5_accuracy": [1.0] * count,
+            "best_accuracy": shares,
+            "parameters": [1000] * count,
+            "multiply_adds": [2000] * count,
+            "seconds_per_epoch": [len(accuracies) * 1.0] * count,
+            "curve": [[0.1, 0.5, share] for share in shares],
+        }
+
+    return {
+        "name": "made",
+        "student": "small",
+        "backend": "tensorflow",
+        "test_examples": 1000,
+        "teachers": {
+            "teacher": {
+                "network": "big",
+                "accuracy": 0.9,
+                "top5_accuracy": 1.0,
+                "parameters": 5000,
+                "multiply_adds": 9000,
+            }
+        },
+        "methods": {name: runs(shares) for name, shares in accuracies.items()},
+        "diverged": {},
+    }
+
+
+def test_gap_is_measured_between_means() -> None:
+    summary = summary_of(student=[0.6, 0.8], kd=[0.75, 0.85], atsc=[0.95])
+    assert gap_closed(summary, "student") == 0
+    assert gap_closed(summary, "kd") == pytest.approx(0.5)
+    assert gap_closed(summary, "atsc") == pytest.approx(1.25)
+    assert gap_closed(summary_of(kd=[0.7]), "kd") is None
+    assert gap_closed(summary_of(student=[0.9], kd=[0.8]), "kd") is None
+
+
+def test_spread_is_the_sample_deviation() -> None:
+    assert spread([0.5, 0.6, 0.7], 1000) == "60.0 ± 10.0 %"
+    assert spread([0.612, 0.614], 10_000) == "61.30 ± 0.14 %"
+    assert spread([0.5], 1000) == "50.0 %"
+
+
+def test_rows_are_in_the_columns_of_the_table() -> None:
+    rows = comparison_rows(summary_of(student=[0.6, 0.6], atsc=[0.75, 0.75]))
+    assert rows[1] == [
+        "ATSC",
+        "75.0 ± 0.0 %",
+        "100.0 ± 0.0 %",
+        "75.0 ± 0.0 %",
+        "50 %",
+        "1.0 k",
+        "2.0 k",
+        "1.00x",
+    ]
+
+
+def test_figures_are_the_same_bytes_for_the_same_numbers() -> None:
+    summary = summary_of(student=[0.6, 0.7], at=[0.7, 0.72], atsc=[0.8, 0.81])
+    first, second = draw_comparison(summary), draw_comparison(summary)
+    assert [d.svg for d in first] == [d.svg for d in second]
+    assert [d.name for d in first] == ["seeds", "accuracy_by_epoch"]
+    assert "ATSC" in first[0].svg
+    assert "AT" in first[0].svg
