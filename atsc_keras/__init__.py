@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from atsc_keras.distillation.atsc import ATSC
     from atsc_keras.distillation.coupled_sgd import CoupledSGD
     from atsc_keras.distillation.distilled_student import DistilledStudent
+    from atsc_keras.distillation.knowledge_distillation import (
+        KnowledgeDistillation,
+    )
     from atsc_keras.distillation.losses import FeatureAlignment
     from atsc_keras.models.image_classifier import ImageClassifier
     from atsc_keras.models.networks import build_classifier
     from atsc_keras.models.networks import build_encoder
     from atsc_keras.models.projector import build_projector
+    from atsc_keras.training.comparison import compare
     from atsc_keras.training.experiment import distill
     from atsc_keras.training.experiment import train
 
@@ -30,10 +34,12 @@ __all__ = [
     "DistilledStudent",
     "FeatureAlignment",
     "ImageClassifier",
+    "KnowledgeDistillation",
     "build_classifier",
     "build_encoder",
     "build_pipeline",
     "build_projector",
+    "compare",
     "distill",
     "load_config",
     "train",
@@ -45,10 +51,12 @@ _HOMES = {
     "DistilledStudent": "distillation.distilled_student",
     "FeatureAlignment": "distillation.losses",
     "ImageClassifier": "models.image_classifier",
+    "KnowledgeDistillation": "distillation.knowledge_distillation",
     "build_classifier": "models.networks",
     "build_encoder": "models.networks",
     "build_pipeline": "data.pipeline",
     "build_projector": "models.projector",
+    "compare": "training.comparison",
     "distill": "training.experiment",
     "load_config": "config.loading",
     "train": "training.experiment",

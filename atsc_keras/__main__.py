@@ -109,7 +109,7 @@ def compare(
 ) -> None:
     """Train one student by several methods and seeds, side by side."""
     experiment = load_config(config, overrides or ())
-    names = METHODS if methods == "all" else tuple(methods.split(","))
+    names = [name.strip() for name in methods.split(",")]
     folder = run_dir or Path("runs") / f"{experiment.name}_comparison"
     numbers = _whole_numbers(seeds)
     _prepare_frameworks()
@@ -119,7 +119,7 @@ def compare(
     summary = run(
         experiment,
         folder,
-        names,
+        METHODS if names == ["all"] else names,
         numbers,
         resume=resume,
         overwrite=overwrite,

@@ -230,6 +230,28 @@ def test_labels_outside_the_classes_are_one_message(
     )
 
 
+def test_compare_prints_a_table_and_goes_on(
+    command: object, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, epochs=1)
+    words = ("compare", config, "--run-dir", tmp_path / "run")
+    status, out, _ = command(*words, "--methods", "student")
+    assert status == 0
+    assert re.search(r"Student alone +\d+\.\d %", out)
+    status, out, _ = command(
+        *words, "--methods", "student, atsc", "--seeds", "0,1", "--resume"
+    )
+    assert status == 0
+    assert re.search(r"ATSC +\d+\.\d ± \d+\.\d %", out)
+    assert f"Report: {tmp_path / 'run' / 'report.html'}" in out
+
+
+def test_compare_refuses_wrong_words(command: object, tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    refuse(command, "--seeds=a", "compare", config, "--seeds", "a")
+    refuse(command, "Nearest: kd", "compare", config, "--methods", "kdd")
+
+
 def test_evaluate_without_model_says_what_it_needs(
     command: object, tmp_path: Path
 ) -> None:

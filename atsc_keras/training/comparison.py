@@ -1,5 +1,6 @@
 """The job `compare`: one teacher, one student, many methods and seeds."""
 
+import difflib
 import statistics
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,7 @@ def compare(
         DivergedError: if a teacher's loss is not finite, or that of every
             method; one that diverges beside others is reported as such.
     """
+    methods = list(dict.fromkeys(methods))
     _check_methods(methods, config)
     _check_seeds(seeds)
     dataset = load_dataset(config.data)
@@ -97,9 +99,11 @@ def compare(
 def _check_methods(methods: Sequence[str], config: ExperimentConfig) -> None:
     for method in methods:
         if method not in METHODS:
+            near = difflib.get_close_matches(method, METHODS, cutoff=0.0)
             raise InputError(
                 "`--methods` must name methods that are known. Received: "
-                f"{method!r}. Use {', '.join(METHODS)}."
+                f"{method!r}. Nearest: {', '.join(near)}. Known: "
+                f"{', '.join(METHODS)}."
             )
     own_head = [m for m in methods if m not in WITH_ATSC]
     for method in own_head:

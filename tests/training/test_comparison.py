@@ -191,7 +191,7 @@ def test_config_changes_what_is_published(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("methods", "seeds", "message"),
     [
-        (("kd", "simkdd"), (0,), "Received: 'simkdd'. Use student, kd,"),
+        (("kd", "simkdd"), (0,), "Received: 'simkdd'. Nearest: simkd,"),
         (("kd",), (), "Received: none"),
         (("kd",), (0, 0), "Received: 0,0"),
         (("kd",), (-1,), "Received: -1"),
