@@ -10,6 +10,7 @@ from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
+from atsc_keras.models.signs import is_never_negative
 from atsc_keras.models.splitting import split_model
 from atsc_keras.types import Shape
 from atsc_keras.types import Tensor
@@ -71,6 +72,8 @@ class DistilledStudent(keras.Model):
 
     Reference:
         ATSC (arXiv 2406.08528), the student of the inference phase.
+        Departure: a projector ends in a ReLU only where its teacher's encoder
+        does; the papers' teachers all do.
     """
 
     def __init__(
@@ -93,7 +96,11 @@ class DistilledStudent(keras.Model):
                 # A vector cannot become a map: align pooled features.
                 target = (int(teacher.classifier.kernel.shape[0]),)
             projector = build_projector(
-                shape, target, reduction, f"projector_{index}"
+                shape,
+                target,
+                reduction,
+                f"projector_{index}",
+                rectified=is_never_negative(teacher.encoder),
             )
             head = _build_head(
                 teacher, _feature_shape(projector), f"head_{index}"

@@ -45,17 +45,23 @@ def _bottleneck_channels(channels: int, reduction: int) -> int:
     return channels // reduction
 
 
-def _conv_bottleneck(x: Tensor, inner: int, channels: int) -> Tensor:
+def _conv_bottleneck(
+    x: Tensor, inner: int, channels: int, rectified: bool
+) -> Tensor:
     sizes = ((inner, 1), (inner, 3), (channels, 1))
     for index, (filters, size) in enumerate(sizes, start=1):
         x = conv(x, filters, size, f"conv{index}")
         x = batch_norm(f"bn{index}")(x)
-        x = keras.layers.ReLU(name=f"relu{index}")(x)
+        if index < len(sizes) or rectified:
+            x = keras.layers.ReLU(name=f"relu{index}")(x)
     return x
 
 
-def _dense_bottleneck(x: Tensor, inner: int, channels: int) -> Tensor:
-    for index, units in enumerate((inner, inner, channels), start=1):
+def _dense_bottleneck(
+    x: Tensor, inner: int, channels: int, rectified: bool
+) -> Tensor:
+    sizes = (inner, inner, channels)
+    for index, units in enumerate(sizes, start=1):
         x = keras.layers.Dense(
             units,
             use_bias=False,
@@ -63,7 +69,8 @@ def _dense_bottleneck(x: Tensor, inner: int, channels: int) -> Tensor:
             name=f"dense{index}",
         )(x)
         x = batch_norm(f"bn{index}")(x)
-        x = keras.layers.ReLU(name=f"relu{index}")(x)
+        if index < len(sizes) or rectified:
+            x = keras.layers.ReLU(name=f"relu{index}")(x)
     return x
 
 
@@ -72,6 +79,8 @@ def build_projector(
     teacher_shape: Shape,
     reduction: int = 2,
     name: str = "projector",
+    *,
+    rectified: bool = True,
 ) -> keras.Model:
     """Build the bottleneck from student features to the teacher's channels.
 
@@ -86,6 +95,9 @@ def build_projector(
         reduction: the bottleneck has `C_teacher / reduction` channels;
             default 2.
         name: of the model.
+        rectified: whether the last layer is a ReLU, as published (default).
+            A teacher whose features can be negative needs one without: a ReLU
+            can never reach them.
 
     Returns:
         A functional model; its output is `(B, min(h), min(w), C_teacher)`,
@@ -112,9 +124,9 @@ def build_projector(
     x = features
     if len(student_shape) == 3 and len(teacher_shape) == 3:
         x = average_pool(x, (teacher_shape[0] or 1, teacher_shape[1] or 1))
-        x = _conv_bottleneck(x, inner, channels)
+        x = _conv_bottleneck(x, inner, channels, rectified)
     else:
         if len(student_shape) == 3:
             x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-        x = _dense_bottleneck(x, inner, channels)
+        x = _dense_bottleneck(x, inner, channels, rectified)
     return keras.Model(features, x, name=name)

@@ -41,17 +41,30 @@ def has_graph(layer: Any) -> bool:
     )
 
 
-def step_over(place: Place) -> tuple[Any, Place] | None:
-    """The layer or nested model that made the tensor, and what it was given.
+def sources(place: Place) -> tuple[Any, list[Place]]:
+    """The layer or nested model that made the tensor, and all it was given.
 
-    None at the input of the model, or where paths join.
+    Nothing at the input of the whole model.
     """
     while place.entries and place.tensor is place.models[-1].inputs[0]:
         place = Place(place.entries[-1], place.models[:-1], place.entries[:-1])
     layer, inputs = _producer(place.tensor)
-    if len(inputs) != 1:
-        return None
-    return layer, Place(inputs[0], place.models, place.entries)
+    return layer, [Place(x, place.models, place.entries) for x in inputs]
+
+
+def enter(model: keras.Model, before: Place) -> Place:
+    """The output of a nested model that is called on `before`."""
+    return Place(
+        model.outputs[0],
+        (*before.models, model),
+        (*before.entries, before.tensor),
+    )
+
+
+def step_over(place: Place) -> tuple[Any, Place] | None:
+    """As `sources`; None where there is not one, as where paths join."""
+    layer, places = sources(place)
+    return (layer, places[0]) if len(places) == 1 else None
 
 
 def step_back(place: Place) -> tuple[Any, Place] | None:
@@ -59,13 +72,7 @@ def step_back(place: Place) -> tuple[Any, Place] | None:
     step = step_over(place)
     if step is None or not has_graph(step[0]):
         return step
-    model, before = step
-    inside = Place(
-        model.outputs[0],
-        (*before.models, model),
-        (*before.entries, before.tensor),
-    )
-    return step_back(inside)
+    return step_back(enter(*step))
 
 
 def model_until(place: Place) -> keras.Model:
