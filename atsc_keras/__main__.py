@@ -1,6 +1,7 @@
 """The command line: words -> config -> one call."""
 
 import importlib.util
+import json
 import logging
 import os
 import subprocess
@@ -189,6 +190,10 @@ def _export(folder: Path) -> int:
         *("--out", folder / "export", "--overwrite"),
         *("--images", folder / "samples.npz"),
     ]
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    # A teacher may know classes that the data do not name.
+    if metrics["models"]["student"]["classes"] == len(metrics["class_names"]):
+        command += ["--class-names", folder / "class_names.json"]
     sys.stdout.flush()
     return subprocess.run(command, check=False).returncode
 

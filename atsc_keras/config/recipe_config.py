@@ -1,12 +1,16 @@
 """How one network, or one distillation, is trained."""
 
+import math
+from typing import Any
 from typing import Literal
 
 from pydantic import Field
+from pydantic import field_validator
 
 from atsc_keras.config.optimizer_config import OptimizerConfig
 from atsc_keras.config.schedule_config import ScheduleConfig
 from atsc_keras.config.strict_model import StrictModel
+from atsc_keras.config.strict_model import mistake
 
 
 class RecipeConfig(StrictModel):
@@ -16,10 +20,36 @@ class RecipeConfig(StrictModel):
         epochs: Passes over the training images; required.
         optimizer: See `OptimizerConfig`.
         schedule: See `ScheduleConfig`.
+        class_weight: How much the images of a class count: null (default) =
+            all alike, `balanced`, or weights by class name or number.
         jit_compile: `auto` (default), true or false, as in `Model.compile`.
     """
 
     epochs: int = Field(gt=0, examples=[240])
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    class_weight: Literal["balanced"] | dict[str | int, float] | None = Field(
+        default=None, examples=["balanced"]
+    )
     jit_compile: Literal["auto", True, False] = "auto"
+
+    @field_validator("class_weight", mode="before")
+    @classmethod
+    def _weighs_classes(cls, value: Any) -> Any:
+        # Before the union, whose findings would come for each of its forms.
+        if value in (None, "balanced") or _are_weights(value):
+            return value
+        raise mistake(
+            "must be balanced, or give classes weights of at least 0",
+            "Write, for example, class_weight: {cat: 2.0}.",
+        )
+
+
+def _are_weights(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(key, str | int)
+        and isinstance(weight, int | float)
+        and not isinstance(weight, bool)
+        and 0 <= weight < math.inf
+        for key, weight in value.items()
+    )

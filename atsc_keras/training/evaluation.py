@@ -48,8 +48,9 @@ def evaluate_file(
         data: its batch size counts.
 
     Returns:
-        `file`, `network`, `accuracy`, `top5_accuracy`, `loss`, `parameters`
-        (trainable ones), `multiply_adds` (of one image) and `bytes`.
+        `file`, `network`, `classes`, `accuracy`, `top5_accuracy`, `loss`,
+        `parameters` (trainable ones), `multiply_adds` (of one image) and
+        `bytes`.
 
     Raises:
         InputError: if the file cannot be loaded or does not fit the data.
@@ -68,6 +69,7 @@ def evaluate_file(
     return {
         "file": path.name,
         "network": network,
+        "classes": model.output_shape[-1],
         **{name: _finite(value) for name, value in scores.items()},
         "parameters": count_parameters(model),
         "multiply_adds": count_multiply_adds(model),

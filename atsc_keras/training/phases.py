@@ -11,6 +11,7 @@ from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.checkpoints import StopOnDivergence
+from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.evaluation import classification_metrics
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
@@ -173,6 +174,7 @@ def _fit(
                 checkpoint,
                 *([watcher] if watcher else []),
             ],
+            class_weight=class_weights(recipe.class_weight, dataset),
             shuffle=False,  # the batches are
             verbose=0 if watcher else 2,
         )

@@ -57,6 +57,7 @@ def write_records(
         "test_examples": len(dataset.test),
     }
     _save_samples(folder, dataset)
+    folder.write_json("class_names.json", list(dataset.class_names))
     return _write(folder, metrics)
 
 

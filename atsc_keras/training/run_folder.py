@@ -36,7 +36,8 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 # What a run writes; a folder with anything else is never deleted.
 _OWN = {
     *("config.yaml", "environment.json", "history.csv", "metrics.json"),
-    *("samples.npz", "report.html", "figures", "checkpoints", "export"),
+    *("samples.npz", "class_names.json", "report.html", "figures"),
+    *("checkpoints", "export"),
     *("runs", "comparison.json", "comparison.csv", "comparison.md"),
 }
 

@@ -233,6 +233,17 @@ def test_all_mistakes_of_a_file_come_at_once(write: Write) -> None:
             "distillation.training.schedule.milestones=[5, 5]",
             "strictly increasing order. Received: milestones=[5, 5].",
         ),
+        (
+            "distillation.training.class_weight=balancd",
+            "training.class_weight: must be balanced, or give classes",
+        ),
+        (
+            "distillation.training.class_weight={a: -1}",
+            "Received: class_weight={'a': -1}. Write, for example, class_w",
+        ),
+        ("teacher.trainable=stage3", "teacher.trainable: must be a list."),
+        ("methods.kdd={}", "Did you mean `kd`?"),
+        ("methods.kd.temperature=0", "must be greater than 0."),
         ("data.flip.x=1", "data.flip: must be true or false."),
         ("teacher.0.network=a", "teacher.0: unknown key."),
         ("seed.x=1", "there is no 'x' inside it. Received: 'seed.x=1'."),

@@ -35,6 +35,7 @@ FILES = {
     "student.keras",
     "adapted_teacher.keras",
     "samples.npz",
+    "class_names.json",
     "checkpoints",
     "figures",
 }

@@ -1,0 +1,64 @@
+"""Classes count as the recipe says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atsc_keras.config import load_config
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.split import Split
+from atsc_keras.errors import InputError
+from atsc_keras.training.class_weights import class_weights
+from atsc_keras.training.experiment import train
+from tests.tiny_experiment import write_config
+
+
+def dataset(labels: list[int]) -> Dataset:
+    split = Split("train", np.zeros((len(labels), 2, 2, 1)), np.array(labels))
+    return Dataset(split, split, ("cat", "dog", "7"), (2, 2, 1))
+
+
+def test_balanced_classes_count_alike() -> None:
+    labels = [0, 0, 0, 1, 1, 2]
+    weights = class_weights("balanced", dataset(labels))
+    totals = [weights[k] * labels.count(k) for k in range(3)]
+    np.testing.assert_allclose(totals, [2.0, 2.0, 2.0])  # of six images
+
+
+def test_class_without_images_leaves_the_others_balanced() -> None:
+    weights = class_weights("balanced", dataset([0, 0, 0, 1]))
+    assert weights[0] * 3 == pytest.approx(weights[1])
+    assert weights[0] * 3 + weights[1] == pytest.approx(4)
+
+
+def test_classes_are_named_or_numbered() -> None:
+    assert class_weights(None, dataset([0])) is None
+    weights = class_weights({"dog": 2.0, 0: 0.5}, dataset([0]))
+    assert weights == {0: 0.5, 1: 2.0, 2: 1.0}
+    # A name comes before a number.
+    assert class_weights({7: 3.0}, dataset([0]))[2] == 3.0
+
+
+@pytest.mark.parametrize("key", ["cow", 5])
+def test_name_of_no_class_is_refused(key: str | int) -> None:
+    with pytest.raises(InputError, match=f"Received: {key!r}, classes cat"):
+        class_weights({key: 1.0}, dataset([0]))
+
+
+def test_streamed_labels_cannot_be_balanced() -> None:
+    streamed = dataset([0])
+    object.__setattr__(streamed.train, "labels", None)
+    with pytest.raises(InputError, match="labels in memory"):
+        class_weights("balanced", streamed)
+
+
+def test_weight_zero_silences_a_class(tmp_path: Path) -> None:
+    recipe = {"epochs": 1, "class_weight": {"0": 0.0, "1": 0.0, "2": 0.0}}
+    teacher = {"network": "resnet8x0.25", "training": recipe}
+    config = load_config(write_config(tmp_path, teacher=teacher))
+    train(config, tmp_path / "run")
+    text = (tmp_path / "run" / "history.csv").read_text().splitlines()
+    row = dict(zip(text[0].split(","), text[1].split(","), strict=True))
+    assert float(row["loss"]) == 0
+    assert float(row["val_loss"]) > 0
