@@ -11,7 +11,9 @@ class StudentConfig(StrictModel):
 
     Attributes:
         network: Name of the network, such as `resnet8x4`; required.
-        weights: A saved `.keras` file of the student, or null.
+        weights: To start from: a saved `.keras` file, or, of a network of
+            keras.applications, `imagenet` or a local `.h5` file; null
+            (default) = none.
         training: How the student alone is trained, the baseline; null
             (default) = no baseline.
     """

@@ -12,9 +12,12 @@ from atsc_keras.config.strict_model import mistake
 class TeacherConfig(StrictModel):
     """A teacher: saved, or to be trained.
 
+    With `weights` of a library and `training`, it is trained from those.
+
     Attributes:
         network: Name of the network, such as `resnet32x4`; required.
-        weights: A saved `.keras` file. If given, nothing is trained.
+        weights: A saved `.keras` file, with which nothing is trained; or, of
+            a network of keras.applications, `imagenet` or a local `.h5` file.
         trainable: Layers of its encoder that adapt while it teaches, by name
             or regular expression, such as [stage3_.*]; null (default) = all;
             [] = none, the classifier neither, which is SimKD.
@@ -29,6 +32,12 @@ class TeacherConfig(StrictModel):
         default=None, strict=False, examples=[["stage3_.*"]]
     )
     training: RecipeConfig | None = Field(default=None, validate_default=True)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a run trains it before it teaches."""
+        saved = (self.weights or "").endswith(".keras")
+        return self.training is not None and not saved
 
     @field_validator("training")
     @classmethod

@@ -14,6 +14,8 @@ from atsc_keras.models.building_blocks import batch_norm
 from atsc_keras.models.building_blocks import conv
 from atsc_keras.models.building_blocks import relu
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.library_networks import PREFIX
+from atsc_keras.models.library_networks import library_encoder
 from atsc_keras.models.mobilenet import mobilenet_v2_features
 from atsc_keras.models.resnet import resnet_features
 from atsc_keras.models.shufflenet import shufflenet_v1_features
@@ -94,8 +96,9 @@ def _find(name: str) -> _Network:
     if depth < 8 or (depth - 2) % 6:
         raise InputError(
             f"`network` must be {', '.join(_NETWORKS)}, `resnet<depth>` or "
-            "`resnet<depth>x<multiplier>` with a depth of 6n + 2. Received: "
-            f"network={name!r}. Nearest: {', '.join(_nearest(name))}."
+            "`resnet<depth>x<multiplier>` with a depth of 6n + 2, or "
+            f"`{PREFIX}<name>`. Received: network={name!r}. Nearest: "
+            f"{', '.join(_nearest(name))}."
         )
     return _Network(partial(resnet_features, depth=depth, widths=widths))
 
@@ -133,7 +136,9 @@ def build_encoder(
         name: `resnet<depth>` or `resnet<depth>x<width multiplier>`, the CIFAR
             ResNet family, for instance `resnet32x4` or `resnet8x0.25`;
             `vgg8`, `vgg13`; `MobileNetV2` (of half width) or
-            `MobileNetV2_1_0`; `ShuffleV1`, `ShuffleV2` or `ShuffleV2_1_5`.
+            `MobileNetV2_1_0`; `ShuffleV1`, `ShuffleV2` or `ShuffleV2_1_5`; or
+            `keras.applications/<name>`, with arguments of its own where
+            wanted: `keras.applications/MobileNet(alpha=0.75)`.
         image_shape: `(height, width, channels)`.
         mean: of each channel, in pixel units [0, 255]; default 127.5.
         std: likewise; default 127.5, which maps pixels to [-1, 1].
@@ -145,15 +150,18 @@ def build_encoder(
     Raises:
         InputError: if no network has this name.
     """
-    network = _find(name)
     channels = image_shape[-1]
-    images = keras.Input(image_shape, name="image")
-    x = normalize(
-        images,
-        mean if mean is not None else [127.5] * channels,
-        std if std is not None else [127.5] * channels,
+    normalized = partial(
+        normalize,
+        mean=mean if mean is not None else [127.5] * channels,
+        std=std if std is not None else [127.5] * channels,
     )
-    return keras.Model(images, network.features(x), name=name.replace(".", "_"))
+    if name.startswith(PREFIX):
+        return library_encoder(name, image_shape, normalized)
+    network = _find(name)
+    images = keras.Input(image_shape, name="image")
+    features = network.features(normalized(images))
+    return keras.Model(images, features, name=name.replace(".", "_"))
 
 
 def build_classifier(
@@ -184,7 +192,7 @@ def build_classifier(
         InputError: if no network has this name.
     """
     encoder = build_encoder(name, image_shape, mean=mean, std=std)
-    embedding = _find(name).embedding
+    embedding = 0 if name.startswith(PREFIX) else _find(name).embedding
     return ImageClassifier(
         encoder,
         keras.layers.Dense(classes, name="classifier"),

@@ -72,9 +72,9 @@ def train_teachers(
         teacher_names(config.teachers), config.teachers, teachers, strict=True
     ):
         files[name] = (name, asked.network)
-        if asked.weights is not None:
+        if asked.training is None or not asked.is_trained:
             save_model(folder, name, teacher.to_functional(name))
-        elif asked.training is not None:
+        else:
             train_classifier(
                 folder,
                 name,

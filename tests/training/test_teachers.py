@@ -137,3 +137,40 @@ def test_pattern_that_matches_nothing_starts_no_run(
     with pytest.raises(InputError, match="Received: 'stage4'"):
         distil_partly(teacher, tmp_path, ["stage3_.*", "stage4"])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.filterwarnings("ignore:`input_shape` is undefined")
+def test_library_weights_are_trained_for_the_task(tmp_path: Path) -> None:
+    network = "keras.applications/MobileNet(alpha=0.25)"
+    weights = tmp_path / "library.weights.h5"
+    keras.applications.MobileNet(
+        alpha=0.25, input_shape=(32, 32, 3), weights=None, classes=1000
+    ).save_weights(weights)
+    teacher: dict[str, Any] = {"network": network, "weights": str(weights)}
+    path = write_config(tmp_path, epochs=1, teacher=teacher)
+    with pytest.raises(InputError, match="know those of ImageNet, data with 3"):
+        distill(load_config(path, ["data.image_size=32"]), tmp_path / "run")
+    teacher["training"] = {"epochs": 1, "optimizer": {"learning_rate": 1e-9}}
+    student = {"network": network, "weights": str(weights)}
+    path = write_config(tmp_path, epochs=1, teacher=teacher, student=student)
+    config = load_config(path, ["data.image_size=32"])
+    distill(config, tmp_path / "run")
+    own = keras.models.load_model(tmp_path / "run" / "teacher.keras")
+    found = [w for w in flat_layers(own) if w.name == "conv_pw_13"]
+    expected = keras.applications.MobileNet(
+        alpha=0.25, input_shape=(32, 32, 3), weights=str(weights)
+    ).get_layer("conv_pw_13")
+    np.testing.assert_allclose(
+        found[0].get_weights()[0], expected.get_weights()[0], atol=1e-6
+    )
+    rows = RunFolder(tmp_path / "run").read_history()
+    assert [row["phase"] for row in rows] == ["teacher", "distillation"]
+
+
+def test_library_weights_are_for_networks_of_the_library(
+    tmp_path: Path,
+) -> None:
+    teacher = {"network": "resnet8", "weights": "imagenet"}
+    config = load_config(write_config(tmp_path, teacher=teacher))
+    with pytest.raises(InputError, match="file for resnet8. Received"):
+        distill(config, tmp_path / "run")
