@@ -131,11 +131,10 @@ class ATSC(DistillationTrainer):
         copy_weights(self._teacher_weights(), self.starting_point)
         self.feature_power.reset()
 
-    def compile(self, *args: Any, **kwargs: Any) -> None:
-        # Layers may have been frozen since this object was made.
+    def prepare_step(self) -> None:
+        """Find what of the teachers adapts."""
         passes = [training_pass(t.encoder) for t in self.teachers]
         self._teacher_passes = passes
-        super().compile(*args, **kwargs)
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""

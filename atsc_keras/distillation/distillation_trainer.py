@@ -38,6 +38,9 @@ class DistillationTrainer(UpdateTrainer):
         self._means = [keras.metrics.Mean(name=name) for name in reported]
         self._evaluating = False
 
+    def prepare_step(self) -> None:
+        """Do what must be done again when layers have been frozen."""
+
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
         """What every `fit` of this method takes."""
         return []
@@ -121,6 +124,8 @@ class DistillationTrainer(UpdateTrainer):
             "loss": self._classification_loss,
             **kwargs,
         }
+        # Layers may have been frozen since this object was made.
+        self.prepare_step()
         encoders = [t.encoder.variables for t in self.teachers]
         classifiers = [t.head_variables for t in self.teachers]
         routed = route_optimizers(

@@ -28,6 +28,7 @@ class KnowledgeDistillation(DistillationTrainer):
     `student_loss_weight * cross-entropy + transfer_weight * transfer loss +
     logits_loss_weight * tempered KL`, each network once a step, the teacher
     in inference mode. `call`, `evaluate` and `predict` are the student's.
+    Its weights can be saved and loaded; to keep a result, save the student.
 
     Args:
         teacher: a pretrained classifier, `ImageClassifier` or any Keras model
