@@ -239,10 +239,10 @@ def test_compare_prints_a_table_and_goes_on(
     assert status == 0
     assert re.search(r"Student alone +\d+\.\d %", out)
     status, out, _ = command(
-        *words, "--methods", "student, atsc", "--seeds", "0,1", "--resume"
+        *words, "--methods", "student, atsc", "--seeds", "0", "--resume"
     )
     assert status == 0
-    assert re.search(r"ATSC +\d+\.\d ± \d+\.\d %", out)
+    assert re.search(r"ATSC +\d+\.\d %", out)
     assert f"Report: {tmp_path / 'run' / 'report.html'}" in out
 
 
