@@ -105,6 +105,11 @@ class KnowledgeDistillation(DistillationTrainer):
         """The teacher."""
         return self.teachers[0]
 
+    @property
+    def classes(self) -> int:
+        """How many classes the student tells apart."""
+        return self.student.classes
+
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
         return self.student(images, training=training)

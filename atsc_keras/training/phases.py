@@ -17,8 +17,8 @@ from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
 
 
-def fit_supervised(
-    model: ImageClassifier,
+def fit_network(
+    model: ImageClassifier | KnowledgeDistillation,
     phase: str,
     recipe: RecipeConfig,
     config: ExperimentConfig,
@@ -26,10 +26,10 @@ def fit_supervised(
     folder: RunFolder,
     watcher: keras.callbacks.Callback | None = None,
 ) -> None:
-    """Train a classifier on the labels alone.
+    """Train one network: on the labels alone, or with a teacher that stays.
 
     Args:
-        model: trained in place.
+        model: a classifier, or what trains a student; in place.
         phase: names its checkpoints and its rows in the history.
         recipe: epochs, optimizer and schedule.
         config: of the run; its data and seed count.
@@ -52,42 +52,6 @@ def fit_supervised(
     )
     optimizers = {"learning_rate": optimizer}
     _fit(model, phase, recipe, optimizers, config, dataset, folder, watcher)
-
-
-def fit_method(
-    trainer: KnowledgeDistillation,
-    phase: str,
-    recipe: RecipeConfig,
-    config: ExperimentConfig,
-    dataset: Dataset,
-    folder: RunFolder,
-    watcher: keras.callbacks.Callback | None = None,
-) -> None:
-    """Train a student on a teacher that stays.
-
-    Args:
-        trainer: its student is trained in place.
-        phase: names its checkpoints and its rows in the history.
-        recipe: epochs, optimizer and schedule.
-        config: of the run; its data and seed count.
-        dataset: of the run.
-        folder: of the run.
-        watcher: told of each epoch in place of printing it.
-
-    Raises:
-        DivergedError: if a loss is not finite.
-    """
-    steps = build_pipeline(
-        dataset, "train", config.data, training=True, seed=config.seed
-    ).steps
-    optimizer = build_optimizer(recipe.optimizer, recipe, steps)
-    trainer.compile(
-        optimizer=optimizer,
-        metrics=classification_metrics(trainer.student.classes),
-        jit_compile=recipe.jit_compile,
-    )
-    optimizers = {"learning_rate": optimizer}
-    _fit(trainer, phase, recipe, optimizers, config, dataset, folder, watcher)
 
 
 def fit_distillation(

@@ -15,8 +15,7 @@ from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.networks import teacher_names
 from atsc_keras.training.phases import fit_distillation
-from atsc_keras.training.phases import fit_method
-from atsc_keras.training.phases import fit_supervised
+from atsc_keras.training.phases import fit_network
 from atsc_keras.training.records import write_records
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.saved_phases import load_teachers
@@ -160,8 +159,7 @@ class Trial:
         if method in WITH_ATSC:
             fit_distillation(trainer, config, dataset, folder, method, watcher)
             return
-        fit = fit_supervised if method == STUDENT_ALONE else fit_method
-        fit(trainer, method, recipe, config, dataset, folder, watcher)
+        fit_network(trainer, method, recipe, config, dataset, folder, watcher)
 
 
 def is_done(path: Path) -> bool:
