@@ -213,7 +213,7 @@ def _as_trained(images: Tensor, module: ModuleType) -> Tensor:
         columns.append((output - shift) / 255.0)
     matrix = np.stack(columns, axis=-1)  # output channel, input channel
     if not np.any(np.diag(matrix)[[0, 2]]):
-        images = images[..., ::-1]
+        images = keras.ops.flip(images, axis=-1)
         matrix = matrix[:, ::-1]
     if np.allclose(matrix, np.eye(3)) and not np.any(shift):
         return images  # in layers of the network's own
