@@ -6,6 +6,8 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.walking import functional_form
+from atsc_keras.models.walking import rewire
 from atsc_keras.types import Shape
 from atsc_keras.types import Tensor
 
@@ -117,16 +119,12 @@ def _trace(model: Any, shapes: list[Shape]) -> int:
             total += _layer_multiply_adds(layer, args, kwargs, outputs)
         return outputs
 
-    # A Sequential cannot be traced this way; the same graph as a Model can.
-    keras.models.clone_model(
-        keras.Model(model.inputs, model.outputs),
-        input_tensors=[
-            keras.Input(batch_shape=shape, dtype=x.dtype)
-            for shape, x in zip(shapes, model.inputs, strict=True)
-        ],
-        clone_function=lambda layer: layer,
-        call_function=call,
-    )
+    inputs = [
+        keras.Input(batch_shape=shape, dtype=x.dtype)
+        for shape, x in zip(shapes, model.inputs, strict=True)
+    ]
+    form = functional_form(model)
+    rewire(form, call, keras.tree.pack_sequence_as(form.input, inputs))
     return total
 
 

@@ -12,7 +12,9 @@ from keras import ops
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.walking import functional_form
 from atsc_keras.models.walking import has_graph
+from atsc_keras.models.walking import rewire
 from atsc_keras.types import Tensor
 
 _NAMES_SHOWN = 12
@@ -125,8 +127,9 @@ def _call_in_inference_mode(layer: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _with_fixed_front(encoder: keras.Model) -> keras.Model:
     """The same layers, wired so that the frozen front is out of training."""
+    model = functional_form(encoder)
     inputs = keras.tree.map_structure(
-        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype), encoder.input
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype), model.input
     )
     fixed = set(map(id, keras.tree.flatten(inputs)))
 
@@ -145,10 +148,4 @@ def _with_fixed_front(encoder: keras.Model) -> keras.Model:
         fixed.update(map(id, keras.tree.flatten(outputs)))
         return outputs
 
-    # A Sequential cannot be cloned this way; the same graph as a Model can.
-    return keras.models.clone_model(
-        keras.Model(encoder.input, encoder.output),
-        input_tensors=inputs,
-        clone_function=lambda layer: layer,
-        call_function=call,
-    )
+    return rewire(model, call, inputs)

@@ -132,6 +132,23 @@ class ImageClassifier(keras.Model):
         _check_classes(classifier, classes)
         return cls(parts.encoder, classifier, parts.pooler, name=model.name)
 
+    @classmethod
+    def for_classes(cls, model: keras.Model, classes: int) -> "ImageClassifier":
+        """Split a model; where its head knows other classes, give it a new one.
+
+        Args:
+            model: as for `from_model`, with a head or without.
+            classes: of the result.
+
+        Raises:
+            InputError: if the model cannot be split.
+        """
+        parts = split_model(model)
+        if parts.classifier is not None and parts.classifier.units == classes:
+            return cls.from_model(model)
+        head = keras.layers.Dense(classes, name="classifier")
+        return cls(parts.encoder, head, parts.pooler, name=model.name)
+
     def pool(self, features: Tensor, training: bool | None = None) -> Tensor:
         """Vector `(B, C)` of encoded features."""
         # Not every layer takes `training`, and Keras passes it on by itself

@@ -14,7 +14,6 @@ import numpy as np
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.splitting import split_model
 from atsc_keras.types import Tensor
 
 PREFIX = "keras.applications/"
@@ -158,11 +157,7 @@ def library_classifier(
     images = keras.Input(image_shape, name="image")
     x = _as_trained(images, module)
     model = keras.Model(images, network(x), name=_model_name(name))
-    parts = split_model(model)
-    if parts.classifier is not None and parts.classifier.units == classes:
-        return ImageClassifier.from_model(model)
-    head = keras.layers.Dense(classes, name="classifier")
-    return ImageClassifier(parts.encoder, head, parts.pooler, name=model.name)
+    return ImageClassifier.for_classes(model, classes)
 
 
 def _check_file(weights: str) -> None:

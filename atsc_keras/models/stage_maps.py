@@ -4,6 +4,9 @@ from typing import Any
 
 import keras
 
+from atsc_keras.models.walking import functional_form
+from atsc_keras.models.walking import rewire
+
 # Their maps have a size of their own that no other layer sees.
 _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 
@@ -31,12 +34,7 @@ def with_stage_maps(encoder: keras.Model) -> keras.Model:
         calls.append((layer, list(map(id, tensors)), outputs))
         return outputs
 
-    # A Sequential cannot be cloned this way; the same graph as a Model can.
-    wired = keras.models.clone_model(
-        keras.Model(encoder.input, encoder.output),
-        clone_function=lambda layer: layer,
-        call_function=call,
-    )
+    wired = rewire(functional_form(encoder), call)
     features = wired.outputs[0]
     maps = {}
     for tensor in _bottlenecks(calls):

@@ -1,5 +1,6 @@
 """Walking a model's graph backwards, through nested models too."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,3 +87,34 @@ def model_until(place: Place) -> keras.Model:
         else:
             tensor = keras.Model(inner.inputs[0], tensor)(entry)
     return keras.Model(place.models[0].inputs[0], tensor)
+
+
+def functional_form(model: keras.Model) -> keras.Model:
+    """The same graph as a plain functional model.
+
+    A Sequential's `input` is what it was first called on, not its own.
+    """
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0])
+    return keras.Model(model.input, model.output)
+
+
+def rewire(
+    model: keras.Model, call: Callable[..., Any], inputs: Any = None
+) -> keras.Model:
+    """Call a model's own layers again, on new symbolic inputs.
+
+    Args:
+        model: of `functional_form`.
+        call: `call(layer, *args, **kwargs)` -> what stands for the output.
+        inputs: structured as `model.input`; default: of the same shapes.
+
+    Returns:
+        A model of what the calls gave.
+    """
+    return keras.models.clone_model(
+        model,
+        input_tensors=inputs,
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )

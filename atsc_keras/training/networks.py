@@ -17,7 +17,6 @@ from atsc_keras.models.library_networks import IMAGENET_CLASSES
 from atsc_keras.models.library_networks import PREFIX
 from atsc_keras.models.library_networks import library_classifier
 from atsc_keras.models.networks import build_classifier
-from atsc_keras.models.splitting import split_model
 
 _LONGEST_REASON = 200  # characters of Keras's own message
 
@@ -153,15 +152,10 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
         return build_pretrained(asked.network, asked.weights, dataset)
     model = load_classifier(asked.weights)
     _check_images(model, asked.weights, dataset)
-    parts = split_model(model)
-    _check_network(asked.network, parts.encoder, asked.weights, dataset)
     classes = len(dataset.class_names)
-    if parts.classifier is not None and parts.classifier.units == classes:
-        return ImageClassifier.from_model(model)
-    head = keras.layers.Dense(classes, name="classifier")
-    return ImageClassifier(
-        parts.encoder, head, parts.pooler, name=parts.encoder.name
-    )
+    student = ImageClassifier.for_classes(model, classes)
+    _check_network(asked.network, student.encoder, asked.weights, dataset)
+    return student
 
 
 def load_teacher(

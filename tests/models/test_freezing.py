@@ -128,6 +128,25 @@ def test_no_gradient_passes_through_the_frozen_front() -> None:
         assert reached == (part is teacher.encoder)
 
 
+def test_frozen_front_of_nested_sequentials_is_found() -> None:
+    stages = keras.Sequential(
+        [layers.Conv2D(4, 1), layers.Dropout(0.5), layers.Conv2D(4, 1)],
+        name="stages",
+    )
+    encoder = keras.Sequential(
+        [keras.Input(SHAPE), layers.Dropout(0.5), layers.Conv2D(4, 1), stages]
+    )
+    teacher = ImageClassifier(encoder, layers.Dense(CLASSES))
+    adapt_only(teacher, [stages.layers[-1].name])
+    images, _ = batch()
+    np.testing.assert_allclose(
+        outputs(training_pass(encoder), images),
+        outputs(lambda x: encoder(x, training=False), images),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
 def test_pass_of_an_unfrozen_encoder_is_its_own_call() -> None:
     encoder = tiny_teacher().encoder
     assert training_pass(encoder).func is encoder

@@ -110,3 +110,15 @@ def test_pooler_drops_out_only_in_training() -> None:
 def test_pooler_that_keeps_the_map_is_refused() -> None:
     with pytest.raises(InputError, match="one vector an image"):
         ImageClassifier(encoder(), layers.Dense(3), layers.ReLU())
+
+
+def test_head_is_kept_for_its_own_classes_and_new_for_others() -> None:
+    model = ImageClassifier(encoder(), layers.Dense(3)).to_functional()
+    own = ImageClassifier.for_classes(model, 3)
+    np.testing.assert_allclose(predict(own), predict(model), rtol=1e-5)
+    other = ImageClassifier.for_classes(model, 5)
+    assert other.classes == 5
+    kernels = other.encoder.get_weights()[0], own.encoder.get_weights()[0]
+    np.testing.assert_array_equal(*kernels)
+    bare = ImageClassifier.for_classes(encoder(), 7)
+    assert bare.classes == 7

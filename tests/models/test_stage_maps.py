@@ -41,6 +41,15 @@ def test_maps_come_from_the_encoders_own_layers() -> None:
     assert {id(w) for w in wired.weights} == {id(w) for w in encoder.weights}
 
 
+def test_maps_of_a_sequential_are_found() -> None:
+    encoder = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(4, 1), layers.Conv2D(6, 2, 2)]
+    )
+    encoder(keras.Input((8, 8, 3)))  # a call of its own must not matter
+    wired = with_stage_maps(encoder)
+    assert [x.shape[1:] for x in wired.outputs] == [(8, 8, 4), (4, 4, 6)]
+
+
 def test_branches_and_margins_are_no_maps() -> None:
     images = keras.Input((8, 8, 3))
     x = layers.Conv2D(4, 3, padding="same", name="stem")(images)
