@@ -1,5 +1,6 @@
 """What was asked: the experiment file, checked before anything is loaded."""
 
+from atsc_keras.config.augmentation_config import AugmentationConfig
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.distillation_config import DistillationConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
@@ -19,6 +20,7 @@ from atsc_keras.config.teacher_config import TeacherConfig
 __all__ = [
     "METHODS",
     "STUDENT_ALONE",
+    "AugmentationConfig",
     "DataConfig",
     "DistillationConfig",
     "ExperimentConfig",

@@ -1,11 +1,16 @@
 """Which images, and how they become batches."""
 
+from typing import Any
 from typing import Literal
 
 from pydantic import Field
+from pydantic import SerializerFunctionWrapHandler
 from pydantic import ValidationInfo
 from pydantic import field_validator
+from pydantic import model_serializer
 
+from atsc_keras.config.augmentation_config import AugmentationConfig
+from atsc_keras.config.ranges import check_shares
 from atsc_keras.config.strict_model import StrictModel
 from atsc_keras.config.strict_model import mistake
 
@@ -29,7 +34,15 @@ class DataConfig(StrictModel):
         drop_remainder: Leave out the last, smaller batch of an epoch.
         crop_padding: Pixels of zeros around a training image before a random
             window of the old size is cut out; default 4, 0 = no crop.
+        crop_area: null (default), or the smallest and the largest share of a
+            training image's area, such as [0.08, 1.0]: then a random window
+            is resized to `image_size`, and nothing is padded.
         flip: Random horizontal flip of training images; default true.
+        augmentations: A list of `AugmentationConfig`, done in order on the
+            cropped training images; default: none.
+        evaluation_resize: null (default) = test images are resized to
+            `image_size`; N = their short side is resized to N and the centre
+            cut out.
         mean: Per channel, in pixel units [0, 255]; null (default) = from the
             training images.
         std: Like `mean`.
@@ -42,14 +55,26 @@ class DataConfig(StrictModel):
     batch_size: int = Field(default=64, gt=0)
     drop_remainder: bool = False
     crop_padding: int = Field(default=4, ge=0)
-    flip: bool = True
     # The lists of YAML become tuples; their numbers stay strict.
+    crop_area: tuple[float, ...] | None = Field(
+        default=None, strict=False, examples=[[0.08, 1.0]]
+    )
+    flip: bool = True
+    augmentations: tuple[AugmentationConfig, ...] = Field(
+        default=(), strict=False
+    )
+    evaluation_resize: int | None = Field(default=None, gt=0, examples=[256])
     mean: tuple[float, ...] | None = Field(
         default=None, min_length=1, strict=False, examples=[[127.5]]
     )
     std: tuple[float, ...] | None = Field(
         default=None, min_length=1, strict=False, examples=[[64.0]]
     )
+
+    @property
+    def soft_labels(self) -> bool:
+        """Whether labels are rows of shares, not class numbers."""
+        return any(a.mixes_labels for a in self.augmentations)
 
     @field_validator("path")
     @classmethod
@@ -87,6 +112,31 @@ class DataConfig(StrictModel):
             )
         return value
 
+    @field_validator("crop_area")
+    @classmethod
+    def _area_is_a_share(
+        cls, value: tuple[float, ...] | None
+    ) -> tuple[float, ...] | None:
+        return None if value is None else check_shares(value)
+
+    @field_validator("evaluation_resize")
+    @classmethod
+    def _covers_the_image(
+        cls, value: int | None, info: ValidationInfo
+    ) -> int | None:
+        size = info.data.get("image_size")
+        # Absent means that it had a mistake of its own.
+        if value is None or "image_size" not in info.data:
+            return value
+        if size is None or value < size:
+            raise mistake(
+                f"must not be smaller than image_size, which is {size}"
+                if size is not None
+                else "needs an image_size, the size of the centre",
+                "Write, for example, image_size: 224, evaluation_resize: 256.",
+            )
+        return value
+
     @field_validator("std")
     @classmethod
     def _std_is_positive_and_fits_mean(
@@ -107,3 +157,12 @@ class DataConfig(StrictModel):
                 "Give both the same length.",
             )
         return value
+
+    @model_serializer(mode="wrap")
+    def _only_what_counts(
+        self, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.crop_area is not None:
+            del values["crop_padding"]
+        return values

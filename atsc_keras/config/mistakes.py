@@ -1,6 +1,7 @@
 """Pydantic's findings in the words of this project."""
 
 import difflib
+import re
 from collections.abc import Iterator
 from typing import Any
 from typing import get_args
@@ -73,7 +74,12 @@ def _rule_and_way_out(
         return "unknown key", _nearest(keys, schema)
     if kind == "literal_error":
         expected = context["expected"]
-        return _RULES[kind], f"Use {expected}."
+        way_out = f"Use {expected}."
+        known = re.findall(r"'([^']*)'", expected)
+        near = difflib.get_close_matches(str(found["input"]), known, n=1)
+        if near:
+            way_out = f"Did you mean '{near[0]}'? {way_out}"
+        return _RULES[kind], way_out
     rule = found["msg"]
     if kind in _RULES:
         rule = _RULES[kind].format(**context)

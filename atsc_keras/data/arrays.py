@@ -31,7 +31,8 @@ def dataset_from_arrays(
         class_names: A name for each class; None = their numbers.
 
     Returns:
-        The data set, resized.
+        The data set, resized; not so the training images where `crop_area`
+        cuts windows out of them as they were stored.
 
     Raises:
         InputError: The arrays are no images with labels, or do not fit
@@ -52,9 +53,12 @@ def dataset_from_arrays(
                 "`image_size` gives both the same size."
             )
     names = check_classes(train_labels, test_labels, class_names, source)
-    train_pixels = resize_array(train_pixels, config.image_size)
-    test_pixels = resize_array(test_pixels, config.image_size)
-    height, width, channels = train_pixels.shape[1:]
+    if config.crop_area is None:
+        train_pixels = resize_array(train_pixels, config.image_size)
+    test_pixels = resize_array(
+        test_pixels, config.image_size, config.evaluation_resize
+    )
+    height, width, channels = test_pixels.shape[1:]
     return Dataset(
         train=Split("train", train_pixels, train_labels),
         test=Split("test", test_pixels, test_labels),

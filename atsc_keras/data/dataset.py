@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.data.split import Split
+from atsc_keras.data.tensorflow_import import import_tensorflow
 
 # Enough for two digits of mean and std without reading all of ImageNet.
 _STREAMED_IMAGES_FOR_STATISTICS = 4096
@@ -71,11 +72,17 @@ class Dataset:
         """
         try:
             yield
-        except Exception:
+        except Exception as error:
+            if not _is_of_tensorflow(error):
+                raise
             for split in (self.train, self.test):
                 if split.stream is not None and split.stream.failure:
                     raise split.stream.failure from None
             raise
+
+
+def _is_of_tensorflow(error: Exception) -> bool:
+    return isinstance(error, import_tensorflow().errors.OpError)
 
 
 def _sample(split: Split) -> NDArray[np.uint8]:

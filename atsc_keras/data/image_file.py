@@ -21,11 +21,19 @@ class ImageReader:
     Args:
         size: Height and width; images of another size are resized bilinearly.
         channels: 1 (grey) or 3 (RGB).
+        short_side: None = resized without regard to the aspect ratio; N = the
+            short side resized to N, and the centre cut out.
     """
 
-    def __init__(self, size: tuple[int, int], channels: int) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        channels: int,
+        short_side: int | None = None,
+    ) -> None:
         self.size = size
         self.channels = channels
+        self.short_side = short_side
 
     def __call__(self, path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         """Reads an image.
@@ -45,8 +53,14 @@ class ImageReader:
                 image = file.convert("L" if self.channels == 1 else "RGB")
         except _UNREADABLE as error:
             raise _undecodable(path, error) from error
-        if image.size != (width, height):
-            # Pillow's bilinear filter antialiases when images shrink.
+        # Pillow's bilinear filter antialiases when images shrink.
+        if self.short_side is not None:
+            ratio = self.short_side / min(image.size)
+            wide, high = (round(side * ratio) for side in image.size)
+            image = image.resize((wide, high), Image.Resampling.BILINEAR)
+            left, top = (wide - width) // 2, (high - height) // 2
+            image = image.crop((left, top, left + width, top + height))
+        elif image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(image).reshape(height, width, self.channels)
 

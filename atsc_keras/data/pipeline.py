@@ -7,16 +7,21 @@ from typing import Literal
 from atsc_keras.config import DataConfig
 from atsc_keras.data.augmentation import crop_and_flip
 from atsc_keras.data.checks import check_batch_size
+from atsc_keras.data.cropping import RandomWindow
+from atsc_keras.data.cropping import crop_batch
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.randomness import draw_permutation
 from atsc_keras.data.randomness import extend_key
 from atsc_keras.data.randomness import make_key
+from atsc_keras.data.resizing import resize_pixels
 from atsc_keras.data.split import Split
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor
 
 _ORDER = 0
 _AUGMENTATION = 1
+_WINDOWS = 2
+_WINDOWS_OF_BATCH = 3  # after the three purposes of `crop_and_flip`
 _ENDLESS = 2**62  # epochs
 
 
@@ -83,33 +88,53 @@ def build_pipeline(
     part = dataset.train if split == "train" else dataset.test
     size = config.batch_size
     if not training:
-        return Pipeline(_in_order(part, size), -(-len(part) // size))
+        batches = _in_order(part, size, dataset.image_shape)
+        return Pipeline(batches, -(-len(part) // size))
     check_batch_size(size, part)
     steps = (
         len(part) // size if config.drop_remainder else -(-len(part) // size)
     )
-    return Pipeline(_endless(part, config, seed, initial_epoch), steps)
+    batches = _endless(part, config, dataset.image_shape, seed, initial_epoch)
+    return Pipeline(batches, steps)
 
 
-def _in_order(split: Split, size: int) -> Any:
+def _in_order(
+    split: Split, size: int, image_shape: tuple[int, int, int]
+) -> Any:
     tf = import_tensorflow()
+
+    def make_batch(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if images.shape[1:3] != image_shape[:2]:
+            # Training images that are kept as stored for random windows.
+            images = resize_pixels(images, image_shape[:2])
+        return _as_numbers(images, labels)
+
     if split.stream is not None:
         batches = split.stream.examples(None).batch(size)
     else:
         places = tf.data.Dataset.range(len(split)).batch(size)
         batches = places.map(lambda numbers: _gather(split, numbers))
-    return _finish(batches.map(_as_numbers))
+    return _finish(batches.map(make_batch))
 
 
 def _endless(
-    split: Split, config: DataConfig, seed: int, initial_epoch: int
+    split: Split,
+    config: DataConfig,
+    image_shape: tuple[int, int, int],
+    seed: int,
+    initial_epoch: int,
 ) -> Any:
     tf = import_tensorflow()
+    area = config.crop_area
+    padding = config.crop_padding if area is None else 0
 
     def one_epoch(epoch: Tensor) -> Any:
         key = make_key(seed, _ORDER, epoch)
         if split.stream is not None:
-            chosen = split.stream.examples(key)
+            window = None
+            if area is not None:
+                window = RandomWindow(area, make_key(seed, _WINDOWS, epoch))
+            chosen = split.stream.examples(key, window)
         else:
             chosen = tf.data.Dataset.from_tensor_slices(
                 draw_permutation(len(split), key)
@@ -127,10 +152,14 @@ def _endless(
         if split.stream is None:
             batch = _gather(split, batch)
         key = extend_key(make_key(seed, _AUGMENTATION, epoch), number)
-        augmented = crop_and_flip(
-            batch[0], padding=config.crop_padding, flip=config.flip, key=key
+        images, labels = batch
+        if area is not None and split.stream is None:
+            window = RandomWindow(area, extend_key(key, _WINDOWS_OF_BATCH))
+            images = crop_batch(images, image_shape[:2], window)
+        images = crop_and_flip(
+            images, padding=padding, flip=config.flip, key=key
         )
-        return _as_numbers(augmented, batch[1])
+        return _as_numbers(images, labels)
 
     epochs = tf.data.Dataset.range(initial_epoch, _ENDLESS)
     # Outside the epochs, so that the next one is begun before this one ends.

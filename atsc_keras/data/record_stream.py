@@ -5,6 +5,10 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.data.cropping import RandomWindow
 from atsc_keras.data.randomness import draw_permutation
 from atsc_keras.data.randomness import extend_key
 from atsc_keras.data.tensorflow_import import import_tensorflow
@@ -27,25 +31,45 @@ class RecordStream:
     Args:
         paths: The files.
         size: Number of examples in them.
-        decode: A serialized example -> uint8 image (H, W, C), int64 label.
+        decode: A serialized example, and the window to crop or None -> uint8
+            image (H, W, C), int64 label.
+        decode_label: A serialized example -> int64 label.
     """
 
     def __init__(
         self,
         paths: Sequence[str | os.PathLike[str]],
         size: int,
-        decode: Callable[[Tensor], tuple[Tensor, Tensor]],
+        decode: Callable[[Tensor, RandomWindow | None], tuple[Tensor, Tensor]],
+        decode_label: Callable[[Tensor], Tensor],
     ) -> None:
         self._paths = [os.fspath(path) for path in paths]
         self._size = size
         self._decode = decode
-        self.failure: InputError | None = None  # tf.data's own say enough
+        self._decode_label = decode_label
+
+    @property
+    def failure(self) -> InputError | None:
+        """Says nothing: tf.data's own errors say enough."""
+        return None
 
     def __len__(self) -> int:
         """Counts the examples."""
         return self._size
 
-    def examples(self, key: Tensor | None) -> Any:
+    def labels(self) -> NDArray[np.int64]:
+        """Reads every label from the files."""
+        tf = import_tensorflow()
+        labels = tf.data.TFRecordDataset(self._paths).map(
+            self._decode_label,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        return np.fromiter(labels.as_numpy_iterator(), np.int64)
+
+    def examples(
+        self, key: Tensor | None, window: RandomWindow | None = None
+    ) -> Any:
         """Reads every example once; see `Stream.examples`."""
         tf = import_tensorflow()
         # Outside the graph of an epoch, which only refers to it.
@@ -55,8 +79,12 @@ class RecordStream:
             records = tf.data.TFRecordDataset(paths)
         else:
             records = self._shuffled(paths, key)
-        return records.map(
-            self._decode,
+
+        def decode(number: Tensor, record: Tensor) -> tuple[Tensor, Tensor]:
+            return self._decode(record, window and window.of(number))
+
+        return records.enumerate().map(
+            decode,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )

@@ -30,6 +30,23 @@ class Split:
             return len(self.stream)
         return 0 if self.labels is None else len(self.labels)
 
+    def count_labels(self, classes: int) -> NDArray[np.int64]:
+        """Counts the examples of each class.
+
+        Args:
+            classes: Number of classes.
+
+        Returns:
+            int64 (classes,).
+        """
+        labels = self.labels
+        if self.stream is not None:
+            labels = self.stream.labels()
+        if labels is None:
+            labels = np.zeros(0, np.int64)
+        counts: NDArray[np.int64] = np.bincount(labels, minlength=classes)
+        return counts
+
     def first(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Reads the first examples, in the order of the files.
 

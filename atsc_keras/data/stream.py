@@ -3,6 +3,10 @@
 from typing import Any
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.data.cropping import RandomWindow
 from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
@@ -14,17 +18,27 @@ class Stream(Protocol):
         failure: What was wrong with the last example that could not be read.
     """
 
-    failure: InputError | None
+    @property
+    def failure(self) -> InputError | None:
+        """Says it, or None."""
 
     def __len__(self) -> int:
         """Counts the examples."""
 
-    def examples(self, key: Tensor | None) -> Any:
+    def labels(self) -> NDArray[np.int64]:
+        """Reads every label, int64 (N,), and no image."""
+
+    def examples(
+        self, key: Tensor | None, window: RandomWindow | None = None
+    ) -> Any:
         """Reads every example once.
 
         Args:
             key: Decides the order, a pure function of it; an integer tensor
                 of shape (2,). None = the order of the files.
+            window: Decides which window of each image is read, as different
+                for each as its place in the order; None = the whole image,
+                resized as the config says.
 
         Returns:
             `tf.data.Dataset` of uint8 images (H, W, C) and int64 labels.

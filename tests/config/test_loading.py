@@ -49,8 +49,12 @@ def test_smallest_config_has_the_documented_defaults(write: Write) -> None:
         batch_size=64,
         drop_remainder=False,
         crop_padding=4,
+        crop_area=None,
         flip=True,
+        augmentations=(),
+        evaluation_resize=None,
     )
+    assert not config.data.soft_labels
     recipe = config.distillation.training
     assert recipe.optimizer == OptimizerConfig(
         name="sgd", learning_rate=0.05, momentum=0.9, weight_decay=5e-4
@@ -88,12 +92,20 @@ def test_dumped_config_loads_to_an_equal_one(
             "distillation.training.optimizer={name: adam, clipnorm: 1}",
             "distillation.training.schedule={name: cosine, warmup_epochs: 1}",
             "distillation.teacher_optimizer.learning_rate=5e-4",
+            "data.crop_area=[0.25, 1]",
+            "data.image_size=16",
+            "data.evaluation_resize=18",
+            "data.augmentations=[{name: mixup, alpha: 0.2}, {name: cutmix}]",
         ],
     )
     path = tmp_path / "resolved.yaml"
     path.write_text(dump_config(config), encoding="utf-8")
     assert load_config(path) == config
-    assert "momentum: " not in dump_config(config).split("teacher_optimizer")[0]
+    text = dump_config(config)
+    assert "momentum: " not in text.split("teacher_optimizer")[0]
+    assert "crop_area:" in text and "crop_padding: " not in text
+    assert "alpha: " in text and "magnitude: " not in text
+    assert config.data.soft_labels
 
 
 @pytest.mark.parametrize("value", ["2026-02-30", "!!int x", "[1"])
@@ -206,6 +218,46 @@ def test_all_mistakes_of_a_file_come_at_once(write: Write) -> None:
         ("data.name=x", "data.name: is not used by source: digits."),
         ("data.batch_size=0", "must be greater than 0. Received: batch_size=0"),
         ("data.crop_padding=-1", "data.crop_padding: must be at least 0."),
+        *(
+            (
+                f"data.crop_area={area}",
+                "data.crop_area: must be a smallest and a largest share",
+            )
+            for area in ("[0.5]", "[0, 1]", "[0.5, 0.4]", "[0.5, 1.5]")
+        ),
+        ("data.crop_area=0.5", "Write, for example, crop_area: [0.08, 1.0]."),
+        ("data.evaluation_resize=256", "needs an image_size"),
+        (
+            "data={image_size: 32, evaluation_resize: 31}",
+            "not be smaller than image_size, which is 32. Received: evaluation",
+        ),
+        ("data.augmentations=mixup", "data.augmentations: must be a list."),
+        (
+            "data.augmentations=[{name: mixip}]",
+            "data.augmentations.0.name: must be one of the known values. "
+            "Received: name='mixip'. Did you mean 'mixup'? Use 'rand_augment'",
+        ),
+        (
+            "data.augmentations=[{name: mixup, alfa: 1}]",
+            "data.augmentations.0.alfa: unknown key. Received: alfa=1. Did you "
+            "mean `alpha`?",
+        ),
+        (
+            "data.augmentations=[{name: rand_augment, alpha: 1}]",
+            "alpha: is only for name: mixup, cutmix, not for name: rand_aug",
+        ),
+        (
+            "data.augmentations=[{name: rand_augment, magnitude: 1.5}]",
+            "data.augmentations.0.magnitude: must be at most 1.",
+        ),
+        (
+            "data.augmentations=[{name: random_erasing, area: [0, 0.4]}]",
+            "data.augmentations.0.area: must be a smallest and a largest",
+        ),
+        (
+            "data.augmentations=[{name: grid_mask, ratio: [0, 2]}]",
+            "0 <= smallest <= largest <= 1",
+        ),
         ("data.mean=3", "data.mean: must be a list. Received: mean=3."),
         ("data.mean=[.nan]", "data.mean.0: must be a finite number."),
         ("data={mean: [1], std: [1, 2]}", "like mean, which is [1.0]."),

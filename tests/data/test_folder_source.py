@@ -83,6 +83,7 @@ def test_streamed_folder_gives_what_memory_gives(
     assert streamed.train.images is None
     assert len(streamed.train) == len(whole.train)
     np.testing.assert_allclose(streamed.mean, whole.mean)
+    assert streamed.train.count_labels(2).tolist() == [4, 4]
     images, labels = streamed.train.first(3)
     np.testing.assert_array_equal(images, whole.train.images[:3])
     np.testing.assert_array_equal(labels, whole.train.labels[:3])

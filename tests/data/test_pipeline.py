@@ -268,3 +268,7 @@ def test_constant_channel_has_a_std_that_divides(dataset: Dataset) -> None:
     dataset.train.images[..., 1] = 7
     assert dataset.std[1] == 1.0
     assert dataset.mean[1] == 7.0
+
+
+def test_labels_are_counted(dataset: Dataset) -> None:
+    assert dataset.train.count_labels(11).tolist() == [1] * _COUNT + [0]

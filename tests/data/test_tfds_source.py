@@ -74,6 +74,58 @@ def test_validation_serves_where_there_is_no_test_split() -> None:
 
 
 @pytest.mark.usefixtures("mocked")
+def test_images_of_different_sizes_are_evaluated_on_their_centre() -> None:
+    whole = load_dataset(_config("imagenet2012", image_size=16))
+    centre = load_dataset(
+        _config("imagenet2012", image_size=16, evaluation_resize=20)
+    )
+    np.testing.assert_array_equal(whole.train.images, centre.train.images)
+    assert centre.test.images.shape == (_COUNT, 16, 16, 3)
+    assert not np.array_equal(whole.test.images, centre.test.images)
+
+
+@pytest.mark.usefixtures("mocked")
+def test_two_steps_of_imagenet_are_windows_and_centres() -> None:
+    """Files as tfds would have written them, of flat colours."""
+    tf = pytest.importorskip("tensorflow")
+    builder = tfds.builder("imagenet2012")
+    for split in ("train", "validation"):
+        (path,) = builder.info.splits[split].filepaths
+        with tf.io.TFRecordWriter(str(path)) as file:
+            for number in range(_COUNT):
+                image = np.full((40 + number, 60, 3), 20 * number, np.uint8)
+                image[:, :2] = 255  # outside the centre
+                example = builder.info.features.serialize_example(
+                    {"image": image, "label": number, "file_name": "a.JPEG"}
+                )
+                file.write(example)
+    config = _config(
+        "imagenet2012",
+        image_size=24,
+        evaluation_resize=32,
+        crop_area=(0.08, 1.0),
+    )
+    dataset = load_dataset(config)
+    assert dataset.train.images is None
+    assert len(dataset.class_names) == 1000
+    counts = dataset.train.count_labels(1000)
+    assert counts.tolist() == [1] * _COUNT + [0] * (1000 - _COUNT)
+    train = build_pipeline(dataset, "train", config, training=True)
+    for images, labels in train.batches.take(2).as_numpy_iterator():
+        assert images.shape == (4, 24, 24, 3)
+        centres = np.median(images, axis=(1, 2, 3))
+        # JPEG keeps a flat colour to about a level.
+        np.testing.assert_allclose(centres, 20 * labels, atol=2)
+    test = build_pipeline(dataset, "test", config, training=False)
+    assert test.steps == 3
+    for images, labels in test.batches.take(2).as_numpy_iterator():
+        expected = np.broadcast_to(
+            20 * labels[:, None, None, None], (4, 24, 24, 3)
+        )
+        np.testing.assert_allclose(images, expected, atol=2)
+
+
+@pytest.mark.usefixtures("mocked")
 def test_set_that_does_not_fit_is_refused() -> None:
     assert "`image_size` is required" in _message(_config("imagenet2012"))
     message = _message(_config("tf_flowers", image_size=16))
@@ -192,6 +244,35 @@ def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
     assert len(images) == test.steps == 2
     _holds(np.concatenate(images), np.concatenate(labels), slice(14, 20))
     assert len(dataset.mean) == 3
+
+
+def test_streamed_windows_are_decided_by_seed_and_epoch_alone(
+    prepared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "LIMIT", 1)
+    config = _config("tiny_pictures", path=prepared, crop_area=(0.2, 0.8))
+    dataset = load_dataset(config)
+    assert dataset.train.count_labels(2).tolist() == [7, 7]
+
+    def images(seed: int, epoch: int, count: int) -> list[np.ndarray]:
+        pipeline = build_pipeline(
+            dataset,
+            "train",
+            config,
+            training=True,
+            seed=seed,
+            initial_epoch=epoch,
+        )
+        batches = pipeline.batches.take(count).as_numpy_iterator()
+        return [pixels for pixels, _ in batches]
+
+    undisturbed = np.concatenate(images(1, 0, 8))
+    np.testing.assert_array_equal(undisturbed, np.concatenate(images(1, 0, 8)))
+    np.testing.assert_array_equal(
+        undisturbed[14:], np.concatenate(images(1, 1, 4))
+    )
+    other = np.concatenate(images(2, 0, 8))
+    assert not np.array_equal(undisturbed, other)
 
 
 def test_set_in_another_format_says_how_to_prepare_it(

@@ -43,15 +43,22 @@ def load(config: DataConfig) -> Dataset:
     check_classes(listed["train"][1], listed["test"][1], class_names, str(root))
     every_path = listed["train"][0] + listed["test"][0]
     size, channels = common_form(every_path, config.image_size)
-    read = ImageReader(size, channels)
+    readers = {
+        "train": ImageReader(size, channels),
+        "test": ImageReader(size, channels, config.evaluation_resize),
+    }
     image_shape = (*size, channels)
     in_memory = memory.fits_in_memory(len(every_path), image_shape)
-    splits = [
-        Split(name, _read_all(paths, read, image_shape), labels)
-        if in_memory
-        else Split(name, stream=FileStream(paths, labels, read, image_shape))
-        for name, (paths, labels) in listed.items()
-    ]
+    splits = []
+    for name, (paths, numbers) in listed.items():
+        read = readers[name]
+        # Random windows are cut out of the images as they are stored.
+        if in_memory and (name == "test" or config.crop_area is None):
+            images = _read_all(paths, read, image_shape)
+            splits.append(Split(name, images, numbers))
+        else:
+            stream = FileStream(paths, numbers, read, image_shape)
+            splits.append(Split(name, stream=stream))
     return Dataset(
         train=splits[0],
         test=splits[1],

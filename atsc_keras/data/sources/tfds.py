@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from atsc_keras.config import DataConfig
 from atsc_keras.data import memory
 from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.cropping import RandomWindow
+from atsc_keras.data.cropping import decode_and_crop
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.record_stream import RecordStream
-from atsc_keras.data.resizing import resize_pixels
+from atsc_keras.data.resizing import frame_pixels
 from atsc_keras.data.split import Split
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.errors import InputError
@@ -39,13 +41,15 @@ def load(config: DataConfig) -> Dataset:
     reader = _Reader(builder, config)
     names = _split_names(builder, reader, config)
     sizes = {n: builder.info.splits[s].num_examples for n, s in names.items()}
-    if memory.fits_in_memory(sum(sizes.values()), reader.image_shape):
-        train, test = (reader.read_all(split) for split in names.values())
+    if reader.can_hold(sum(sizes.values())):
+        train, test = (
+            reader.read_all(split, name) for name, split in names.items()
+        )
         return dataset_from_arrays(
-            train, test, config, class_names=reader.class_names
+            train, test, reader.still_to_do, class_names=reader.class_names
         )
     splits = [
-        Split(name, stream=reader.stream(split))
+        Split(name, stream=reader.stream(split, name))
         for name, split in names.items()
     ]
     return Dataset(
@@ -123,11 +127,12 @@ class _Reader:
 
     def __init__(self, builder: Any, config: DataConfig) -> None:
         self._builder = builder
-        self._image_size = config.image_size
+        self._config = config
         self._image, self._label = _keys(builder, config)
         features = builder.info.features
         self.class_names = tuple(features[self._label].names)
-        height, width, channels = features[self._image].shape
+        stored = height, width, channels = features[self._image].shape
+        self._stored_shape = None if None in stored else stored
         if config.image_size is not None:
             height = width = config.image_size
         if None in (height, width, channels):
@@ -141,43 +146,88 @@ class _Reader:
 
     def is_labelled(self, split: str) -> bool:
         """Says whether the first example of a split has a label."""
-        return all(int(label) >= 0 for _, label in self._decoded(split).take(1))
+        examples = self._builder.as_dataset(split=split, shuffle_files=False)
+        return all(int(e[self._label]) >= 0 for e in examples.take(1))
+
+    def can_hold(self, count: int) -> bool:
+        """Says whether images are to be held as arrays."""
+        if self._stored_shape is None and self._config.crop_area is not None:
+            # Random windows are cut out of the images as they are stored.
+            return False
+        shape = self._stored_shape or self.image_shape
+        return memory.fits_in_memory(count, shape)
+
+    @property
+    def still_to_do(self) -> DataConfig:
+        """What is to be done with the arrays of `read_all`."""
+        if self._stored_shape is not None:
+            return self._config
+        return self._config.model_copy(update={"evaluation_resize": None})
 
     def read_all(
-        self, split: str
+        self, split: str, name: str
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Decodes a split into arrays."""
-        parts = list(
-            self._decoded(split).batch(_EXAMPLES_AT_A_TIME).as_numpy_iterator()
+        """Decodes a split into arrays, resized where sizes differ."""
+        tf = import_tensorflow()
+
+        def pair(example: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            image = example[self._image]
+            if self._stored_shape is None:
+                image = self._framed(image, name)
+            return image, self._number(example)
+
+        examples = self._builder.as_dataset(split=split, shuffle_files=False)
+        decoded = examples.map(
+            pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
+        parts = list(decoded.batch(_EXAMPLES_AT_A_TIME).as_numpy_iterator())
         images, labels = zip(*parts, strict=True)
         return np.concatenate(images), np.concatenate(labels)
 
-    def stream(self, split: str) -> RecordStream:
+    def stream(self, split: str, name: str) -> RecordStream:
         """Reads a split from its files whenever it is used."""
-        info = self._builder.info.splits[split]
+        import tensorflow_datasets as tfds
+
+        info = self._builder.info
+        encoded = {self._image: tfds.decode.SkipDecoding()}
+
+        def decode(
+            record: Tensor, window: RandomWindow | None
+        ) -> tuple[Tensor, Tensor]:
+            if window is None:
+                example = info.features.deserialize_example(record)
+                image = self._framed(example[self._image], name)
+                return image, self._number(example)
+            example = info.features.deserialize_example(
+                record, decoders=encoded
+            )
+            height, width, channels = self.image_shape
+            image = decode_and_crop(
+                example[self._image], channels, (height, width), window
+            )
+            return image, self._number(example)
+
+        def decode_label(record: Tensor) -> Tensor:
+            return self._number(
+                info.features.deserialize_example(record, decoders=encoded)
+            )
+
         return RecordStream(
-            info.filepaths,
-            info.num_examples,
-            lambda record: self._pair(
-                self._builder.info.features.deserialize_example(record)
-            ),
+            info.splits[split].filepaths,
+            info.splits[split].num_examples,
+            decode,
+            decode_label,
         )
 
-    def _decoded(self, split: str) -> Any:
+    def _framed(self, image: Tensor, name: str) -> Tensor:
         tf = import_tensorflow()
-        examples = self._builder.as_dataset(split=split, shuffle_files=False)
-        return examples.map(
-            self._pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
+        short_side = self._config.evaluation_resize if name == "test" else None
+        image = frame_pixels(image, self._config.image_size, short_side)
+        return tf.ensure_shape(image, self.image_shape)
 
-    def _pair(self, example: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _number(self, example: dict[str, Tensor]) -> Tensor:
         tf = import_tensorflow()
-        image = example[self._image]
-        if self._image_size is not None:
-            image = resize_pixels(image, self._image_size)
-        image = tf.ensure_shape(image, self.image_shape)
-        return image, tf.cast(example[self._label], "int64")
+        return tf.cast(example[self._label], "int64")
 
 
 def _keys(builder: Any, config: DataConfig) -> tuple[str, str]:

@@ -1,0 +1,167 @@
+"""Random resized crop: a random window of each image -> one size."""
+
+import math
+from dataclasses import dataclass
+
+from atsc_keras.data.randomness import draw_uniform
+from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.resizing import resize_pixels
+from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.types import Tensor
+
+# Of Inception's crop and everybody's since.
+_NARROWEST, _WIDEST = 3 / 4, 4 / 3
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class RandomWindow:
+    """Where training images are cropped.
+
+    Attributes:
+        area: Smallest and largest share of an image's area.
+        key: Decides the windows; see `randomness.make_key`.
+    """
+
+    area: tuple[float, ...]
+    key: Tensor
+
+    def of(self, number: Tensor) -> "RandomWindow":
+        """The window of one example of many, an integer."""
+        return RandomWindow(self.area, extend_key(self.key, number))
+
+
+def draw_windows(
+    count: Tensor | int, height: Tensor, width: Tensor, window: RandomWindow
+) -> Tensor:
+    """Draws windows inside images of one size.
+
+    Each has a share of the area drawn evenly and an aspect ratio between 3/4
+    and 4/3 drawn evenly on a log scale. Where ten draws do not fit, it is the
+    largest centred one whose aspect ratio is in that range.
+
+    Args:
+        count: How many.
+        height: Of the images.
+        width: Of the images.
+        window: What decides.
+
+    Returns:
+        int32 (count, 4): top, left, height, width.
+
+    Reference:
+        Szegedy et al. 2015, "Going deeper with convolutions", section 6.
+    """
+    tf = import_tensorflow()
+    full_height = tf.cast(height, "float32")
+    full_width = tf.cast(width, "float32")
+    drawn = tf.unstack(draw_uniform([count, _ATTEMPTS, 4], window.key), axis=-1)
+    smallest, largest = window.area
+    area = full_height * full_width
+    area *= smallest + drawn[0] * (largest - smallest)
+    low, high = math.log(_NARROWEST), math.log(_WIDEST)
+    aspect = tf.exp(low + drawn[1] * (high - low))
+    heights = tf.round(tf.sqrt(area / aspect))
+    widths = tf.round(tf.sqrt(area * aspect))
+    fits = (heights <= full_height) & (widths <= full_width)
+    fits &= (heights >= 1) & (widths >= 1)
+    # One after all of them, which fits in any case.
+    rows = _one_more(heights, tf.minimum(full_height, full_width / _NARROWEST))
+    columns = _one_more(widths, tf.minimum(full_width, full_height * _WIDEST))
+    ups = _one_more(drawn[2], 0.5)
+    lefts = _one_more(drawn[3], 0.5)
+    fits = tf.pad(fits, [[0, 0], [0, 1]], constant_values=True)
+    first = tf.argmax(tf.cast(fits, "int32"), axis=1)
+    rows, columns, ups, lefts = (
+        tf.gather(x, first, batch_dims=1) for x in (rows, columns, ups, lefts)
+    )
+    rows = tf.maximum(tf.floor(rows), 1.0)
+    columns = tf.maximum(tf.floor(columns), 1.0)
+    top = tf.floor(ups * (full_height - rows + 1))
+    left = tf.floor(lefts * (full_width - columns + 1))
+    return tf.cast(tf.stack([top, left, rows, columns], axis=1), "int32")
+
+
+def crop_batch(
+    images: Tensor, size: tuple[int, int], window: RandomWindow
+) -> Tensor:
+    """Resizes a random window of each image bilinearly.
+
+    Args:
+        images: uint8 (B, H, W, C); H, W and C static.
+        size: Height and width of the result.
+        window: What decides.
+
+    Returns:
+        uint8 (B, *size, C), rounded.
+    """
+    tf = import_tensorflow()
+    count = tf.shape(images)[0]
+    height, width = images.shape[1], images.shape[2]
+    windows = draw_windows(count, height, width, window)
+    top, left, rows, columns = tf.unstack(tf.cast(windows, "float32"), axis=1)
+    # `crop_and_resize` measures between the centres of the corner pixels.
+    first_row, last_row = _ends(top, rows, size[0], height)
+    first_column, last_column = _ends(left, columns, size[1], width)
+    boxes = tf.stack([first_row, first_column, last_row, last_column], axis=1)
+    cropped = tf.image.crop_and_resize(images, boxes, tf.range(count), size)
+    return tf.cast(tf.clip_by_value(tf.round(cropped), 0.0, 255.0), "uint8")
+
+
+def decode_and_crop(
+    contents: Tensor,
+    channels: int,
+    size: tuple[int, int],
+    window: RandomWindow,
+) -> Tensor:
+    """Decodes a random window of an image file and resizes it.
+
+    Of a JPEG, only the window is decoded.
+
+    Args:
+        contents: Bytes of a JPEG or PNG file, a string scalar.
+        channels: 1 or 3, of the result.
+        size: Height and width of the result.
+        window: What decides.
+
+    Returns:
+        uint8 (*size, channels).
+    """
+    tf = import_tensorflow()
+
+    def of_jpeg() -> Tensor:
+        shape = tf.image.extract_jpeg_shape(contents)
+        box = draw_windows(1, shape[0], shape[1], window)[0]
+        return tf.image.decode_and_crop_jpeg(contents, box, channels=channels)
+
+    def of_other() -> Tensor:
+        image = tf.io.decode_image(
+            contents, channels=channels, expand_animations=False
+        )
+        shape = tf.shape(image)
+        top, left, rows, columns = tf.unstack(
+            draw_windows(1, shape[0], shape[1], window)[0]
+        )
+        return image[top : top + rows, left : left + columns]
+
+    cropped = tf.cond(tf.io.is_jpeg(contents), of_jpeg, of_other)
+    cropped.set_shape((None, None, channels))
+    return tf.ensure_shape(resize_pixels(cropped, size), (*size, channels))
+
+
+def _one_more(values: Tensor, last: Tensor | float) -> Tensor:
+    tf = import_tensorflow()
+    column = tf.fill([tf.shape(values)[0], 1], tf.cast(last, values.dtype))
+    return tf.concat([values, column], axis=1)
+
+
+def _ends(
+    start: Tensor, length: Tensor, pixels: int, full: int
+) -> tuple[Tensor, Tensor]:
+    tf = import_tensorflow()
+    inset = length / pixels / 2 - 0.5
+    largest = max(full - 1, 1)
+    # Enlarged, the outermost centres lie outside the image.
+    first = tf.maximum((start + inset) / largest, 0.0)
+    last = tf.minimum((start + length - 1 - inset) / largest, 1.0)
+    return first, last
