@@ -6,6 +6,7 @@ from typing import Literal
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data.augmentation import crop_and_flip
+from atsc_keras.data.augmentations import build_augmentation
 from atsc_keras.data.checks import check_batch_size
 from atsc_keras.data.cropping import RandomWindow
 from atsc_keras.data.cropping import crop_batch
@@ -22,6 +23,7 @@ _ORDER = 0
 _AUGMENTATION = 1
 _WINDOWS = 2
 _WINDOWS_OF_BATCH = 3  # after the three purposes of `crop_and_flip`
+_AUGMENTATIONS = 4  # and following
 _ENDLESS = 2**62  # epochs
 
 
@@ -31,7 +33,8 @@ class Pipeline:
 
     Attributes:
         batches: `tf.data.Dataset` of float32 images (B, H, W, C) in [0, 255]
-            and int32 labels (B,).
+            and int32 labels (B,), or float32 rows (B, classes) where the
+            config has `soft_labels`.
         steps: Batches an epoch.
 
     Example:
@@ -88,26 +91,26 @@ def build_pipeline(
     part = dataset.train if split == "train" else dataset.test
     size = config.batch_size
     if not training:
-        batches = _in_order(part, size, dataset.image_shape)
+        batches = _in_order(part, dataset, config)
         return Pipeline(batches, -(-len(part) // size))
     check_batch_size(size, part)
     steps = (
         len(part) // size if config.drop_remainder else -(-len(part) // size)
     )
-    batches = _endless(part, config, dataset.image_shape, seed, initial_epoch)
+    batches = _endless(part, dataset, config, seed, initial_epoch)
     return Pipeline(batches, steps)
 
 
-def _in_order(
-    split: Split, size: int, image_shape: tuple[int, int, int]
-) -> Any:
+def _in_order(split: Split, dataset: Dataset, config: DataConfig) -> Any:
     tf = import_tensorflow()
+    size, image_shape = config.batch_size, dataset.image_shape
+    rows_of = len(dataset.class_names) if config.soft_labels else None
 
     def make_batch(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if images.shape[1:3] != image_shape[:2]:
             # Training images that are kept as stored for random windows.
             images = resize_pixels(images, image_shape[:2])
-        return _as_numbers(images, labels)
+        return _as_numbers(images, labels, rows_of)
 
     if split.stream is not None:
         batches = split.stream.examples(None).batch(size)
@@ -119,14 +122,18 @@ def _in_order(
 
 def _endless(
     split: Split,
+    dataset: Dataset,
     config: DataConfig,
-    image_shape: tuple[int, int, int],
     seed: int,
     initial_epoch: int,
 ) -> Any:
     tf = import_tensorflow()
     area = config.crop_area
     padding = config.crop_padding if area is None else 0
+    image_shape = dataset.image_shape
+    rows_of = len(dataset.class_names) if config.soft_labels else None
+    # Here, because Keras's layers make variables of their own.
+    augmentations = [build_augmentation(a) for a in config.augmentations]
 
     def one_epoch(epoch: Tensor) -> Any:
         key = make_key(seed, _ORDER, epoch)
@@ -159,7 +166,10 @@ def _endless(
         images = crop_and_flip(
             images, padding=padding, flip=config.flip, key=key
         )
-        return _as_numbers(images, labels)
+        images, labels = _as_numbers(images, labels, rows_of)
+        for place, augment in enumerate(augmentations, _AUGMENTATIONS):
+            images, labels = augment(images, labels, extend_key(key, place))
+        return images, labels
 
     epochs = tf.data.Dataset.range(initial_epoch, _ENDLESS)
     # Outside the epochs, so that the next one is begun before this one ends.
@@ -192,9 +202,15 @@ def _gather(split: Split, places: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def _as_numbers(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def _as_numbers(
+    images: Tensor, labels: Tensor, rows_of: int | None
+) -> tuple[Tensor, Tensor]:
     tf = import_tensorflow()
-    return tf.cast(images, "float32"), tf.cast(labels, "int32")
+    if rows_of is None:
+        labels = tf.cast(labels, "int32")
+    else:
+        labels = tf.one_hot(labels, rows_of, dtype="float32")
+    return tf.cast(images, "float32"), labels
 
 
 def _finish(batches: Any) -> Any:

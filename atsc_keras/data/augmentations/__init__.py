@@ -1,0 +1,40 @@
+"""What a config names under `augmentations`, on whole batches."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from atsc_keras.config import AugmentationConfig
+from atsc_keras.data.augmentations.hiding import grid_mask
+from atsc_keras.data.augmentations.hiding import random_erasing
+from atsc_keras.data.augmentations.mixing import cutmix
+from atsc_keras.data.augmentations.mixing import mixup
+from atsc_keras.data.augmentations.rand_augment import rand_augment
+from atsc_keras.types import Tensor
+
+Augmentation: TypeAlias = Callable[
+    [Tensor, Tensor, Tensor], tuple[Tensor, Tensor]
+]
+
+_BUILDERS = {
+    "rand_augment": rand_augment,
+    "mixup": mixup,
+    "cutmix": cutmix,
+    "random_erasing": random_erasing,
+    "grid_mask": grid_mask,
+}
+
+
+def build_augmentation(config: AugmentationConfig) -> Augmentation:
+    """Makes an augmentation.
+
+    Args:
+        config: Its name and options.
+
+    Returns:
+        A function for a graph of tf.data, whichever backend trains: float32
+        images (B, H, W, C) in [0, 255], labels and a key of
+        `randomness.make_key` -> images and labels. Labels are float32 rows
+        (B, classes) where it mixes them. What it does is a pure function of
+        the key.
+    """
+    return _BUILDERS[config.name](config)

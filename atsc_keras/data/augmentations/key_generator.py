@@ -1,0 +1,60 @@
+"""Keras's layers, drawing from a key of this package."""
+
+from typing import Any
+
+import keras
+
+from atsc_keras.data.randomness import extend_key
+from atsc_keras.types import Tensor
+
+
+class KeyGenerator(keras.random.SeedGenerator):
+    """A seed generator whose seeds are a pure function of a key.
+
+    Keras's own counts how often it was asked since the process began, which
+    no run can go on from.
+
+    Args:
+        key: Of `randomness.make_key`.
+    """
+
+    def __init__(self, key: Tensor) -> None:
+        # Without Keras's own: it would make a variable, here in a graph.
+        self._key = key
+        self._asked = 0
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """Gives the next seed, another one at each place of the graph."""
+        self._asked += 1
+        return extend_key(self._key, self._asked)
+
+
+def for_tf_data(layer: keras.layers.Layer) -> Any:
+    """Readies an augmentation layer for `transform_with`.
+
+    Args:
+        layer: Of `keras.layers`, with `get_random_transformation`.
+
+    Returns:
+        The same; it computes with TensorFlow from now on.
+    """
+    # Calling the layer would do it, but with random numbers of its own.
+    layer.backend.set_backend("tensorflow")
+    return layer
+
+
+def transform_with(layer: Any, images: Tensor, key: Tensor) -> Tensor:
+    """Transforms a batch as the key decides.
+
+    Args:
+        layer: Of `for_tf_data`.
+        images: float32 (B, H, W, C).
+        key: Of `randomness.make_key`.
+
+    Returns:
+        Images of the same shape.
+    """
+    transformation = layer.get_random_transformation(
+        images, training=True, seed=KeyGenerator(key)
+    )
+    return layer.transform_images(images, transformation, training=True)

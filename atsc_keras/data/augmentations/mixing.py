@@ -1,0 +1,106 @@
+"""MixUp and CutMix: two images of a batch become one, labels as well.
+
+Written here, because the layers of Keras draw from generators that count,
+and their methods that take a seed use it for several draws at once.
+"""
+
+from collections.abc import Callable
+
+from atsc_keras.config import AugmentationConfig
+from atsc_keras.data.randomness import draw_permutation
+from atsc_keras.data.randomness import draw_uniform
+from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.types import Tensor
+
+_Mix = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def mixup(config: AugmentationConfig) -> _Mix:
+    """Makes the blend of each image with another one.
+
+    Args:
+        config: `probability` and `alpha`.
+
+    Returns:
+        See `build_augmentation`.
+
+    Reference:
+        Zhang et al. 2018, "mixup: beyond empirical risk minimization"
+        (arXiv 1710.09412). Each image has a share of its own.
+    """
+
+    def mix(
+        images: Tensor, labels: Tensor, key: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        tf = import_tensorflow()
+        count = tf.shape(images)[0]
+        other = _partners(count, key)
+        share = _shares(count, config, key)
+        blended = _blend(images, tf.gather(images, other), share)
+        return blended, _blend(labels, tf.gather(labels, other), share)
+
+    return mix
+
+
+def cutmix(config: AugmentationConfig) -> _Mix:
+    """Makes images with a rectangle out of another one.
+
+    Args:
+        config: `probability` and `alpha`.
+
+    Returns:
+        See `build_augmentation`.
+
+    Reference:
+        Yun et al. 2019, "CutMix" (arXiv 1905.04899), algorithm A1. Each image
+        has a rectangle of its own.
+    """
+
+    def mix(
+        images: Tensor, labels: Tensor, key: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        tf = import_tensorflow()
+        count = tf.shape(images)[0]
+        height, width = images.shape[1], images.shape[2]
+        other = _partners(count, key)
+        side = tf.sqrt(1.0 - _shares(count, config, key))
+        centres = draw_uniform([count, 2], extend_key(key, 3))
+        rows = _between(centres[:, 0], side, height)
+        columns = _between(centres[:, 1], side, width)
+        inside = rows[:, :, None] & columns[:, None, :]
+        mixed = tf.where(inside[..., None], tf.gather(images, other), images)
+        # Of the pixels that really came: a rectangle may reach outside.
+        share = 1.0 - tf.reduce_mean(tf.cast(inside, "float32"), axis=(1, 2))
+        return mixed, _blend(labels, tf.gather(labels, other), share)
+
+    return mix
+
+
+def _partners(count: Tensor, key: Tensor) -> Tensor:
+    return draw_permutation(count, extend_key(key, 0))
+
+
+def _shares(count: Tensor, config: AugmentationConfig, key: Tensor) -> Tensor:
+    """What is kept of each image: Beta(alpha, alpha), or 1."""
+    tf = import_tensorflow()
+    # float64: with a small alpha, both may be 0 in float32.
+    gammas = tf.random.stateless_gamma(
+        [count, 2], extend_key(key, 1), config.alpha, dtype="float64"
+    )
+    share = tf.math.divide_no_nan(gammas[:, 0], tf.reduce_sum(gammas, axis=1))
+    chosen = draw_uniform([count], extend_key(key, 2)) < config.probability
+    return tf.where(chosen, tf.cast(share, "float32"), 1.0)
+
+
+def _blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    tf = import_tensorflow()
+    share = tf.reshape(share, [-1, *[1] * (len(first.shape) - 1)])
+    return share * first + (1.0 - share) * second
+
+
+def _between(centre: Tensor, side: Tensor, pixels: int) -> Tensor:
+    """Which of the pixels of each image lie in an interval, (B, pixels)."""
+    tf = import_tensorflow()
+    middle = (tf.range(pixels, dtype="float32") + 0.5) / pixels
+    return tf.abs(middle[None] - centre[:, None]) < side[:, None] / 2
