@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 
@@ -24,8 +25,7 @@ def class_weights(
         images is 1. None where nothing is asked for.
 
     Raises:
-        InputError: for the name of no class, or "balanced" where the labels
-            are not in memory.
+        InputError: for the name of no class.
     """
     if asked is None:
         return None
@@ -46,15 +46,31 @@ def class_weights(
     return weights
 
 
+def check_class_weights(config: ExperimentConfig, dataset: Dataset) -> None:
+    """Check the classes that the recipes of a config name, before any runs.
+
+    Args:
+        config: of the run.
+        dataset: of the run.
+
+    Raises:
+        InputError: for the name of no class.
+    """
+    methods = config.methods
+    recipes = [
+        *(teacher.training for teacher in config.teachers),
+        config.student.training,
+        config.distillation.training,
+        *(getattr(methods, m).training for m in type(methods).model_fields),
+    ]
+    for recipe in recipes:
+        # Balanced ones have no names, and counting may take long.
+        if recipe is not None and isinstance(recipe.class_weight, dict):
+            class_weights(recipe.class_weight, dataset)
+
+
 def _balanced(dataset: Dataset) -> dict[int, float]:
-    labels = dataset.train.labels
-    if labels is None:
-        raise InputError(
-            "`class_weight: balanced` needs all training labels in memory. "
-            "Received: a streamed data set. Write the weights yourself, as "
-            "class_weight: {cat: 2.0}."
-        )
-    counts = np.bincount(labels, minlength=len(dataset.class_names))
+    counts = dataset.train.count_labels(len(dataset.class_names))
     present = counts > 0
-    share = len(labels) / (present.sum() * np.maximum(counts, 1))
+    share = counts.sum() / (present.sum() * np.maximum(counts, 1))
     return {index: float(weight) for index, weight in enumerate(share)}

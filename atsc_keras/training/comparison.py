@@ -17,6 +17,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.comparison_report import write_comparison
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
@@ -71,6 +72,7 @@ def compare(
     _check_methods(methods, config)
     _check_seeds(seeds)
     dataset = load_dataset(config.data)
+    check_class_weights(config, dataset)
     teachers = [build_teacher(asked, dataset) for asked in config.teachers]
     for method in methods:  # what cannot be built is found now
         build_trainer(method, teachers, config_of(method, config), dataset)

@@ -15,8 +15,23 @@ from atsc_keras.training.networks import check_fits
 from atsc_keras.training.networks import load_classifier
 
 
-def classification_metrics(classes: int) -> list[keras.metrics.Metric]:
-    """Top-1 and top-5 accuracy (top-k of all classes where fewer)."""
+def classification_metrics(
+    classes: int, soft_labels: bool = False
+) -> list[keras.metrics.Metric]:
+    """Top-1 and top-5 accuracy (top-k of all classes where fewer).
+
+    Args:
+        classes: of the model.
+        soft_labels: whether labels are rows of shares, of which the largest
+            counts, instead of class numbers.
+    """
+    if soft_labels:
+        return [
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
+            keras.metrics.TopKCategoricalAccuracy(
+                k=min(5, classes), name="top5_accuracy"
+            ),
+        ]
     return [
         keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
         keras.metrics.SparseTopKCategoricalAccuracy(
@@ -57,6 +72,8 @@ def evaluate_file(
     """
     model = load_classifier(path)
     check_fits(model, path, dataset)
+    # Nothing is mixed here: class numbers will do.
+    data = data.model_copy(update={"augmentations": ()})
     test = build_pipeline(dataset, "test", data, training=False)
     model.compile(
         loss=keras.losses.SparseCategoricalCrossentropy(

@@ -11,6 +11,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import build_student
@@ -59,6 +60,7 @@ def train(
             "training=null. Give at least its epochs."
         )
     dataset = load_dataset(config.data)
+    check_class_weights(config, dataset)
 
     def build() -> ImageClassifier:
         if role == "teacher":
@@ -103,6 +105,7 @@ def distill(
         DivergedError: if a loss is not finite.
     """
     dataset = load_dataset(config.data)
+    check_class_weights(config, dataset)
     # What cannot be built is found now, not after hours of training.
     teachers = [build_teacher(asked, dataset) for asked in config.teachers]
     build_atsc(teachers, config, dataset)

@@ -46,8 +46,8 @@ def fit_network(
     optimizer = build_optimizer(recipe.optimizer, recipe, steps)
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=classification_metrics(model.classes),
+        loss=_loss(config),
+        metrics=classification_metrics(model.classes, config.data.soft_labels),
         jit_compile=recipe.jit_compile,
     )
     optimizers = {"learning_rate": optimizer}
@@ -92,7 +92,10 @@ def fit_distillation(
     }
     atsc.compile(
         **built,
-        metrics=classification_metrics(atsc.teacher.classes),
+        loss=_loss(config),
+        metrics=classification_metrics(
+            atsc.teacher.classes, config.data.soft_labels
+        ),
         jit_compile=recipe.jit_compile,
     )
     optimizers = {
@@ -100,6 +103,12 @@ def fit_distillation(
         for name, optimizer in built.items()
     }
     _fit(atsc, phase, recipe, optimizers, config, dataset, folder, watcher)
+
+
+def _loss(config: ExperimentConfig) -> keras.losses.Loss:
+    if config.data.soft_labels:
+        return keras.losses.CategoricalCrossentropy(from_logits=True)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def _fit(

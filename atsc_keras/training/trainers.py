@@ -8,6 +8,7 @@ from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
 from atsc_keras.distillation.methods.catalogue import TrainingSet
+from atsc_keras.errors import InputError
 from atsc_keras.models.freezing import adapt_only
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.networks import build_student
@@ -24,9 +25,11 @@ def build_atsc(
         dataset: of the run.
 
     Raises:
-        InputError: if the networks do not fit together, or a pattern of
-            `trainable` names nothing.
+        InputError: if the networks do not fit together or the labels, or a
+            pattern of `trainable` names nothing.
     """
+    if config.data.soft_labels:
+        _check_rows(teachers, config, dataset)
     # The same draw as the student alone: both start from one network.
     keras.utils.set_random_seed(config.seed)
     student = build_student(config.student, dataset)
@@ -88,3 +91,17 @@ def build_method(
             chosen(asked.warmup_epochs, published.warmup_share * epochs)
         ),
     )
+
+
+def _check_rows(
+    teachers: list[ImageClassifier], config: ExperimentConfig, dataset: Dataset
+) -> None:
+    """Check that rows of labels are as long as the teachers' logits."""
+    for teacher, asked in zip(teachers, config.teachers, strict=True):
+        if teacher.classes != len(dataset.class_names):
+            raise InputError(
+                "With mixup or cutmix a teacher must have exactly the classes "
+                f"of the data. Received: {asked.network} with "
+                f"{teacher.classes} classes, data with "
+                f"{len(dataset.class_names)}. Leave these augmentations out."
+            )

@@ -10,6 +10,8 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
 from atsc_keras.training.class_weights import class_weights
+from atsc_keras.training.comparison import compare
+from atsc_keras.training.experiment import distill
 from atsc_keras.training.experiment import train
 from tests.tiny_experiment import write_config
 
@@ -46,11 +48,40 @@ def test_name_of_no_class_is_refused(key: str | int) -> None:
         class_weights({key: 1.0}, dataset([0]))
 
 
-def test_streamed_labels_cannot_be_balanced() -> None:
+def test_streamed_labels_are_balanced_too() -> None:
+    class Stream:
+        def labels(self) -> np.ndarray:
+            return np.array([0, 0, 0, 1, 1, 2])
+
     streamed = dataset([0])
-    object.__setattr__(streamed.train, "labels", None)
-    with pytest.raises(InputError, match="labels in memory"):
-        class_weights("balanced", streamed)
+    object.__setattr__(streamed.train, "stream", Stream())
+    expected = class_weights("balanced", dataset([0, 0, 0, 1, 1, 2]))
+    assert class_weights("balanced", streamed) == expected
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "teacher.training",
+        "student.training",
+        "distillation.training",
+        "methods.simkd.training",
+    ],
+)
+def test_name_of_no_class_is_found_before_anything_is_trained(
+    tmp_path: Path, place: str
+) -> None:
+    config = load_config(
+        write_config(tmp_path),
+        [f"{place}.class_weight={{cow: 2}}", f"{place}.epochs=1"],
+    )
+    with pytest.raises(InputError, match="'cow', classes 0, 1, 2"):
+        distill(config, tmp_path / "run")
+    with pytest.raises(InputError, match="'cow'"):
+        train(config, tmp_path / "run")
+    with pytest.raises(InputError, match="'cow'"):
+        compare(config, tmp_path / "run", methods=["atsc"], seeds=[0])
+    assert not (tmp_path / "run").exists()
 
 
 def test_weight_zero_silences_a_class(tmp_path: Path) -> None:

@@ -21,6 +21,21 @@ def test_top1_and_top5_equal_the_reference() -> None:
     np.testing.assert_allclose(results, trace["acc1_acc5_percent"], rtol=1e-6)
 
 
+def test_rows_count_by_their_largest_share() -> None:
+    logits = np.random.default_rng(0).normal(size=(20, 10)).astype("float32")
+    labels = np.arange(20) % 10
+    rows = 0.6 * np.eye(10)[labels] + 0.4 * np.eye(10)[(labels + 3) % 10]
+    for sparse, soft in zip(
+        classification_metrics(10),
+        classification_metrics(10, soft_labels=True),
+        strict=True,
+    ):
+        sparse.update_state(labels, logits)
+        soft.update_state(rows, logits)
+        assert sparse.name == soft.name
+        assert float(sparse.result()) == float(soft.result())
+
+
 def test_few_classes_are_always_in_the_top_five() -> None:
     top5 = classification_metrics(classes=3)[1]
     top5.update_state([0, 1], [[0.0, 1.0, 2.0], [2.0, 0.0, 1.0]])

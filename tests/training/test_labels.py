@@ -1,0 +1,167 @@
+"""Weighed classes and mixed labels, through whole phases."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from atsc_keras.__main__ import _export
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import load_config
+from atsc_keras.data import load_dataset
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.comparison import compare
+from atsc_keras.training.experiment import distill
+from atsc_keras.training.experiment import train
+from atsc_keras.training.run_folder import RunFolder
+from tests.tiny import tiny_encoder
+from tests.tiny_experiment import write_config
+
+
+def _losses(folder: Path, job: str, *overrides: str) -> dict[str, str]:
+    """The last row of a run of one epoch."""
+    config = load_config(
+        write_config(folder, epochs=1),
+        [
+            # One batch an epoch, so that its loss is that of the start.
+            "data.batch_size=48",
+            "data.crop_padding=0",
+            "data.flip=false",
+            *overrides,
+        ],
+    )
+    run = folder / f"run {len(overrides)} {job}"
+    if job == "distill":
+        distill(config, run)
+    else:
+        train(config, run)
+    return RunFolder(run).read_history()[-1]
+
+
+def test_class_weights_weigh_their_own_class(tmp_path: Path) -> None:
+    plain = float(_losses(tmp_path, "train")["loss"])
+    by_class = []
+    for name in "012":
+        (tmp_path / name).mkdir()
+        weight = f"teacher.training.class_weight={{'{name}': 3.0}}"
+        by_class.append(
+            float(_losses(tmp_path / name, "train", weight)["loss"])
+        )
+    # Three weights of 3 in turn: 1 + 1 + 3 times every image's loss.
+    assert sum(by_class) == pytest.approx(5 * plain, rel=1e-4)
+    assert min(by_class) > plain
+    assert len(set(by_class)) == 3
+
+
+def test_class_weights_reach_distillation(tmp_path: Path) -> None:
+    alone = "student.training=null"
+    plain = _losses(tmp_path, "distill", alone)
+    weight = "distillation.training.class_weight={0: 3, 1: 3, 2: 3}"
+    tripled = _losses(tmp_path, "distill", alone, weight)
+    for key in ("teacher_loss", "feature_loss"):
+        expected = pytest.approx(3 * float(plain[key]), rel=1e-4)
+        assert float(tripled[key]) == expected, key
+
+
+MIXED = "data.augmentations=[{name: mixup}, {name: cutmix}]"
+
+
+def test_mixed_labels_train_teacher_student_and_distillation(
+    tmp_path: Path,
+) -> None:
+    config = load_config(write_config(tmp_path), [MIXED])
+    metrics = distill(config, tmp_path / "run")
+    for row in RunFolder(tmp_path / "run").read_history():
+        assert np.isfinite(float(row["loss"])), row["phase"]
+        assert 0 <= float(row["val_accuracy"]) <= 1
+    models = metrics["models"]
+    # What `fit` saw with rows and `evaluate` with class numbers is the same.
+    last = RunFolder(tmp_path / "run").read_history()[-1]
+    assert float(last["val_accuracy"]) == pytest.approx(
+        models["student"]["accuracy"]
+    )
+    assert float(last["val_top5_accuracy"]) == 1.0
+
+
+def test_rows_that_mix_nothing_give_the_loss_of_class_numbers(
+    tmp_path: Path,
+) -> None:
+    never = "data.augmentations=[{name: mixup, probability: 1e-9}]"
+    alone = "student.training=null"
+    for job in ("train", "distill"):
+        plain = _losses(tmp_path, job, alone)
+        rows = _losses(tmp_path, job, alone, never)
+        for key in ("loss", "accuracy", "val_accuracy", "top5_accuracy"):
+            expected = pytest.approx(float(plain[key]), rel=1e-4)
+            assert float(rows[key]) == expected, (job, key)
+
+
+def test_mixed_labels_refuse_a_teacher_of_more_classes(tmp_path: Path) -> None:
+    teacher = ImageClassifier(
+        tiny_encoder(6), keras.layers.Dense(5, name="classifier")
+    )
+    teacher(np.zeros((1, 8, 8, 3), np.float32))
+    teacher.to_functional().save(tmp_path / "teacher.keras")
+    overrides = [
+        "teacher.network=mine",
+        f"teacher.weights={tmp_path / 'teacher.keras'}",
+    ]
+    config = load_config(write_config(tmp_path), [*overrides, MIXED])
+    assert isinstance(config, ExperimentConfig)
+    assert len(load_dataset(config.data).class_names) == 3
+    with pytest.raises(InputError, match="mine with 5 classes, data with 3"):
+        distill(config, tmp_path / "run")
+
+
+def test_names_of_folders_reach_report_and_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = np.random.default_rng(0)
+    names = ["Äpfel", "pears & <plums>"]
+    for split, label in ((s, n) for s in ("train", "test") for n in range(2)):
+        folder = tmp_path / "fruit" / split / names[label]
+        folder.mkdir(parents=True)
+        for number in range(8):
+            # Grey, and each of another size.
+            shape = (10 + number, 14 + number)
+            pixels = numbers.integers(0, 99, shape) + 150 * label
+            image = Image.fromarray(pixels.astype(np.uint8))
+            image.save(folder / f"{number}.{'png' if number % 2 else 'jpg'}")
+    data = {
+        "source": "folder",
+        "path": str(tmp_path / "fruit"),
+        "image_size": 8,
+        "batch_size": 8,
+        "crop_area": [0.3, 1.0],
+        "evaluation_resize": 9,
+        "augmentations": [{"name": "rand_augment"}],
+    }
+    config = load_config(write_config(tmp_path, epochs=1, data=data))
+    metrics = distill(config, tmp_path / "run")
+    assert metrics["class_names"] == sorted(names)
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "Äpfel" in page and "pears &amp; &lt;plums&gt;" in page
+    commands: list[list] = []
+
+    def note(command: list, **_: object) -> subprocess.CompletedProcess:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", note)
+    assert _export(tmp_path / "run") == 0
+    place = commands[0].index("--class-names")
+    saved = json.loads(commands[0][place + 1].read_text("utf-8"))
+    assert saved == list(load_dataset(config.data).class_names)
+
+
+def test_mixed_labels_train_methods_of_a_fixed_teacher(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, epochs=1), [MIXED])
+    compare(config, tmp_path / "run", methods=["kd", "dkd"], seeds=[0])
+    for run in sorted((tmp_path / "run" / "runs").iterdir()):
+        rows = RunFolder(run).read_history()
+        assert rows and all(np.isfinite(float(r["loss"])) for r in rows)
