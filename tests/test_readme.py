@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from atsc_keras.config import AugmentationConfig
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import load_config
 from tests.tiny import batch
@@ -46,6 +47,19 @@ def test_every_config_key_is_listed_with_its_default(tmp_path: Path) -> None:
     assert load_config(path).name == "reference"
     text = REFERENCE.replace("5e-4", "0.0005")  # YAML 1.1 wants the dot
     check(yaml.safe_load(text), ExperimentConfig)
+
+
+def test_every_augmentation_is_listed_with_its_defaults() -> None:
+    block = re.search(r"```yaml\naugmentations:\n(.*?)```", README, re.DOTALL)[
+        1
+    ]
+    listed = yaml.safe_load(block)
+    names = get_args(AugmentationConfig.model_fields["name"].annotation)
+    assert [values["name"] for values in listed] == list(names)
+    for values in listed:
+        default = AugmentationConfig(name=values["name"])
+        assert AugmentationConfig(**values) == default
+        assert set(values) == set(default.model_dump())
 
 
 @pytest.mark.parametrize("command", ["make demo", "make test"])

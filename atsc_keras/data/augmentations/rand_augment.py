@@ -1,8 +1,8 @@
 """RandAugment out of Keras's layers.
 
-`keras.layers.RandAugment` gives a whole batch the same operations, computes
-all of them for each one that it uses (60 times the time of this at 32x32),
-turns by up to 180 degrees, and counts its random numbers.
+`keras.layers.RandAugment` gives all images of a batch the same operations,
+turns by up to 180 degrees at its default strength, and counts its random
+numbers.
 """
 
 from collections.abc import Callable
