@@ -23,8 +23,8 @@ from tests.tiny import tiny_encoder
 from tests.tiny_experiment import write_config
 
 
-def _losses(folder: Path, job: str, *overrides: str) -> dict[str, str]:
-    """The last row of a run of one epoch."""
+def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, str]]:
+    """What a run of one step a phase logged."""
     config = load_config(
         write_config(folder, epochs=1),
         [
@@ -40,17 +40,17 @@ def _losses(folder: Path, job: str, *overrides: str) -> dict[str, str]:
         distill(config, run)
     else:
         train(config, run)
-    return RunFolder(run).read_history()[-1]
+    return RunFolder(run).read_history()
 
 
 def test_class_weights_weigh_their_own_class(tmp_path: Path) -> None:
-    plain = float(_losses(tmp_path, "train")["loss"])
+    plain = float(_history(tmp_path, "train")[-1]["loss"])
     by_class = []
     for name in "012":
         (tmp_path / name).mkdir()
         weight = f"teacher.training.class_weight={{'{name}': 3.0}}"
         by_class.append(
-            float(_losses(tmp_path / name, "train", weight)["loss"])
+            float(_history(tmp_path / name, "train", weight)[-1]["loss"])
         )
     # Three weights of 3 in turn: 1 + 1 + 3 times every image's loss.
     assert sum(by_class) == pytest.approx(5 * plain, rel=1e-4)
@@ -60,9 +60,9 @@ def test_class_weights_weigh_their_own_class(tmp_path: Path) -> None:
 
 def test_class_weights_reach_distillation(tmp_path: Path) -> None:
     alone = "student.training=null"
-    plain = _losses(tmp_path, "distill", alone)
+    plain = _history(tmp_path, "distill", alone)[-1]
     weight = "distillation.training.class_weight={0: 3, 1: 3, 2: 3}"
-    tripled = _losses(tmp_path, "distill", alone, weight)
+    tripled = _history(tmp_path, "distill", alone, weight)[-1]
     for key in ("teacher_loss", "feature_loss"):
         expected = pytest.approx(3 * float(plain[key]), rel=1e-4)
         assert float(tripled[key]) == expected, key
@@ -93,12 +93,12 @@ def test_rows_that_mix_nothing_give_the_loss_of_class_numbers(
 ) -> None:
     never = "data.augmentations=[{name: mixup, probability: 1e-9}]"
     alone = "student.training=null"
-    for job in ("train", "distill"):
-        plain = _losses(tmp_path, job, alone)
-        rows = _losses(tmp_path, job, alone, never)
+    plain = _history(tmp_path, "distill", alone)
+    rows = _history(tmp_path, "distill", alone, never)
+    for first, second in zip(plain, rows, strict=True):
         for key in ("loss", "accuracy", "val_accuracy", "top5_accuracy"):
-            expected = pytest.approx(float(plain[key]), rel=1e-4)
-            assert float(rows[key]) == expected, (job, key)
+            expected = pytest.approx(float(first[key]), rel=1e-4)
+            assert float(second[key]) == expected, (first["phase"], key)
 
 
 def test_mixed_labels_refuse_a_teacher_of_more_classes(tmp_path: Path) -> None:
