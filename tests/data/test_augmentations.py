@@ -322,6 +322,20 @@ def test_batches_are_decided_by_seed_epoch_and_place_alone(name: str) -> None:
     assert not equal(undisturbed[::2], images)
 
 
+def test_batches_and_epochs_are_augmented_differently() -> None:
+    dataset = _dataset()
+    dataset.train.images[:] = dataset.train.images[:1]
+    config = _config("random_erasing").model_copy(
+        update={"batch_size": 1, "crop_padding": 0, "flip": False}
+    )
+    pipeline = build_pipeline(dataset, "train", config, training=True)
+    taken = pipeline.batches.take(20).as_numpy_iterator()
+    plain = dataset.train.images[0].astype(np.float32).tobytes()
+    changed = [x.tobytes() for x, _ in taken if x.tobytes() != plain]
+    assert len(changed) >= 5
+    assert len(set(changed)) == len(changed)
+
+
 def test_labels_are_rows_only_where_they_are_mixed() -> None:
     dataset = _dataset()
     for config in (_config("grid_mask"), _config("cutmix", "random_erasing")):

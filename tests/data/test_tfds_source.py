@@ -12,6 +12,8 @@ from atsc_keras.data import build_pipeline
 from atsc_keras.data import load_dataset
 from atsc_keras.data import memory
 from atsc_keras.data import record_stream
+from atsc_keras.data.cropping import RandomWindow
+from atsc_keras.data.randomness import make_key
 from atsc_keras.errors import InputError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -271,8 +273,30 @@ def test_streamed_windows_are_decided_by_seed_and_epoch_alone(
     np.testing.assert_array_equal(
         undisturbed[14:], np.concatenate(images(1, 1, 4))
     )
+    # Parts of the pictures, and each time another one.
+    whole = {picture.tobytes() for picture in _pictures()}
+    shown = [image.astype(np.uint8).tobytes() for image in undisturbed]
+    assert not whole & set(shown)
+    assert len(set(shown)) == 28
     other = np.concatenate(images(2, 0, 8))
     assert not np.array_equal(undisturbed, other)
+
+
+def test_every_record_has_a_window_of_its_own(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    path = tmp_path / "records"
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for _ in range(5):
+            file.write(b"the same")
+    stream = record_stream.RecordStream(
+        [path],
+        5,
+        lambda record, window: (window.key, record),
+        lambda record: tf.constant(0, "int64"),
+    )
+    window = RandomWindow((0.1, 1.0), make_key(0))
+    found = stream.examples(None, window).as_numpy_iterator()
+    assert len({key.tobytes() for key, _ in found}) == 5
 
 
 def test_set_in_another_format_says_how_to_prepare_it(
