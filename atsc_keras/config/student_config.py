@@ -11,9 +11,9 @@ class StudentConfig(StrictModel):
 
     Attributes:
         network: Name of the network, such as `resnet8x4`; required.
-        weights: To start from: a saved `.keras` file, or, of a network of
-            keras.applications, `imagenet` or a local `.h5` file; null
-            (default) = none.
+        weights: To start from: a saved `.keras` file; of a network of
+            keras.applications, `imagenet` or a local `.h5` file; of a preset
+            of KerasHub or KerasCV, `preset`; null (default) = none.
         training: How the student alone is trained, the baseline; null
             (default) = no baseline.
     """

@@ -16,8 +16,9 @@ class TeacherConfig(StrictModel):
 
     Attributes:
         network: Name of the network, such as `resnet32x4`; required.
-        weights: A saved `.keras` file, with which nothing is trained; or, of
-            a network of keras.applications, `imagenet` or a local `.h5` file.
+        weights: A saved `.keras` file, with which nothing is trained; of a
+            network of keras.applications, `imagenet` or a local `.h5` file;
+            of a preset of KerasHub or KerasCV, `preset`.
         trainable: Layers of its encoder that adapt while it teaches, by name
             or regular expression, such as [stage3_.*]; null (default) = all;
             [] = none, the classifier neither, which is SimKD.

@@ -14,8 +14,9 @@ from atsc_keras.models.building_blocks import batch_norm
 from atsc_keras.models.building_blocks import conv
 from atsc_keras.models.building_blocks import relu
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.library_networks import PREFIX
-from atsc_keras.models.library_networks import library_encoder
+from atsc_keras.models.libraries import PREFIXES
+from atsc_keras.models.libraries import is_of_library
+from atsc_keras.models.libraries import library_encoder
 from atsc_keras.models.mobilenet import mobilenet_v2_features
 from atsc_keras.models.resnet import resnet_features
 from atsc_keras.models.shufflenet import shufflenet_v1_features
@@ -97,8 +98,8 @@ def _find(name: str) -> _Network:
         raise InputError(
             f"`network` must be {', '.join(_NETWORKS)}, `resnet<depth>` or "
             "`resnet<depth>x<multiplier>` with a depth of 6n + 2, or "
-            f"`{PREFIX}<name>`. Received: network={name!r}. Nearest: "
-            f"{', '.join(_nearest(name))}."
+            f"{', '.join(f'`{x}<name>`' for x in PREFIXES)}. Received: "
+            f"network={name!r}. Nearest: {', '.join(_nearest(name))}."
         )
     return _Network(partial(resnet_features, depth=depth, widths=widths))
 
@@ -137,8 +138,9 @@ def build_encoder(
             ResNet family, for instance `resnet32x4` or `resnet8x0.25`;
             `vgg8`, `vgg13`; `MobileNetV2` (of half width) or
             `MobileNetV2_1_0`; `ShuffleV1`, `ShuffleV2` or `ShuffleV2_1_5`; or
-            `keras.applications/<name>`, with arguments of its own where
-            wanted: `keras.applications/MobileNet(alpha=0.75)`.
+            of a library, `keras.applications/<constructor>`,
+            `keras_hub/<preset or backbone>` or `keras_cv/<...>`, with
+            arguments where wanted: `keras.applications/MobileNet(alpha=0.75)`.
         image_shape: `(height, width, channels)`.
         mean: of each channel, in pixel units [0, 255]; default 127.5.
         std: likewise; default 127.5, which maps pixels to [-1, 1].
@@ -156,7 +158,7 @@ def build_encoder(
         mean=mean if mean is not None else [127.5] * channels,
         std=std if std is not None else [127.5] * channels,
     )
-    if name.startswith(PREFIX):
+    if is_of_library(name):
         return library_encoder(name, image_shape, normalized)
     network = _find(name)
     images = keras.Input(image_shape, name="image")
@@ -192,7 +194,7 @@ def build_classifier(
         InputError: if no network has this name.
     """
     encoder = build_encoder(name, image_shape, mean=mean, std=std)
-    embedding = 0 if name.startswith(PREFIX) else _find(name).embedding
+    embedding = 0 if is_of_library(name) else _find(name).embedding
     return ImageClassifier(
         encoder,
         keras.layers.Dense(classes, name="classifier"),

@@ -12,10 +12,9 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.library_networks import IMAGENET
-from atsc_keras.models.library_networks import IMAGENET_CLASSES
-from atsc_keras.models.library_networks import PREFIX
-from atsc_keras.models.library_networks import library_classifier
+from atsc_keras.models.libraries import are_of_library
+from atsc_keras.models.libraries import pretrained_classifier
+from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.models.networks import build_classifier
 
 _LONGEST_REASON = 200  # characters of Keras's own message
@@ -87,34 +86,11 @@ def build_network(network: str, dataset: Dataset) -> ImageClassifier:
     )
 
 
-def is_of_library(weights: str) -> bool:
-    """Whether weights are those of a network of keras.applications."""
-    return weights == IMAGENET or weights.endswith(".h5")
-
-
-def build_pretrained(
+def _build_pretrained(
     network: str, weights: str, dataset: Dataset
-) -> ImageClassifier:
-    """Build a network of keras.applications with weights of that library.
-
-    Raises:
-        InputError: if the network is not of that library, the images have not
-            three channels, or the weights cannot be had.
-    """
-    if not network.startswith(PREFIX):
-        raise InputError(
-            f"`weights` must be a `.keras` file for {network}. Received: "
-            f"weights={weights}, which is for networks of {PREFIX[:-1]}. Give "
-            "a file, or name such a network."
-        )
-    if dataset.image_shape[-1] != 3:
-        raise InputError(
-            "Networks with weights of a library take colour images. Received: "
-            f"weights={weights}, images {dataset.image_shape}. Leave the "
-            "weights out, or give the images three channels."
-        )
+) -> Pretrained:
     classes = len(dataset.class_names)
-    return library_classifier(network, dataset.image_shape, weights, classes)
+    return pretrained_classifier(network, dataset.image_shape, weights, classes)
 
 
 def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
@@ -125,16 +101,16 @@ def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
     """
     if asked.weights is None:
         return build_network(asked.network, dataset)
-    if is_of_library(asked.weights):
-        teacher = build_pretrained(asked.network, asked.weights, dataset)
-        if asked.training is None and teacher.classes != IMAGENET_CLASSES:
+    if are_of_library(asked.weights):
+        teacher = _build_pretrained(asked.network, asked.weights, dataset)
+        if asked.training is None and not teacher.knows_classes:
             raise InputError(
                 "A teacher must know the classes of the data. Received: "
                 f"{asked.network} with weights={asked.weights}, which know "
-                f"those of ImageNet, data with {teacher.classes} classes. Say "
+                f"others, data with {len(dataset.class_names)} classes. Say "
                 "how to train it as teacher.training: {epochs: 10}."
             )
-        return teacher
+        return teacher.classifier
     return load_teacher(asked.weights, dataset, asked.network)
 
 
@@ -148,8 +124,10 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
     """
     if asked.weights is None:
         return build_network(asked.network, dataset)
-    if is_of_library(asked.weights):
-        return build_pretrained(asked.network, asked.weights, dataset)
+    if are_of_library(asked.weights):
+        return _build_pretrained(
+            asked.network, asked.weights, dataset
+        ).classifier
     model = load_classifier(asked.weights)
     _check_images(model, asked.weights, dataset)
     classes = len(dataset.class_names)

@@ -148,7 +148,7 @@ def test_library_weights_are_trained_for_the_task(tmp_path: Path) -> None:
     ).save_weights(weights)
     teacher: dict[str, Any] = {"network": network, "weights": str(weights)}
     path = write_config(tmp_path, epochs=1, teacher=teacher)
-    with pytest.raises(InputError, match="know those of ImageNet, data with 3"):
+    with pytest.raises(InputError, match="which know others, data with 3"):
         distill(load_config(path, ["data.image_size=32"]), tmp_path / "run")
     teacher["training"] = {"epochs": 1, "optimizer": {"learning_rate": 1e-9}}
     student = {"network": network, "weights": str(weights)}

@@ -9,8 +9,8 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
-from atsc_keras.models import library_networks
-from atsc_keras.models.library_networks import library_classifier
+from atsc_keras.models.libraries import applications
+from atsc_keras.models.libraries import pretrained_classifier
 from atsc_keras.models.networks import build_classifier
 from atsc_keras.models.networks import build_encoder
 
@@ -18,12 +18,12 @@ SHAPE = (32, 32, 3)
 SMALL = "keras.applications/MobileNet(alpha=0.25)"
 ONE_OF_EACH_FAMILY = {
     module.__name__: name
-    for name, (_, module) in library_networks._families().items()
+    for name, (_, module) in applications._families().items()
 }
 
 
 def test_every_constructor_is_known() -> None:
-    families = library_networks._families()
+    families = applications._families()
     assert len(families) >= 38
     assert {"ResNet50", "MobileNetV3Small", "ConvNeXtTiny"} <= set(families)
     for name, (build, module) in families.items():
@@ -33,9 +33,9 @@ def test_every_constructor_is_known() -> None:
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_FAMILY.values())
 def test_layers_normalise_as_the_library_does(name: str) -> None:
-    _, module = library_networks._families()[name]
+    _, module = applications._families()[name]
     images = keras.Input((2, 2, 3))
-    model = keras.Model(images, library_networks._as_trained(images, module))
+    model = keras.Model(images, applications._as_trained(images, module))
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 2, 2, 3))
     pixels = pixels.astype("float32")
     np.testing.assert_allclose(
@@ -101,14 +101,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("file", "classes", "keeps_head"),
-    [("whole", 1000, True), ("whole", 5, False), ("bare", 5, False)],
+    [
+        ("whole", 1000, True),
+        ("whole", 5, False),
+        ("bare", 5, False),
+        ("bare", 1000, False),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:`input_shape` is undefined")
 def test_weights_of_a_file_are_taken(
     trained: dict[str, Any], file: str, classes: int, keeps_head: bool
 ) -> None:
     path = str(trained["folder"] / f"{file}.weights.h5")
-    classifier = library_classifier(SMALL, SHAPE, path, classes)
+    pretrained = pretrained_classifier(SMALL, SHAPE, path, classes)
+    assert pretrained.knows_classes == keeps_head
+    classifier = pretrained.classifier
     assert classifier.classes == classes
     pixels = np.random.default_rng(0).uniform(0, 255, (2, *SHAPE))
     network: Any = trained["model"]
@@ -130,16 +137,16 @@ def test_weights_that_cannot_be_had_name_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="which does not exist"):
-        library_classifier(SMALL, SHAPE, str(tmp_path / "none.h5"), 5)
+        pretrained_classifier(SMALL, SHAPE, str(tmp_path / "none.h5"), 5)
     (tmp_path / "broken.h5").write_bytes(b"no weights")
     with pytest.raises(InputError, match="give a local file"):
-        library_classifier(SMALL, SHAPE, str(tmp_path / "broken.h5"), 5)
+        pretrained_classifier(SMALL, SHAPE, str(tmp_path / "broken.h5"), 5)
 
     def offline(*_: Any, **__: Any) -> None:
         raise Exception("URL fetch failure on somewhere")  # as Keras does
 
     found = offline, keras.applications.mobilenet, {}
-    monkeypatch.setattr(library_networks, "_find", lambda name: found)
+    monkeypatch.setattr(applications, "_find", lambda name: found)
     message = "weights=imagenet .URL fetch failure.*give a local file"
     with pytest.raises(InputError, match=message):
-        library_classifier(SMALL, SHAPE, "imagenet", 5)
+        pretrained_classifier(SMALL, SHAPE, "imagenet", 5)
