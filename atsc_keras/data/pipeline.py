@@ -88,11 +88,15 @@ def build_pipeline(
             "`split` must be 'train' or 'test'. "
             f"Received: split={split!r}. Use one of the two."
         )
+    tf = import_tensorflow()
     part = dataset.train if split == "train" else dataset.test
     size = config.batch_size
     if not training:
+        steps = -(-len(part) // size)
         batches = _in_order(part, dataset, config)
-        return Pipeline(batches, -(-len(part) // size))
+        # Keras takes the end of a stream of unknown length for a failure.
+        counted = tf.data.experimental.assert_cardinality(steps)
+        return Pipeline(batches.apply(counted), steps)
     check_batch_size(size, part)
     steps = (
         len(part) // size if config.drop_remainder else -(-len(part) // size)

@@ -1,6 +1,5 @@
 """TensorFlow Datasets, without a network."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,35 +14,16 @@ from atsc_keras.data import record_stream
 from atsc_keras.data.cropping import RandomWindow
 from atsc_keras.data.randomness import make_key
 from atsc_keras.errors import InputError
+from tests.mocked_tfds import COUNT
+from tests.mocked_tfds import mocked_tfds
+from tests.mocked_tfds import write_imagenet_records
 
 tfds = pytest.importorskip("tensorflow_datasets")
-
-_COUNT = 12
 
 
 @pytest.fixture
 def mocked(tmp_path: Path) -> Iterator[None]:
-    # The metadata that a download would have left: the code of a data set
-    # does not know its splits.
-    for name, version, splits in (
-        ("cifar100", "3.0.2", ("train", "test")),
-        ("imagenet2012", "5.1.0", ("train", "validation")),
-        ("tf_flowers", "3.0.1", ("train",)),
-        ("coco", "1.1.0", ("train", "test")),
-    ):
-        folder = tmp_path / name / version
-        folder.mkdir(parents=True)
-        info = {
-            "name": name,
-            "version": version,
-            "fileFormat": "tfrecord",
-            "splits": [
-                {"name": s, "shardLengths": [str(_COUNT)], "numBytes": "1"}
-                for s in splits
-            ],
-        }
-        (folder / "dataset_info.json").write_text(json.dumps(info))
-    with tfds.testing.mock_data(num_examples=_COUNT, data_dir=str(tmp_path)):
+    with mocked_tfds(tmp_path):
         yield
 
 
@@ -62,7 +42,7 @@ def _message(config: DataConfig) -> str:
 def test_classification_set_is_decoded_by_name() -> None:
     dataset = load_dataset(_config("cifar100"))
     assert dataset.image_shape == (32, 32, 3)
-    assert dataset.train.images.shape == (_COUNT, 32, 32, 3)
+    assert dataset.train.images.shape == (COUNT, 32, 32, 3)
     assert dataset.train.images.dtype == np.uint8
     assert dataset.train.labels.dtype == np.int64
     assert len(dataset.class_names) == 100
@@ -72,7 +52,7 @@ def test_classification_set_is_decoded_by_name() -> None:
 def test_validation_serves_where_there_is_no_test_split() -> None:
     dataset = load_dataset(_config("imagenet2012", image_size=16))
     assert dataset.image_shape == (16, 16, 3)
-    assert len(dataset.test) == _COUNT
+    assert len(dataset.test) == COUNT
 
 
 @pytest.mark.usefixtures("mocked")
@@ -82,25 +62,13 @@ def test_images_of_different_sizes_are_evaluated_on_their_centre() -> None:
         _config("imagenet2012", image_size=16, evaluation_resize=20)
     )
     np.testing.assert_array_equal(whole.train.images, centre.train.images)
-    assert centre.test.images.shape == (_COUNT, 16, 16, 3)
+    assert centre.test.images.shape == (COUNT, 16, 16, 3)
     assert not np.array_equal(whole.test.images, centre.test.images)
 
 
 @pytest.mark.usefixtures("mocked")
 def test_two_steps_of_imagenet_are_windows_and_centres() -> None:
-    """Files as tfds would have written them, of flat colours."""
-    tf = pytest.importorskip("tensorflow")
-    builder = tfds.builder("imagenet2012")
-    for split in ("train", "validation"):
-        (path,) = builder.info.splits[split].filepaths
-        with tf.io.TFRecordWriter(str(path)) as file:
-            for number in range(_COUNT):
-                image = np.full((40 + number, 60, 3), 20 * number, np.uint8)
-                image[:, :2] = 255  # outside the centre
-                example = builder.info.features.serialize_example(
-                    {"image": image, "label": number, "file_name": "a.JPEG"}
-                )
-                file.write(example)
+    write_imagenet_records()
     config = _config(
         "imagenet2012",
         image_size=24,
@@ -111,7 +79,7 @@ def test_two_steps_of_imagenet_are_windows_and_centres() -> None:
     assert dataset.train.images is None
     assert len(dataset.class_names) == 1000
     counts = dataset.train.count_labels(1000)
-    assert counts.tolist() == [1] * _COUNT + [0] * (1000 - _COUNT)
+    assert counts.tolist() == [1] * COUNT + [0] * (1000 - COUNT)
     train = build_pipeline(dataset, "train", config, training=True)
     for images, labels in train.batches.take(2).as_numpy_iterator():
         assert images.shape == (4, 24, 24, 3)
@@ -244,6 +212,7 @@ def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
     test = build_pipeline(dataset, "test", config, training=False)
     images, labels = zip(*test.batches.as_numpy_iterator(), strict=True)
     assert len(images) == test.steps == 2
+    assert test.batches.cardinality() == 2
     _holds(np.concatenate(images), np.concatenate(labels), slice(14, 20))
     assert len(dataset.mean) == 3
 
