@@ -5,6 +5,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO := configs/digits_resnet14_resnet8x0.125.yaml
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# Tests that run at once; each worker takes up to 5 GB.
+WORKERS ?= 2
+TEST := -m pytest --numprocesses $(WORKERS) --dist worksteal
 # The demo is the TensorFlow one unless another backend is asked for.
 export KERAS_BACKEND ?= tensorflow
 
@@ -14,9 +17,9 @@ demo: $(VENV)/.user
 	$(RUN) -m atsc_keras distill $(DEMO) --run-dir runs/demo --overwrite --export
 
 test: lint
-	KERAS_BACKEND=tensorflow $(RUN) -m pytest
-	KERAS_BACKEND=jax $(RUN) -m pytest
-	KERAS_BACKEND=torch $(RUN) -m pytest
+	KERAS_BACKEND=tensorflow $(RUN) $(TEST)
+	KERAS_BACKEND=jax $(RUN) $(TEST)
+	KERAS_BACKEND=torch $(RUN) $(TEST)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .
