@@ -27,21 +27,28 @@ def _build_head(
 
     A model of its own keeps layer names apart when teachers share them.
     """
-    features = keras.Input(feature_shape, name="features")
-    x = features
-    if len(feature_shape) == 3:
-        x = teacher.pooler(x)
+    features = x = keras.Input(feature_shape, name="features")
     expected = teacher.classifier.kernel.shape[0]
-    if x.shape[-1] != expected:
+    if len(feature_shape) == 3:
+        x = _pooled(teacher, x)
+    if x is None or x.shape[-1] != expected:
         raise InputError(
             "The student's projected features must give the shared classifier "
             f"the vector it was built for. Received: features={feature_shape} "
-            f"pooled by {type(teacher.pooler).__name__} to {x.shape[-1]} "
-            f"values, classifier input={expected}. Use a student whose map is "
-            "at least as large as the teacher's, or a teacher with global "
-            "average pooling."
+            f"for a teacher with features={teacher.feature_shape} and pooler "
+            f"{type(teacher.pooler).__name__}, classifier input={expected}. "
+            "Use a student whose map is at least as large as the teacher's, "
+            "or a teacher with global average pooling."
         )
     return keras.Model(features, teacher.classifier(x), name=name)
+
+
+def _pooled(teacher: ImageClassifier, features: Tensor) -> Tensor | None:
+    """Vector of a map; None where the pooler takes maps of another size."""
+    try:
+        return teacher.pooler(features)
+    except ValueError:
+        return None
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")

@@ -59,6 +59,11 @@ class Parts:
             return None
         if len(self.pooling) == 1:
             return self.pooling[0]
+        if isinstance(self.pooling[0], _VECTOR_POOLING):
+            # The student's map may be smaller than the teacher's.
+            features = x = keras.Input((None, None, shape[-1]), name="features")
+            for layer in self.pooling:
+                x = layer(x)
         return keras.Model(features, x, name=POOLER)
 
 

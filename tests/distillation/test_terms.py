@@ -226,12 +226,28 @@ def test_maps_of_different_sizes_are_pooled(strides: tuple[int, int]) -> None:
     assert np.isfinite(logs_of_one_step(atsc)["feature_loss"])
 
 
-def test_flatten_teacher_refuses_a_smaller_student_map() -> None:
-    teacher = ImageClassifier(
-        tiny_encoder(8, strides=1), layers.Dense(CLASSES), layers.Flatten()
-    )
+def headed(*head: layers.Layer) -> keras.Model:
+    """A teacher whose head begins with these layers."""
+    encoder = tiny_encoder(8, strides=1)
+    x = encoder.output
+    for layer in head:
+        x = layer(x)
+    return keras.Model(encoder.input, layers.Dense(CLASSES)(x))
+
+
+def test_pooled_teacher_takes_a_smaller_student_map() -> None:
+    pooling = layers.GlobalAveragePooling2D()
+    atsc = ATSC(headed(pooling, layers.Dropout(0.5)), tiny_encoder(4))
+    assert np.isfinite(logs_of_one_step(atsc)["feature_loss"])
+    atsc.student.to_functional()
+
+
+@pytest.mark.parametrize("more", [[], [layers.Dropout(0.5)]])
+def test_flatten_teacher_refuses_a_smaller_student_map(
+    more: list[layers.Layer],
+) -> None:
     with pytest.raises(InputError, match="at least as large as the teacher's"):
-        ATSC(teacher, tiny_encoder(4, strides=2))
+        ATSC(headed(layers.Flatten(), *more), tiny_encoder(4, strides=2))
 
 
 def test_feature_power_starts_at_one_and_follows_the_features() -> None:
