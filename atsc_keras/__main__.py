@@ -34,8 +34,8 @@ RunDir = Annotated[
     Path | None,
     typer.Option(
         help="Folder of the run; default: runs/NAME, of `train` "
-        "runs/NAME_ROLE, of `compare` runs/NAME_comparison; NAME is the "
-        "config's."
+        "runs/NAME_ROLE, of `compare` runs/NAME_comparison, of `benchmark` "
+        "runs/NAME_benchmark; NAME is the config's."
     ),
 ]
 Resume = Annotated[
@@ -137,6 +137,71 @@ def _whole_numbers(text: str) -> list[int]:
             "`--seeds` must be whole numbers, by commas. Received: "
             f"--seeds={text}. Write, for example, --seeds 0,1,2."
         ) from error
+
+
+@app.command()
+def benchmark(
+    config: Config,
+    overrides: Overrides = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="tensorflow, jax or torch; default: as set."),
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "mixed_bfloat16", "mixed_float16"],
+        typer.Option(help="Of the layers."),
+    ] = "float32",
+    jit_compile: Annotated[
+        Literal["auto", "true", "false"],
+        typer.Option(help="XLA, as in Model.compile."),
+    ] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(help="Default: the config's.")
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(help="Steps of each kind that are timed.")
+    ] = 20,
+    trainable: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Layers that adapt in part, by name or regular expression; "
+            "may be repeated; default: the teacher's last stage."
+        ),
+    ] = None,
+    memory: Annotated[
+        bool, typer.Option(help="Measure peak memory, in more processes.")
+    ] = True,
+    run_dir: RunDir = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Time the steps of training against each other."""
+    changes = list(overrides or ())
+    if batch_size is not None:
+        changes.append(f"data.batch_size={batch_size}")
+    experiment = load_config(config, changes)
+    folder = run_dir or Path("runs") / f"{experiment.name}_benchmark"
+    if backend is not None:
+        os.environ["KERAS_BACKEND"] = backend
+    _prepare_frameworks()
+    from atsc_keras.training.benchmark import benchmark as run
+    from atsc_keras.training.benchmark_report import benchmark_table
+    from atsc_keras.training.benchmark_steps import BenchmarkSettings
+
+    settings = BenchmarkSettings(
+        precision,
+        "auto" if jit_compile == "auto" else jit_compile == "true",
+        trainable or None,
+    )
+    result = run(
+        experiment,
+        folder,
+        settings,
+        steps=steps,
+        memory=memory,
+        overwrite=overwrite,
+    )
+    print(f"\n{benchmark_table(result)}")
+    print(f"\nFigures: {folder / 'benchmark.json'}")
 
 
 @app.command()

@@ -29,7 +29,7 @@ ROOMS = {
     ),
     "atsc_keras/training": (
         {"numpy", "keras", "matplotlib", "yaml"},
-        {"training", "distillation", "models", "data", "config"},
+        {"training", "distillation", "models", "backend", "data", "config"},
     ),
     "export": (
         {

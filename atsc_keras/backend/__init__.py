@@ -1,6 +1,6 @@
 """The only room that names a framework: one file for each, chosen here.
 
-Each file offers the same four names:
+Each file offers the same five names:
 
 - `UpdateTrainer`: a `keras.Model` whose training step is its own
   `update(data)`.
@@ -13,6 +13,8 @@ Each file offers the same four names:
 - `apply_gradients(optimizer, gradients, variables)`: lets an optimizer move
   the variables that it was built for.
 - `replica_count()`: replicas over whose gradients the strategy sums.
+- `peak_device_memory()`: bytes at most in use on the first accelerator; None
+  where there is none.
 """
 
 import keras
@@ -20,16 +22,19 @@ import keras
 if keras.backend.backend() == "tensorflow":
     from atsc_keras.backend.tensorflow import UpdateTrainer
     from atsc_keras.backend.tensorflow import apply_gradients
+    from atsc_keras.backend.tensorflow import peak_device_memory
     from atsc_keras.backend.tensorflow import replica_count
     from atsc_keras.backend.tensorflow import value_and_grad
 elif keras.backend.backend() == "jax":
     from atsc_keras.backend.jax import UpdateTrainer
     from atsc_keras.backend.jax import apply_gradients
+    from atsc_keras.backend.jax import peak_device_memory
     from atsc_keras.backend.jax import replica_count
     from atsc_keras.backend.jax import value_and_grad
 elif keras.backend.backend() == "torch":
     from atsc_keras.backend.torch import UpdateTrainer
     from atsc_keras.backend.torch import apply_gradients
+    from atsc_keras.backend.torch import peak_device_memory
     from atsc_keras.backend.torch import replica_count
     from atsc_keras.backend.torch import value_and_grad
 else:
@@ -42,6 +47,7 @@ else:
 __all__ = [
     "UpdateTrainer",
     "apply_gradients",
+    "peak_device_memory",
     "replica_count",
     "value_and_grad",
 ]

@@ -83,3 +83,10 @@ def apply_gradients(
 def replica_count() -> int:
     """Always 1: JAX sees the global batch, whatever the devices."""
     return 1
+
+
+def peak_device_memory() -> int | None:
+    """Bytes at most in use on the first device; None on a CPU."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    peak = statistics.get("peak_bytes_in_use")
+    return None if peak is None else int(peak)

@@ -45,3 +45,10 @@ def apply_gradients(
 def replica_count() -> int:
     """As many as the current strategy has."""
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def peak_device_memory() -> int | None:
+    """Bytes at most in use on the first GPU; None where there is none."""
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])

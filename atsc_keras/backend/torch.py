@@ -52,3 +52,10 @@ def apply_gradients(
 def replica_count() -> int:
     """Always 1: training runs on one device."""
     return 1
+
+
+def peak_device_memory() -> int | None:
+    """Bytes at most in use on the first GPU; None where there is none."""
+    if not torch.cuda.is_available():
+        return None
+    return int(torch.cuda.max_memory_allocated())

@@ -51,7 +51,10 @@ def count_parameters(model: keras.Model) -> int:
 
 
 def count_multiply_adds(
-    model: keras.Model, image_shape: Shape | None = None
+    model: keras.Model,
+    image_shape: Shape | None = None,
+    *,
+    learning_only: bool = False,
 ) -> int:
     """Multiply-adds of one forward pass of one image.
 
@@ -63,6 +66,7 @@ def count_multiply_adds(
         model: Functional, Sequential, or what offers `to_functional()`;
             nested models count too.
         image_shape: `(H, W, C)`; default: the model's own.
+        learning_only: leave frozen layers out; default false.
 
     Returns:
         The number of multiply-adds.
@@ -86,7 +90,7 @@ def count_multiply_adds(
             "example (224, 224, 3)."
         )
     # Of batch size 1, so that a product of sizes is a count for one image.
-    return _trace(model, [(1, *shape)])
+    return _trace(model, [(1, *shape)], learning_only)
 
 
 def _graph_of(model: Any) -> keras.Model:
@@ -102,7 +106,7 @@ def _graph_of(model: Any) -> keras.Model:
     return model
 
 
-def _trace(model: Any, shapes: list[Shape]) -> int:
+def _trace(model: Any, shapes: list[Shape], learning_only: bool) -> int:
     """Send symbolic inputs through a model's own layers and count.
 
     What the layers were called on before may have had another size, or none.
@@ -113,9 +117,9 @@ def _trace(model: Any, shapes: list[Shape]) -> int:
         nonlocal total
         outputs = layer(*args, **kwargs)
         if isinstance(layer, keras.Model):
-            tensors = keras.tree.flatten(args)
-            total += _trace(_graph_of(layer), [x.shape for x in tensors])
-        else:
+            inner = [x.shape for x in keras.tree.flatten(args)]
+            total += _trace(_graph_of(layer), inner, learning_only)
+        elif not learning_only or getattr(layer, "trainable_variables", []):
             total += _layer_multiply_adds(layer, args, kwargs, outputs)
         return outputs
 

@@ -1,9 +1,11 @@
 """The maps inside an encoder that methods of the literature compare."""
 
+import re
 from typing import Any
 
 import keras
 
+from atsc_keras.errors import InputError
 from atsc_keras.models.walking import functional_form
 from atsc_keras.models.walking import rewire
 
@@ -46,6 +48,34 @@ def with_stage_maps(encoder: keras.Model) -> keras.Model:
     else:
         outputs = [*maps.values(), features]
     return keras.Model(wired.input, outputs)
+
+
+def last_stage(encoder: keras.Model) -> list[str]:
+    """Names of the layers with weights behind the last change of size.
+
+    Args:
+        encoder: image -> features, with a graph.
+
+    Returns:
+        Names, escaped as patterns for `adapt_only`.
+
+    Raises:
+        InputError: if its maps all have one size.
+    """
+    wired = with_stage_maps(encoder)
+    if len(wired.outputs) < 2:
+        raise InputError(
+            "The last stage of an encoder begins behind its last change of "
+            f"size. Received: {encoder.name}, in which none is seen. Name the "
+            "layers that adapt."
+        )
+    front = keras.Model(wired.input, wired.outputs[-2])
+    before = set(map(id, front.layers))
+    return [
+        re.escape(layer.name)
+        for layer in encoder.layers
+        if layer.weights and id(layer) not in before
+    ]
 
 
 def _bottlenecks(calls: list[tuple[Any, list[int], Any]]) -> list[Any]:

@@ -39,6 +39,7 @@ _OWN = {
     *("samples.npz", "class_names.json", "report.html", "figures"),
     *("checkpoints", "export"),
     *("runs", "comparison.json", "comparison.csv", "comparison.md"),
+    *("benchmark.json", "benchmark.md"),
 }
 
 

@@ -141,3 +141,15 @@ def test_statistics_of_normalised_pixels_are_no_parameters() -> None:
     norm.adapt(np.arange(8.0).reshape(4, 2))
     model = keras.Sequential([keras.Input((2,)), norm, layers.Dense(3)])
     assert count_parameters(model) == 2 * 3 + 3
+
+
+def test_frozen_layers_are_left_out_where_asked() -> None:
+    images = keras.Input((6, 6, 2))
+    x = layers.Conv2D(6, 3, trainable=False)(images)
+    inner = keras.Sequential([keras.Input((4, 4, 6)), layers.Conv2D(5, 1)])
+    model = keras.Model(images, inner(x))
+    learning = 16 * 6 * 5
+    assert count_multiply_adds(model, learning_only=True) == learning
+    assert count_multiply_adds(model) == 16 * 9 * 2 * 6 + learning
+    inner.trainable = False
+    assert count_multiply_adds(model, learning_only=True) == 0

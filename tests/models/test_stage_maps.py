@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from atsc_keras.errors import InputError
 from atsc_keras.models.networks import build_encoder
+from atsc_keras.models.stage_maps import last_stage
 from atsc_keras.models.stage_maps import with_stage_maps
 
 
@@ -63,3 +65,18 @@ def test_branches_and_margins_are_no_maps() -> None:
     wired = with_stage_maps(keras.Model(images, vector))
     shapes = [(8, 8, 4), (4, 4, 6), (216,)]
     assert [x.shape[1:] for x in wired.outputs] == shapes
+
+
+def test_last_stage_begins_behind_the_last_change_of_size() -> None:
+    encoder = build_encoder("resnet8x0.25", (16, 16, 3))
+    names = last_stage(encoder)
+    assert names and all(name.startswith("stage3_") for name in names)
+    weighted = {x.name for x in encoder.layers if x.weights}
+    assert set(names) == {n for n in weighted if n.startswith("stage3_")}
+
+
+def test_encoder_of_one_size_has_no_last_stage() -> None:
+    images = keras.Input((8, 8, 3))
+    encoder = keras.Model(images, layers.Conv2D(4, 1)(images))
+    with pytest.raises(InputError, match="Name the layers that adapt"):
+        last_stage(encoder)
