@@ -14,9 +14,9 @@ import pytest
     keras.backend.backend() != "tensorflow",
     reason="MirroredStrategy is TensorFlow's",
 )
-def test_two_replicas_equal_one_device(tmp_path: Path) -> None:
+def test_replicas_equal_one_device(tmp_path: Path) -> None:
     runs = []
-    for replicas in (1, 2):
+    for replicas in (1, 2, 4):
         path = tmp_path / f"{replicas}.npz"
         subprocess.run(
             [
@@ -28,14 +28,14 @@ def test_two_replicas_equal_one_device(tmp_path: Path) -> None:
         )
         with np.load(path) as arrays:
             runs.append({name: arrays[name] for name in arrays.files})
-    one, two = runs
+    one, *several = runs
     names = list(one.pop("names"))
-    two.pop("names")
     for name, expected in one.items():
-        np.testing.assert_allclose(
-            two[name],
-            expected,
-            rtol=1e-4 if name == "logs" else 0,
-            atol=1e-5,
-            err_msg=f"{name} {names if name == 'logs' else ''}",
-        )
+        for found in several:
+            np.testing.assert_allclose(
+                found[name],
+                expected,
+                rtol=1e-4 if name == "logs" else 0,
+                atol=1e-5,
+                err_msg=f"{name} {names if name == 'logs' else ''}",
+            )

@@ -1,6 +1,6 @@
 """The only room that names a framework: one file for each, chosen here.
 
-Each file offers the same five names:
+Each file offers the same seven names:
 
 - `UpdateTrainer`: a `keras.Model` whose training step is its own
   `update(data)`.
@@ -13,6 +13,9 @@ Each file offers the same five names:
 - `apply_gradients(optimizer, gradients, variables)`: lets an optimizer move
   the variables that it was built for.
 - `replica_count()`: replicas over whose gradients the strategy sums.
+- `batch_share(images)`: what part of a step's images this replica has.
+- `replicate(devices)`: a context in which models are made for several devices
+  that share each batch.
 - `peak_device_memory()`: bytes at most in use on the first accelerator; None
   where there is none.
 """
@@ -22,20 +25,26 @@ import keras
 if keras.backend.backend() == "tensorflow":
     from atsc_keras.backend.tensorflow import UpdateTrainer
     from atsc_keras.backend.tensorflow import apply_gradients
+    from atsc_keras.backend.tensorflow import batch_share
     from atsc_keras.backend.tensorflow import peak_device_memory
     from atsc_keras.backend.tensorflow import replica_count
+    from atsc_keras.backend.tensorflow import replicate
     from atsc_keras.backend.tensorflow import value_and_grad
 elif keras.backend.backend() == "jax":
     from atsc_keras.backend.jax import UpdateTrainer
     from atsc_keras.backend.jax import apply_gradients
+    from atsc_keras.backend.jax import batch_share
     from atsc_keras.backend.jax import peak_device_memory
     from atsc_keras.backend.jax import replica_count
+    from atsc_keras.backend.jax import replicate
     from atsc_keras.backend.jax import value_and_grad
 elif keras.backend.backend() == "torch":
     from atsc_keras.backend.torch import UpdateTrainer
     from atsc_keras.backend.torch import apply_gradients
+    from atsc_keras.backend.torch import batch_share
     from atsc_keras.backend.torch import peak_device_memory
     from atsc_keras.backend.torch import replica_count
+    from atsc_keras.backend.torch import replicate
     from atsc_keras.backend.torch import value_and_grad
 else:
     raise ImportError(
@@ -47,7 +56,9 @@ else:
 __all__ = [
     "UpdateTrainer",
     "apply_gradients",
+    "batch_share",
     "peak_device_memory",
     "replica_count",
+    "replicate",
     "value_and_grad",
 ]

@@ -1,7 +1,9 @@
 """Gradients and the training step on JAX, where both must be pure."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -83,6 +85,25 @@ def apply_gradients(
 def replica_count() -> int:
     """Always 1: JAX sees the global batch, whatever the devices."""
     return 1
+
+
+def batch_share(images: Tensor) -> float:
+    """Always 1: JAX sees the global batch, whatever the devices."""
+    del images
+    return 1.0
+
+
+@contextmanager
+def replicate(devices: Sequence[str]) -> Iterator[None]:
+    """While it lasts, models are made on all of these devices."""
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=list(devices))
+    )
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
 
 
 def peak_device_memory() -> int | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -45,6 +46,20 @@ def apply_gradients(
 def replica_count() -> int:
     """As many as the current strategy has."""
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def batch_share(images: Tensor) -> Tensor | float:
+    """This replica's images over those of all replicas."""
+    context = tf.distribute.get_replica_context()
+    if context is None or replica_count() == 1:
+        return 1.0
+    size = tf.cast(tf.shape(images)[0], "float32")
+    return size / context.all_reduce(tf.distribute.ReduceOp.SUM, size)
+
+
+def replicate(devices: Sequence[str]) -> AbstractContextManager[Any]:
+    """While it lasts, models are made on all of these devices."""
+    return tf.distribute.MirroredStrategy(list(devices)).scope()
 
 
 def peak_device_memory() -> int | None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -52,6 +54,18 @@ def apply_gradients(
 def replica_count() -> int:
     """Always 1: training runs on one device."""
     return 1
+
+
+def batch_share(images: Tensor) -> float:
+    """Always 1: training runs on one device."""
+    del images
+    return 1.0
+
+
+def replicate(devices: Sequence[str]) -> AbstractContextManager[None]:
+    """Nothing to do: Keras trains on one device here."""
+    del devices
+    return nullcontext()
 
 
 def peak_device_memory() -> int | None:

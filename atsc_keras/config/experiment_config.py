@@ -2,6 +2,7 @@
 
 from typing import Annotated
 from typing import Any
+from typing import Literal
 
 from pydantic import Discriminator
 from pydantic import Field
@@ -35,6 +36,10 @@ class ExperimentConfig(StrictModel):
         student: See `StudentConfig`; required.
         distillation: See `DistillationConfig`; required.
         methods: Of `compare`; see `MethodsConfig`.
+        devices: How many devices share each batch (default 1), `all`, or
+            their names, such as ["gpu:0", "gpu:1"].
+        precision: `float32` (default), `mixed_bfloat16` or `mixed_float16`,
+            of layers; weights, losses and exported files stay float32.
 
     Example:
         >>> path = "configs/digits_resnet14_resnet8x0.125.yaml"
@@ -58,6 +63,24 @@ class ExperimentConfig(StrictModel):
     student: StudentConfig
     distillation: DistillationConfig
     methods: MethodsConfig = MethodsConfig()
+    devices: Literal["all"] | int | tuple[str, ...] = Field(
+        default=1, examples=["all"]
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _are_devices(cls, value: Any) -> Any:
+        # Before the union, whose findings would come for each of its forms.
+        if value == "all" or (type(value) is int and value > 0):
+            return value
+        if isinstance(value, list | tuple) and value:
+            if all(isinstance(name, str) for name in value):
+                return tuple(value)
+        raise mistake(
+            "must be all, a number from 1 on, or names of devices",
+            "Write, for example, devices: 2.",
+        )
 
     @field_validator("name")
     @classmethod

@@ -10,6 +10,7 @@ from keras import ops
 
 from atsc_keras.backend import UpdateTrainer
 from atsc_keras.backend import apply_gradients
+from atsc_keras.backend import batch_share
 from atsc_keras.backend import replica_count
 from atsc_keras.backend import value_and_grad
 from atsc_keras.distillation.compiling import classification_loss
@@ -65,8 +66,8 @@ class DistillationTrainer(UpdateTrainer):
 
         def scaled() -> tuple[Tensor, tuple[Logs, Tensor]]:
             logs, logits = self.objective(images, labels, weight)
-            # The strategy sums gradients over replicas; each gives its share.
-            loss = self.optimizer.scale_loss(logs["loss"] / replica_count())
+            # Gradients are summed over replicas, whose batches may differ.
+            loss = self.optimizer.scale_loss(logs["loss"] * batch_share(images))
             return loss, (logs, logits)
 
         (_, (logs, logits)), gradients = value_and_grad(

@@ -58,6 +58,9 @@ class ImageClassifier(keras.Model):
         self.encoder = encoder
         self.pooler: Any = pooler or _default_pooler(self.feature_shape)
         self.classifier = classifier
+        if classifier.dtype_policy.variable_dtype == "float32":
+            # Losses and metrics want whole logits, whatever the rest is in.
+            classifier.dtype_policy = "float32"
         features = keras.Input(self.feature_shape, name="features")
         vector = self.pooler(features)
         if len(vector.shape) != 2:

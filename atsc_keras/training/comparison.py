@@ -19,6 +19,8 @@ from atsc_keras.errors import InputError
 from atsc_keras.training.checkpoints import DivergedError
 from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.comparison_report import write_comparison
+from atsc_keras.training.devices import check_devices
+from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.formats import percent
@@ -73,19 +75,21 @@ def compare(
     _check_seeds(seeds)
     dataset = load_dataset(config.data)
     check_class_weights(config, dataset)
-    teachers = [build_teacher(asked, dataset) for asked in config.teachers]
-    for method in methods:  # what cannot be built is found now
-        build_trainer(method, teachers, config_of(method, config), dataset)
-    for teacher in teachers:
-        teacher.trainable = True  # as it will be saved
-    folder = RunFolder.open(
-        Path(run_dir),
-        config,
-        describe_environment("compare", config.seed),
-        resume=resume,
-        overwrite=overwrite,
-    )
-    train_teachers(folder, teachers, config, dataset)
+    check_devices(config, dataset)
+    with placed(config):
+        teachers = [build_teacher(asked, dataset) for asked in config.teachers]
+        for method in methods:  # what cannot be built is found now
+            build_trainer(method, teachers, config_of(method, config), dataset)
+        for teacher in teachers:
+            teacher.trainable = True  # as it will be saved
+        folder = RunFolder.open(
+            Path(run_dir),
+            config,
+            describe_environment("compare", config.seed),
+            resume=resume,
+            overwrite=overwrite,
+        )
+        train_teachers(folder, teachers, config, dataset)
     trials = [
         Trial(folder, method, seed, config)
         for seed, method in product(seeds, methods)

@@ -12,6 +12,8 @@ from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.class_weights import check_class_weights
+from atsc_keras.training.devices import check_devices
+from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import build_student
@@ -61,18 +63,20 @@ def train(
         )
     dataset = load_dataset(config.data)
     check_class_weights(config, dataset)
+    check_devices(config, dataset)
 
     def build() -> ImageClassifier:
         if role == "teacher":
             return build_teacher(teacher, dataset)
         return build_student(student, dataset)
 
-    build()  # what cannot be built is found now
-    folder = _start(config, run_dir, f"train {role}", resume, overwrite)
     phase = "teacher" if role == "teacher" else "student_alone"
-    train_classifier(
-        folder, phase, "model", build, asked.training, config, dataset
-    )
+    with placed(config):
+        build()  # what cannot be built is found now
+        folder = _start(config, run_dir, f"train {role}", resume, overwrite)
+        train_classifier(
+            folder, phase, "model", build, asked.training, config, dataset
+        )
     files = {phase: ("model", asked.network)}
     return write_records(folder, config, dataset, files)
 
@@ -106,25 +110,27 @@ def distill(
     """
     dataset = load_dataset(config.data)
     check_class_weights(config, dataset)
-    # What cannot be built is found now, not after hours of training.
-    teachers = [build_teacher(asked, dataset) for asked in config.teachers]
-    build_atsc(teachers, config, dataset)
-    folder = _start(config, run_dir, "distill", resume, overwrite)
-    files = train_teachers(folder, teachers, config, dataset)
-    names = list(files)
-    student = config.student
-    if student.training is not None:
-        train_classifier(
-            folder,
-            "student_alone",
-            "student_alone",
-            partial(build_student, student, dataset),
-            student.training,
-            config,
-            dataset,
-        )
-        files["student_alone"] = ("student_alone", student.network)
-    _distillation(folder, names, config, dataset)
+    check_devices(config, dataset)
+    with placed(config):
+        # What cannot be built is found now, not after hours of training.
+        teachers = [build_teacher(asked, dataset) for asked in config.teachers]
+        build_atsc(teachers, config, dataset)
+        folder = _start(config, run_dir, "distill", resume, overwrite)
+        files = train_teachers(folder, teachers, config, dataset)
+        names = list(files)
+        student = config.student
+        if student.training is not None:
+            train_classifier(
+                folder,
+                "student_alone",
+                "student_alone",
+                partial(build_student, student, dataset),
+                student.training,
+                config,
+                dataset,
+            )
+            files["student_alone"] = ("student_alone", student.network)
+        _distillation(folder, names, config, dataset)
     files["student"] = ("student", student.network)
     for name, asked in zip(names, config.teachers, strict=True):
         files[f"adapted_{name}"] = (f"adapted_{name}", asked.network)

@@ -12,6 +12,7 @@ from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.checkpoints import StopOnDivergence
 from atsc_keras.training.class_weights import class_weights
+from atsc_keras.training.devices import evaluation_batch_size
 from atsc_keras.training.evaluation import classification_metrics
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
@@ -132,7 +133,9 @@ def _fit(
         seed=config.seed,
         initial_epoch=epoch,
     )
-    test = build_pipeline(dataset, "test", config.data, training=False)
+    size = evaluation_batch_size(config, len(dataset.test))
+    evaluated = config.data.model_copy(update={"batch_size": size})
+    test = build_pipeline(dataset, "test", evaluated, training=False)
     if watcher is None:
         print(f"== {phase}: epochs {epoch + 1} to {recipe.epochs}", flush=True)
     with dataset.naming_broken_files():

@@ -11,6 +11,7 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import RecipeConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.networks import teacher_names
@@ -132,34 +133,36 @@ class Trial:
             describe_environment(self.method, self.config.seed),
             resume=self.path.exists(),
         )
-        teachers = load_teachers(self.comparison, self.config, dataset)
-        trainer = build_trainer(self.method, teachers, self.config, dataset)
         try:
-            self._fit(trainer, dataset, folder, watcher)
+            with placed(self.config):
+                self._train(dataset, folder, watcher)
         except DivergedError as error:
             # A result too: the other methods go on.
             folder.write_text(DIVERGED, f"{error}\n")
             return
-        student = getattr(trainer, "student", trainer)
-        save_model(folder, "student", student.to_functional("student"))
         network = self.config.student.network
         files = {"student": ("student", network)}
         write_records(folder, self.config, dataset, files)
         # The trainer's state is many times the student's size.
         shutil.rmtree(folder.file("checkpoints"), ignore_errors=True)
 
-    def _fit(
+    def _train(
         self,
-        trainer: Any,
         dataset: Dataset,
         folder: RunFolder,
         watcher: keras.callbacks.Callback,
     ) -> None:
         method, recipe, config = self.method, self.recipe, self.config
+        teachers = load_teachers(self.comparison, config, dataset)
+        trainer = build_trainer(method, teachers, config, dataset)
         if method in WITH_ATSC:
             fit_distillation(trainer, config, dataset, folder, method, watcher)
-            return
-        fit_network(trainer, method, recipe, config, dataset, folder, watcher)
+        else:
+            fit_network(
+                trainer, method, recipe, config, dataset, folder, watcher
+            )
+        student = getattr(trainer, "student", trainer)
+        save_model(folder, "student", student.to_functional("student"))
 
 
 def is_done(path: Path) -> bool:
