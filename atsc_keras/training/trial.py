@@ -152,17 +152,24 @@ class Trial:
         folder: RunFolder,
         watcher: keras.callbacks.Callback,
     ) -> None:
-        method, recipe, config = self.method, self.recipe, self.config
-        teachers = load_teachers(self.comparison, config, dataset)
-        trainer = build_trainer(method, teachers, config, dataset)
-        if method in WITH_ATSC:
-            fit_distillation(trainer, config, dataset, folder, method, watcher)
-        else:
-            fit_network(
-                trainer, method, recipe, config, dataset, folder, watcher
-            )
+        teachers = load_teachers(self.comparison, self.config, dataset)
+        trainer = build_trainer(self.method, teachers, self.config, dataset)
+        self._fit(trainer, dataset, folder, watcher)
         student = getattr(trainer, "student", trainer)
         save_model(folder, "student", student.to_functional("student"))
+
+    def _fit(
+        self,
+        trainer: Any,
+        dataset: Dataset,
+        folder: RunFolder,
+        watcher: keras.callbacks.Callback,
+    ) -> None:
+        method, recipe, config = self.method, self.recipe, self.config
+        if method in WITH_ATSC:
+            fit_distillation(trainer, config, dataset, folder, method, watcher)
+            return
+        fit_network(trainer, method, recipe, config, dataset, folder, watcher)
 
 
 def is_done(path: Path) -> bool:

@@ -120,7 +120,7 @@ def test_precision_is_that_of_the_steps_only(tmp_path: Path) -> None:
         step = BenchmarkStep("student", config, dataset, settings)
     assert keras.config.dtype_policy().name == "float32"
     (model,) = step.models
-    assert model.classifier.compute_dtype == "bfloat16"
+    assert model.encoder.layers[-1].compute_dtype == "bfloat16"
 
 
 def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
