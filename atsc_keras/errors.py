@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is wrong, here is why."""
+"""What was wrong: the one exception for the user's input, and reasons."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,8 @@ class InputError(ValueError):
     The message is complete: the rule, `Received:` with what was given, and
     the way out. The command line prints it as it is and exits with 2.
     """
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says, short."""
+    return (str(error).strip() or repr(error)).splitlines()[0]

@@ -97,12 +97,25 @@ def build_pipeline(
         # Keras takes the end of a stream of unknown length for a failure.
         counted = tf.data.experimental.assert_cardinality(steps)
         return Pipeline(batches.apply(counted), steps)
-    check_batch_size(size, part)
-    steps = (
-        len(part) // size if config.drop_remainder else -(-len(part) // size)
-    )
+    steps = count_steps(part, config)
     batches = _endless(part, dataset, config, seed, initial_epoch)
     return Pipeline(batches, steps)
+
+
+def count_steps(split: Split, config: DataConfig) -> int:
+    """Counts the training batches of an epoch.
+
+    Args:
+        split: Of the training images.
+        config: Batch size, and whether a smaller last batch counts.
+
+    Raises:
+        InputError: The batch is larger than the split.
+    """
+    size = config.batch_size
+    check_batch_size(size, split)
+    count = len(split)
+    return count // size if config.drop_remainder else -(-count // size)
 
 
 def _in_order(split: Split, dataset: Dataset, config: DataConfig) -> Any:

@@ -77,16 +77,15 @@ def draw_integers(shape: Tensor, limit: int, key: Tensor) -> Tensor:
     )
 
 
-def draw_uniform(shape: Tensor, key: Tensor, dtype: str = "float32") -> Tensor:
+def draw_uniform(shape: Tensor, key: Tensor) -> Tensor:
     """Draws numbers evenly.
 
     Args:
         shape: Shape of the result.
         key: Of `make_key`.
-        dtype: A type of floating point; default float32.
 
     Returns:
-        Tensor with values in [0, 1).
+        float32 tensor with values in [0, 1).
     """
     tf = import_tensorflow()
-    return tf.random.stateless_uniform(shape, key, dtype=dtype, alg=_ALGORITHM)
+    return tf.random.stateless_uniform(shape, key, alg=_ALGORITHM)

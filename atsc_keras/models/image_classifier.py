@@ -147,10 +147,10 @@ class ImageClassifier(keras.Model):
             InputError: if the model cannot be split.
         """
         parts = split_model(model)
-        if parts.classifier is not None and parts.classifier.units == classes:
-            return cls.from_model(model)
-        head = keras.layers.Dense(classes, name="classifier")
-        return cls(parts.encoder, head, parts.pooler, name=model.name)
+        classifier = parts.classifier
+        if classifier is None or classifier.units != classes:
+            classifier = keras.layers.Dense(classes, name="classifier")
+        return cls(parts.encoder, classifier, parts.pooler, name=model.name)
 
     def pool(self, features: Tensor, training: bool | None = None) -> Tensor:
         """Vector `(B, C)` of encoded features."""

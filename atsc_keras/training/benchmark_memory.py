@@ -18,7 +18,6 @@ from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.run_folder import RunFolder
 
 _STEPS = 3
-_FAILED = "The memory of a step could not be measured"
 
 
 class MeasurementError(RuntimeError):
@@ -53,8 +52,9 @@ def measure_peak_memory(
     if done.returncode:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
         raise MeasurementError(
-            f"{_FAILED}. Received: {name}, exit status {done.returncode} "
-            f"({last}). Leave it out with --no-memory."
+            "The memory of a step could not be measured. Received: "
+            f"{name}, exit status {done.returncode} ({last}). Leave it out "
+            "with --no-memory."
         )
     return int(done.stdout.splitlines()[-1])
 

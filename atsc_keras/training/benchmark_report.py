@@ -6,6 +6,7 @@ from atsc_keras.training.benchmark_steps import LABELS
 from atsc_keras.training.benchmark_steps import STUDENT
 from atsc_keras.training.benchmark_steps import TEACHER
 from atsc_keras.training.formats import NOTHING
+from atsc_keras.training.formats import markdown_table
 from atsc_keras.training.formats import quantity
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.summary import align
@@ -92,15 +93,7 @@ def write_benchmark(folder: RunFolder, result: dict[str, Any]) -> None:
         result: of `benchmark`.
     """
     folder.write_json("benchmark.json", result)
-    lines = [
-        "| " + " | ".join(_COLUMNS) + " |",
-        "|---" + "|---:" * (len(_COLUMNS) - 1) + "|",
-        *(
-            "| " + " | ".join(_row(name, result)) + " |"
-            for name in result["steps"]
-        ),
-    ]
-    text = "\n\n".join([f"# {result['name']}", "\n".join(lines)])
-    folder.write_text(
-        "benchmark.md", "\n\n".join([text, *_notes(result)]) + "\n"
-    )
+    rows = [_row(name, result) for name in result["steps"]]
+    body = markdown_table(_COLUMNS, rows)
+    parts = [f"# {result['name']}", body, *_notes(result)]
+    folder.write_text("benchmark.md", "\n\n".join(parts) + "\n")

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from atsc_keras.errors import InputError
+from atsc_keras.errors import first_line
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
 
@@ -62,7 +63,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
             try:
                 model.load_weights(path)
             except (ValueError, OSError, KeyError) as error:
-                reason = (str(error).strip() or repr(error)).splitlines()[0]
+                reason = first_line(error)
                 failures.append(f"{path} ({reason})")
                 print(f"Not loaded: {failures[-1]}", flush=True)
                 continue

@@ -10,6 +10,7 @@ from atsc_keras.training.comparison_figures import METHOD_LABELS
 from atsc_keras.training.comparison_figures import draw_comparison
 from atsc_keras.training.drawing import Drawing
 from atsc_keras.training.formats import NOTHING
+from atsc_keras.training.formats import markdown_table
 from atsc_keras.training.formats import percent
 from atsc_keras.training.formats import quantity
 from atsc_keras.training.formats import ratio
@@ -178,8 +179,7 @@ def _csv(summary: dict[str, Any]) -> str:
 
 def _markdown(summary: dict[str, Any]) -> str:
     rows = [*_teacher_rows(summary), *comparison_rows(summary)]
-    lines = [list(_COLUMNS), ["---", *["---:"] * (len(_COLUMNS) - 1)], *rows]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    body = markdown_table(_COLUMNS, rows)
     return f"# {summary['name']}\n\n{body}\n\n{_note(summary)}\n"
 
 

@@ -1,6 +1,7 @@
 """Numbers as a report writes them."""
 
 import math
+from collections.abc import Sequence
 
 NOTHING = "-"
 # Above this many test images one image is less than 0.1 points.
@@ -81,3 +82,9 @@ def duration(seconds: float) -> str:
     if not hours:
         return f"{minutes} min {rest:02d} s"
     return f"{hours} h {minutes_left:02d} min"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column is text and whose others are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

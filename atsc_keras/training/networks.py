@@ -10,6 +10,7 @@ from atsc_keras.config import StudentConfig
 from atsc_keras.config import TeacherConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
+from atsc_keras.errors import first_line
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.libraries import are_of_library
@@ -55,7 +56,7 @@ def load_classifier(path: str | Path) -> keras.Model:
             "the model again."
         ) from error
     except (ValueError, TypeError, KeyError, OSError) as error:
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        reason = first_line(error)
         raise InputError(
             "A saved model must load with Keras and this package alone. "
             f"Received: {path} ({reason[:_LONGEST_REASON]}). Save it from "

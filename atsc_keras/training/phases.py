@@ -6,6 +6,7 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import RecipeConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
+from atsc_keras.data.pipeline import count_steps
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -41,9 +42,7 @@ def fit_network(
     Raises:
         DivergedError: if the loss is not finite.
     """
-    steps = build_pipeline(
-        dataset, "train", config.data, training=True, seed=config.seed
-    ).steps
+    steps = count_steps(dataset.train, config.data)
     optimizer = build_optimizer(recipe.optimizer, recipe, steps)
     model.compile(
         optimizer=optimizer,
@@ -78,9 +77,7 @@ def fit_distillation(
     """
     settings = config.distillation
     recipe = settings.training
-    steps = build_pipeline(
-        dataset, "train", config.data, training=True, seed=config.seed
-    ).steps
+    steps = count_steps(dataset.train, config.data)
     asked = {
         "optimizer": recipe.optimizer,
         "teacher_optimizer": settings.teacher_optimizer,

@@ -1,19 +1,12 @@
 """What a config names under `augmentations`, on whole batches."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 from atsc_keras.config import AugmentationConfig
+from atsc_keras.data.augmentations.augmentation import Augmentation
 from atsc_keras.data.augmentations.hiding import grid_mask
 from atsc_keras.data.augmentations.hiding import random_erasing
 from atsc_keras.data.augmentations.mixing import cutmix
 from atsc_keras.data.augmentations.mixing import mixup
 from atsc_keras.data.augmentations.rand_augment import rand_augment
-from atsc_keras.types import Tensor
-
-Augmentation: TypeAlias = Callable[
-    [Tensor, Tensor, Tensor], tuple[Tensor, Tensor]
-]
 
 _BUILDERS = {
     "rand_augment": rand_augment,

@@ -1,24 +1,22 @@
 """Random erasing and grid mask: parts of an image are hidden."""
 
 import math
-from collections.abc import Callable
 
 import keras
 
 from atsc_keras.config import AugmentationConfig
+from atsc_keras.data.augmentations.augmentation import Augmentation
 from atsc_keras.data.augmentations.key_generator import for_tf_data
 from atsc_keras.data.augmentations.key_generator import transform_with
 from atsc_keras.data.randomness import draw_uniform
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor
 
-_Hide = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-
 # The grid's unit as a share of the image's short side, as in KerasCV.
 _SMALLEST_UNIT, _LARGEST_UNIT = 0.3, 0.5
 
 
-def random_erasing(config: AugmentationConfig) -> _Hide:
+def random_erasing(config: AugmentationConfig) -> Augmentation:
     """Makes images with a rectangle of noise, by Keras's layer.
 
     Args:
@@ -49,7 +47,7 @@ def random_erasing(config: AugmentationConfig) -> _Hide:
     return hide
 
 
-def grid_mask(config: AugmentationConfig) -> _Hide:
+def grid_mask(config: AugmentationConfig) -> Augmentation:
     """Makes images with a turned grid of black squares.
 
     Written here: KerasCV's layer draws from TensorFlow's stateful generators,

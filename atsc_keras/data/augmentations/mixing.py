@@ -4,19 +4,16 @@ Written here, because the layers of Keras draw from generators that count,
 and their methods that take a seed use it for several draws at once.
 """
 
-from collections.abc import Callable
-
 from atsc_keras.config import AugmentationConfig
+from atsc_keras.data.augmentations.augmentation import Augmentation
 from atsc_keras.data.randomness import draw_permutation
 from atsc_keras.data.randomness import draw_uniform
 from atsc_keras.data.randomness import extend_key
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor
 
-_Mix = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
-
-def mixup(config: AugmentationConfig) -> _Mix:
+def mixup(config: AugmentationConfig) -> Augmentation:
     """Makes the blend of each image with another one.
 
     Args:
@@ -43,7 +40,7 @@ def mixup(config: AugmentationConfig) -> _Mix:
     return mix
 
 
-def cutmix(config: AugmentationConfig) -> _Mix:
+def cutmix(config: AugmentationConfig) -> Augmentation:
     """Makes images with a rectangle out of another one.
 
     Args:

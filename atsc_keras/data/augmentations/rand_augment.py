@@ -12,6 +12,7 @@ from typing import TypeAlias
 import keras
 
 from atsc_keras.config import AugmentationConfig
+from atsc_keras.data.augmentations.augmentation import Augmentation
 from atsc_keras.data.augmentations.key_generator import for_tf_data
 from atsc_keras.data.augmentations.key_generator import transform_with
 from atsc_keras.data.randomness import draw_integers
@@ -32,9 +33,7 @@ _LOST_BITS = 4
 _GREY = 128.0  # where pixels come from outside
 
 
-def rand_augment(
-    config: AugmentationConfig,
-) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+def rand_augment(config: AugmentationConfig) -> Augmentation:
     """Makes images that went through a few of fourteen operations.
 
     Each image draws its own operations, and their strengths evenly between

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from atsc_keras.errors import InputError
+from atsc_keras.errors import first_line
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.libraries.call_text import first_line
 from atsc_keras.models.libraries.call_text import model_name
 from atsc_keras.models.libraries.call_text import read_arguments
 from atsc_keras.models.libraries.call_text import split_call

@@ -58,8 +58,3 @@ def model_name(network: str) -> str:
     """A name that Keras and file systems take."""
     words: str = network.partition("/")[2]
     return re.sub(r"\W+", "_", words).strip("_")
-
-
-def first_line(error: Exception) -> str:
-    """What an exception says, short."""
-    return (str(error).strip() or repr(error)).splitlines()[0]
