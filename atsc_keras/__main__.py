@@ -148,9 +148,9 @@ def benchmark(
         typer.Option(help="tensorflow, jax or torch; default: as set."),
     ] = None,
     precision: Annotated[
-        Literal["float32", "mixed_bfloat16", "mixed_float16"],
-        typer.Option(help="Of the layers."),
-    ] = "float32",
+        Literal["float32", "mixed_bfloat16", "mixed_float16"] | None,
+        typer.Option(help="Of the layers; default: the config's."),
+    ] = None,
     jit_compile: Annotated[
         Literal["auto", "true", "false"],
         typer.Option(help="XLA, as in Model.compile."),
@@ -178,6 +178,8 @@ def benchmark(
     changes = list(overrides or ())
     if batch_size is not None:
         changes.append(f"data.batch_size={batch_size}")
+    if precision is not None:
+        changes.append(f"precision={precision}")
     experiment = load_config(config, changes)
     folder = run_dir or Path("runs") / f"{experiment.name}_benchmark"
     if backend is not None:
@@ -188,7 +190,6 @@ def benchmark(
     from atsc_keras.training.benchmark_steps import BenchmarkSettings
 
     settings = BenchmarkSettings(
-        precision,
         "auto" if jit_compile == "auto" else jit_compile == "true",
         trainable or None,
     )

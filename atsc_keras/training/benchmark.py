@@ -19,6 +19,8 @@ from atsc_keras.training.benchmark_steps import TEACHER
 from atsc_keras.training.benchmark_steps import BenchmarkSettings
 from atsc_keras.training.benchmark_steps import BenchmarkStep
 from atsc_keras.training.benchmark_steps import steps_of
+from atsc_keras.training.devices import check_devices
+from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.step_timer import StepTime
@@ -46,7 +48,7 @@ def benchmark(
     Args:
         config: of the experiment.
         run_dir: folder to write `benchmark.json` and `benchmark.md` to.
-        settings: precision, compilation, and what adapts in part.
+        settings: compilation, and what adapts in part.
         steps: of each kind that are timed; default 20.
         memory: whether each kind also runs alone in a process of its own, for
             its peak memory; default true.
@@ -66,7 +68,8 @@ def benchmark(
     dataset = load_dataset(config.data)
     # Every mistake in the config, before anything is written.
     input_pipeline = _time_input(config, dataset)
-    with settings.precision_in_force():
+    check_devices(config, dataset)
+    with placed(config):
         kinds = [
             BenchmarkStep(name, config, dataset, settings)
             for name in steps_of(config)
@@ -89,6 +92,7 @@ def benchmark(
         "student": config.student.network,
         "batch_size": config.data.batch_size,
         "image_shape": list(dataset.image_shape),
+        "precision": config.precision,
         "settings": settings.as_json(),
         "environment": folder.read_json("environment.json"),
         "steps": {

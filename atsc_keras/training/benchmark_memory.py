@@ -14,6 +14,7 @@ from atsc_keras.config import load_config
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.training.benchmark_steps import BenchmarkSettings
 from atsc_keras.training.benchmark_steps import BenchmarkStep
+from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.run_folder import RunFolder
 
@@ -82,7 +83,7 @@ def _main(name: str, run_dir: str, settings_text: str) -> None:
     batch_size = config.data.batch_size
     images, labels = dataset.train.first(_STEPS * batch_size)
     before = _peak(forget=True)
-    with settings.precision_in_force():
+    with placed(config):
         step = BenchmarkStep(name, config, dataset, settings)
         step.run(images.astype("float32"), labels, batch_size)
     on_device = peak_device_memory()

@@ -56,7 +56,7 @@ def _notes(result: dict[str, Any]) -> list[str]:
         f"{' and '.join(result['teachers'])} -> {result['student']}, batches "
         f"of {batch_size} images {result['image_shape']}, {backend} "
         f"{environment[backend]}, Keras {environment['keras']}, "
-        f"{settings['precision']}, jit_compile={settings['jit_compile']}, "
+        f"{result['precision']}, jit_compile={settings['jit_compile']}, "
         f"{', '.join(environment['devices'])}.",
         "Times are medians of a step; ratios are to the supervised teacher "
         "step plus the supervised student step of the same round: median and "

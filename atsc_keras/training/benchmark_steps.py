@@ -1,8 +1,6 @@
 """The training steps that a benchmark compares."""
 
-from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from dataclasses import dataclass
 from typing import Any
@@ -41,29 +39,17 @@ class BenchmarkSettings:
     """How the steps are run.
 
     Attributes:
-        precision: of `keras.config.set_dtype_policy`.
         jit_compile: as in `Model.compile`.
         trainable: patterns of what adapts in `atsc_partial`; None = the last
             stage of each teacher.
     """
 
-    precision: str = "float32"
     jit_compile: bool | Literal["auto"] = "auto"
     trainable: Sequence[str] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The attributes by name."""
         return asdict(self)
-
-    @contextmanager
-    def precision_in_force(self) -> Iterator[None]:
-        """While it lasts, layers are made in this precision."""
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.precision)
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(before)
 
 
 def steps_of(config: ExperimentConfig) -> tuple[str, ...]:

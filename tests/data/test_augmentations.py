@@ -18,6 +18,7 @@ from atsc_keras.data import build_pipeline
 from atsc_keras.data.augmentations import build_augmentation
 from atsc_keras.data.augmentations.rand_augment import build_operations
 from atsc_keras.data.randomness import make_key
+from tests.data.batches import first_batches
 
 tf = pytest.importorskip("tensorflow")
 
@@ -296,15 +297,7 @@ def test_batches_are_decided_by_seed_epoch_and_place_alone(name: str) -> None:
     dataset, config = _dataset(), _config(name)
 
     def batches(count: int, seed: int = 1, epoch: int = 0) -> list[np.ndarray]:
-        pipeline = build_pipeline(
-            dataset,
-            "train",
-            config,
-            training=True,
-            seed=seed,
-            initial_epoch=epoch,
-        )
-        taken = pipeline.batches.take(count).as_numpy_iterator()
+        taken = first_batches(dataset, config, count, seed, epoch)
         return [array.astype(float) for pair in taken for array in pair]
 
     def equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:

@@ -14,6 +14,7 @@ from atsc_keras.data import record_stream
 from atsc_keras.data.cropping import RandomWindow
 from atsc_keras.data.randomness import make_key
 from atsc_keras.errors import InputError
+from tests.data.batches import first_batches
 from tests.mocked_tfds import COUNT
 from tests.mocked_tfds import mocked_tfds
 from tests.mocked_tfds import write_imagenet_records
@@ -226,15 +227,7 @@ def test_streamed_windows_are_decided_by_seed_and_epoch_alone(
     assert dataset.train.count_labels(2).tolist() == [7, 7]
 
     def images(seed: int, epoch: int, count: int) -> list[np.ndarray]:
-        pipeline = build_pipeline(
-            dataset,
-            "train",
-            config,
-            training=True,
-            seed=seed,
-            initial_epoch=epoch,
-        )
-        batches = pipeline.batches.take(count).as_numpy_iterator()
+        batches = first_batches(dataset, config, count, seed, epoch)
         return [pixels for pixels, _ in batches]
 
     undisturbed = np.concatenate(images(1, 0, 8))

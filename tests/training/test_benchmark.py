@@ -21,6 +21,7 @@ from atsc_keras.training.benchmark_report import benchmark_table
 from atsc_keras.training.benchmark_steps import STEPS
 from atsc_keras.training.benchmark_steps import BenchmarkSettings
 from atsc_keras.training.benchmark_steps import BenchmarkStep
+from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.step_timer import StepTimer
@@ -113,11 +114,11 @@ def test_what_adapts_in_part_can_be_named(tmp_path: Path) -> None:
 
 
 def test_precision_is_that_of_the_steps_only(tmp_path: Path) -> None:
-    config = load_config(write_config(tmp_path))
+    path = write_config(tmp_path)
+    config = load_config(path, ["precision=mixed_bfloat16"])
     dataset = load_dataset(config.data)
-    settings = BenchmarkSettings(precision="mixed_bfloat16")
-    with settings.precision_in_force():
-        step = BenchmarkStep("student", config, dataset, settings)
+    with placed(config):
+        step = BenchmarkStep("student", config, dataset, BenchmarkSettings())
     assert keras.config.dtype_policy().name == "float32"
     (model,) = step.models
     assert model.encoder.layers[-1].compute_dtype == "bfloat16"
