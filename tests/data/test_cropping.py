@@ -18,6 +18,7 @@ from atsc_keras.data.cropping import decode_and_crop
 from atsc_keras.data.cropping import draw_windows
 from atsc_keras.data.randomness import make_key
 from atsc_keras.data.resizing import frame_pixels
+from atsc_keras.data.resizing import resize_array
 from atsc_keras.data.resizing import resize_pixels
 from atsc_keras.errors import InputError
 
@@ -122,6 +123,28 @@ def test_centre_is_cut_out_of_the_resized_image() -> None:
     np.testing.assert_array_equal(
         frame_pixels(images, 4), resize_pixels(images, 4)
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "short_side"),
+    [
+        ((3, 8, 8, 1), 16, None),
+        ((3, 31, 17, 3), 12, None),
+        ((3, 31, 17, 3), 12, 16),
+        ((3, 20, 33, 2), 24, 30),
+        ((3, 20, 33, 2), 20, 20),
+    ],
+)
+def test_arrays_are_framed_as_streamed_images_are(
+    shape: tuple[int, ...], size: int, short_side: int | None
+) -> None:
+    images = _noise(*shape)
+    found = resize_array(images, size, short_side).astype("int32")
+    expected = frame_pixels(images, size, short_side).numpy()
+    assert found.shape == expected.shape
+    # Halves round apart where float32 sums do.
+    assert np.abs(found - expected).max() <= 1
+    assert np.mean(found != expected) < 0.01
 
 
 def _npz(folder: Path, images: np.ndarray, **values: object) -> DataConfig:
