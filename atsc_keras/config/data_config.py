@@ -40,6 +40,10 @@ class DataConfig(StrictModel):
         flip: Random horizontal flip of training images; default true.
         augmentations: A list of `AugmentationConfig`, done in order on the
             cropped training images; default: none.
+        augment_on: `host` (default), or `device`: batches leave the host as
+            uint8, and are cropped and flipped inside the training step, the
+            same way. On JAX and torch, images in memory then need no
+            TensorFlow. Not with `augmentations`.
         evaluation_resize: null (default) = test images are resized to
             `image_size`; N = their short side is resized to N and the centre
             cut out.
@@ -63,6 +67,7 @@ class DataConfig(StrictModel):
     augmentations: tuple[AugmentationConfig, ...] = Field(
         default=(), strict=False
     )
+    augment_on: Literal["host", "device"] = "host"
     evaluation_resize: int | None = Field(default=None, gt=0, examples=[256])
     mean: tuple[float, ...] | None = Field(
         default=None, min_length=1, strict=False, examples=[[127.5]]
@@ -118,6 +123,18 @@ class DataConfig(StrictModel):
         cls, value: tuple[float, ...] | None
     ) -> tuple[float, ...] | None:
         return None if value is None else check_shares(value)
+
+    @field_validator("augment_on")
+    @classmethod
+    def _only_crops_and_flips_on_device(
+        cls, value: str, info: ValidationInfo
+    ) -> str:
+        if value == "device" and info.data.get("augmentations"):
+            raise mistake(
+                "must be host where there are augmentations",
+                "Leave out one of the two.",
+            )
+        return value
 
     @field_validator("evaluation_resize")
     @classmethod

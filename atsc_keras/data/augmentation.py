@@ -1,9 +1,40 @@
-"""Crop and flip, for a whole batch at once."""
+"""Crop and flip, for a whole batch at once: on the host, by TensorFlow."""
 
-from atsc_keras.data.randomness import draw_integers
-from atsc_keras.data.randomness import extend_key
+from types import ModuleType
+from typing import Any
+
+from atsc_keras.data import randomness
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor
+
+
+def draw_placements(
+    count: Any,
+    *,
+    padding: int,
+    flip: bool,
+    key: Any,
+    source: ModuleType = randomness,
+) -> tuple[Any, Any, Any]:
+    """Draws which window of each padded image is taken, and how.
+
+    Args:
+        count: Images of the batch.
+        padding: Pixels of zeros on every side; 0 = the window is the image.
+        flip: Whether to mirror each window with probability 1/2.
+        key: Decides; see `randomness.make_key`.
+        source: `randomness`, or `array_randomness` with a key of its own.
+
+    Returns:
+        int32 top and left (count,) in the padded image, and 1 where mirrored.
+    """
+
+    def draw(limit: int, purpose: int) -> Any:
+        own_key = source.extend_key(key, purpose)
+        return source.draw_integers(count, limit, own_key)
+
+    places = 2 * padding + 1
+    return draw(places, 0), draw(places, 1), draw(2 if flip else 1, 2)
 
 
 def crop_and_flip(
@@ -27,13 +58,13 @@ def crop_and_flip(
     count = tf.shape(images)[:1]
     sides = [padding, padding]
     padded = tf.pad(images, [[0, 0], sides, sides, [0, 0]])
-    top = draw_integers(count, 2 * padding + 1, extend_key(key, 0))
-    left = draw_integers(count, 2 * padding + 1, extend_key(key, 1))
+    top, left, mirrored = draw_placements(
+        count, padding=padding, flip=flip, key=key
+    )
     rows = top[:, None] + tf.range(height)
     columns = left[:, None] + tf.range(width)
     if flip:
-        mirrored = draw_integers(count, 2, extend_key(key, 2)) == 1
-        columns = tf.where(mirrored[:, None], columns[:, ::-1], columns)
+        columns = tf.where(mirrored[:, None] == 1, columns[:, ::-1], columns)
     windows = tf.gather(padded, rows, axis=1, batch_dims=1)
     windows = tf.gather(windows, columns, axis=2, batch_dims=1)
     return tf.ensure_shape(windows, images.shape)

@@ -1,5 +1,6 @@
 """A data set as the rest of the package sees it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.data.split import Split
-from atsc_keras.data.tensorflow_import import import_tensorflow
 
 # Enough for two digits of mean and std without reading all of ImageNet.
 _STREAMED_IMAGES_FOR_STATISTICS = 4096
@@ -82,7 +82,8 @@ class Dataset:
 
 
 def _is_of_tensorflow(error: Exception) -> bool:
-    return isinstance(error, import_tensorflow().errors.OpError)
+    loaded = sys.modules.get("tensorflow")
+    return loaded is not None and isinstance(error, loaded.errors.OpError)
 
 
 def _sample(split: Split) -> NDArray[np.uint8]:

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Literal
 
+import keras
+
 from atsc_keras.config import DataConfig
+from atsc_keras.data import purposes
+from atsc_keras.data.array_batches import ArrayBatches
+from atsc_keras.data.array_batches import ArrayTrainingBatches
 from atsc_keras.data.augmentation import crop_and_flip
+from atsc_keras.data.augmentation import draw_placements
 from atsc_keras.data.augmentations import build_augmentation
 from atsc_keras.data.checks import check_batch_size
 from atsc_keras.data.cropping import RandomWindow
@@ -19,11 +25,6 @@ from atsc_keras.data.split import Split
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor
 
-_ORDER = 0
-_AUGMENTATION = 1
-_WINDOWS = 2
-_WINDOWS_OF_BATCH = 3  # after the three purposes of `crop_and_flip`
-_AUGMENTATIONS = 4  # and following
 _ENDLESS = 2**62  # epochs
 
 
@@ -34,7 +35,10 @@ class Pipeline:
     Attributes:
         batches: `tf.data.Dataset` of float32 images (B, H, W, C) in [0, 255]
             and int32 labels (B,), or float32 rows (B, classes) where the
-            config has `soft_labels`.
+            config has `soft_labels`. With `augment_on: device` images are
+            uint8, in training a pair of images as stored and int32 placements
+            (B, 3) for `CropAndFlip`; and those in memory come in a
+            `keras.utils.PyDataset` where TensorFlow does not train.
         steps: Batches an epoch.
 
     Example:
@@ -88,18 +92,33 @@ def build_pipeline(
             "`split` must be 'train' or 'test'. "
             f"Received: split={split!r}. Use one of the two."
         )
-    tf = import_tensorflow()
     part = dataset.train if split == "train" else dataset.test
     size = config.batch_size
-    if not training:
-        steps = -(-len(part) // size)
-        batches = _in_order(part, dataset, config)
+    steps = count_steps(part, config) if training else -(-len(part) // size)
+    if _is_made_of_arrays(part, config):
+        if training:
+            batches: Any = ArrayTrainingBatches(
+                part, config, steps, seed, initial_epoch
+            )
+        else:
+            batches = ArrayBatches(part, size)
+    elif training:
+        batches = _endless(part, dataset, config, seed, initial_epoch)
+    else:
+        tf = import_tensorflow()
         # Keras takes the end of a stream of unknown length for a failure.
         counted = tf.data.experimental.assert_cardinality(steps)
-        return Pipeline(batches.apply(counted), steps)
-    steps = count_steps(part, config)
-    batches = _endless(part, dataset, config, seed, initial_epoch)
+        batches = _in_order(part, dataset, config).apply(counted)
     return Pipeline(batches, steps)
+
+
+def _is_made_of_arrays(split: Split, config: DataConfig) -> bool:
+    return (
+        config.augment_on == "device"
+        and keras.config.backend() != "tensorflow"
+        and config.crop_area is None
+        and split.images is not None
+    )
 
 
 def count_steps(split: Split, config: DataConfig) -> int:
@@ -122,12 +141,14 @@ def _in_order(split: Split, dataset: Dataset, config: DataConfig) -> Any:
     tf = import_tensorflow()
     size, image_shape = config.batch_size, dataset.image_shape
     rows_of = len(dataset.class_names) if config.soft_labels else None
+    on_device = config.augment_on == "device"
 
     def make_batch(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if images.shape[1:3] != image_shape[:2]:
             # Training images that are kept as stored for random windows.
             images = resize_pixels(images, image_shape[:2])
-        return _as_numbers(images, labels, rows_of)
+        labels = _as_numbers(labels, rows_of)
+        return images if on_device else tf.cast(images, "float32"), labels
 
     if split.stream is not None:
         batches = split.stream.examples(None).batch(size)
@@ -153,11 +174,12 @@ def _endless(
     augmentations = [build_augmentation(a) for a in config.augmentations]
 
     def one_epoch(epoch: Tensor) -> Any:
-        key = make_key(seed, _ORDER, epoch)
+        key = make_key(seed, purposes.ORDER, epoch)
         if split.stream is not None:
             window = None
             if area is not None:
-                window = RandomWindow(area, make_key(seed, _WINDOWS, epoch))
+                own_key = make_key(seed, purposes.WINDOWS, epoch)
+                window = RandomWindow(area, own_key)
             chosen = split.stream.examples(key, window)
         else:
             chosen = tf.data.Dataset.from_tensor_slices(
@@ -172,19 +194,22 @@ def _endless(
 
     def make_batch(
         epoch: Tensor, number: Tensor, batch: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Any, Tensor]:
         if split.stream is None:
             batch = _gather(split, batch)
-        key = extend_key(make_key(seed, _AUGMENTATION, epoch), number)
+        key = extend_key(make_key(seed, purposes.AUGMENTATION, epoch), number)
         images, labels = batch
         if area is not None and split.stream is None:
-            window = RandomWindow(area, extend_key(key, _WINDOWS_OF_BATCH))
+            own_key = extend_key(key, purposes.WINDOWS_OF_BATCH)
+            window = RandomWindow(area, own_key)
             images = crop_batch(images, image_shape[:2], window)
-        images = crop_and_flip(
-            images, padding=padding, flip=config.flip, key=key
-        )
-        images, labels = _as_numbers(images, labels, rows_of)
-        for place, augment in enumerate(augmentations, _AUGMENTATIONS):
+        labels = _as_numbers(labels, rows_of)
+        how = {"padding": padding, "flip": config.flip, "key": key}
+        if config.augment_on == "device":
+            placements = draw_placements(tf.shape(images)[:1], **how)
+            return (images, tf.stack(placements, axis=1)), labels
+        images = tf.cast(crop_and_flip(images, **how), "float32")
+        for place, augment in enumerate(augmentations, purposes.AUGMENTATIONS):
             images, labels = augment(images, labels, extend_key(key, place))
         return images, labels
 
@@ -199,13 +224,7 @@ def _endless(
 
 def _gather(split: Split, places: Tensor) -> tuple[Tensor, Tensor]:
     tf = import_tensorflow()
-    images, labels = split.images, split.labels
-    if images is None or labels is None:
-        raise ValueError(
-            "A split must have images and labels, or a stream. "
-            f"Received: Split(name={split.name!r}) with neither. "
-            "Make it with `load_dataset`."
-        )
+    images, labels = split.arrays
     # By numpy: as a tensor, the data set would be in memory three times.
     chosen = tf.numpy_function(
         lambda numbers: (images[numbers], labels[numbers]),
@@ -219,15 +238,11 @@ def _gather(split: Split, places: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def _as_numbers(
-    images: Tensor, labels: Tensor, rows_of: int | None
-) -> tuple[Tensor, Tensor]:
+def _as_numbers(labels: Tensor, rows_of: int | None) -> Tensor:
     tf = import_tensorflow()
     if rows_of is None:
-        labels = tf.cast(labels, "int32")
-    else:
-        labels = tf.one_hot(labels, rows_of, dtype="float32")
-    return tf.cast(images, "float32"), labels
+        return tf.cast(labels, "int32")
+    return tf.one_hot(labels, rows_of, dtype="float32")
 
 
 def _finish(batches: Any) -> Any:

@@ -30,6 +30,21 @@ class Split:
             return len(self.stream)
         return 0 if self.labels is None else len(self.labels)
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Images and labels in memory.
+
+        Raises:
+            ValueError: There are none.
+        """
+        if self.images is None or self.labels is None:
+            raise ValueError(
+                "A split must have images and labels, or a stream. "
+                f"Received: Split(name={self.name!r}) without them. "
+                "Make it with `load_dataset`."
+            )
+        return self.images, self.labels
+
     def count_labels(self, classes: int) -> NDArray[np.int64]:
         """Counts the examples of each class.
 
@@ -56,14 +71,9 @@ class Split:
         Returns:
             uint8 images (count, H, W, C) and int64 labels (count,).
         """
-        if self.images is not None and self.labels is not None:
-            return self.images[:count], self.labels[:count]
         if self.stream is None:
-            raise ValueError(
-                "A split must have images and labels, or a stream. "
-                f"Received: Split(name={self.name!r}) with neither. "
-                "Make it with `load_dataset`."
-            )
+            images, labels = self.arrays
+            return images[:count], labels[:count]
         taken = self.stream.examples(None).take(count)
-        images, labels = zip(*taken.as_numpy_iterator(), strict=True)
-        return np.stack(images), np.array(labels, "int64")
+        pixels, numbers = zip(*taken.as_numpy_iterator(), strict=True)
+        return np.stack(pixels), np.array(numbers, "int64")

@@ -60,6 +60,9 @@ class ATSC(DistillationTrainer):
         reduction: of the projectors' bottleneck; default 2.
         l2sp_scope: which teacher weights L2-SP holds near their start: "all"
             trainable ones (default), or their "kernels" only.
+        augmentation: a layer applied to each training batch inside the step,
+            once for all networks, such as
+            `keras.layers.RandomFlip("horizontal")`; default: none.
         **kwargs: as for `keras.Model`.
 
     Raises:
@@ -97,10 +100,11 @@ class ATSC(DistillationTrainer):
         temperature: float = 4.0,
         reduction: int = 2,
         l2sp_scope: Literal["all", "kernels"] = "all",
+        augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
         models = teacher if isinstance(teacher, list | tuple) else [teacher]
-        super().__init__(reported_names(len(models)), **kwargs)
+        super().__init__(reported_names(len(models)), augmentation, **kwargs)
         self.settings = check_settings(
             feature_loss_weight=feature_loss_weight,
             l2sp_weight=l2sp_weight,
@@ -138,6 +142,7 @@ class ATSC(DistillationTrainer):
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
+        images = self.augmented(images, training)
         return self.student(images, training=training)
 
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
@@ -261,22 +266,23 @@ class ATSC(DistillationTrainer):
             "teacher": [serialize(teacher) for teacher in self.teachers],
             "student": serialize(self.student.encoder),
             "reduction": self.student.reduction,
+            "augmentation": serialize(self.augmentation),
         }
 
     @classmethod
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict | None = None
     ) -> "ATSC":
-        teachers, encoder = (
+        teachers, encoder, augmentation = (
             keras.saving.deserialize_keras_object(
                 config.pop(key), custom_objects=custom_objects
             )
-            for key in ("teacher", "student")
+            for key in ("teacher", "student", "augmentation")
         )
         student = DistilledStudent(
             encoder, teachers, config.pop("reduction"), name="student"
         )
-        return cls(teachers, student, **config)
+        return cls(teachers, student, augmentation=augmentation, **config)
 
 
 def _align_rank(

@@ -30,11 +30,19 @@ class DistillationTrainer(UpdateTrainer):
 
     Args:
         reported: names of the means.
+        augmentation: applied to each training batch, once for all networks;
+            default: none.
         **kwargs: as for `keras.Model`.
     """
 
-    def __init__(self, reported: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        reported: Sequence[str],
+        augmentation: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.augmentation = augmentation
         self.teachers: list[ImageClassifier] = []
         self._means = [keras.metrics.Mean(name=name) for name in reported]
         self._evaluating = False
@@ -62,6 +70,7 @@ class DistillationTrainer(UpdateTrainer):
             The running means of this epoch.
         """
         images, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        images = self.augmented(images, training=True)
         variables = self.trainable_variables
 
         def scaled() -> tuple[Tensor, tuple[Logs, Tensor]]:
@@ -78,6 +87,12 @@ class DistillationTrainer(UpdateTrainer):
         apply_gradients(self.optimizer, gradients, variables)
         self.record(logs, batch_size=ops.shape(images)[0])
         return self.compute_metrics(images, labels, logits, weight)
+
+    def augmented(self, images: Any, training: bool | None = None) -> Tensor:
+        """What the networks see of a batch."""
+        if self.augmentation is None:
+            return images
+        return self.augmentation(images, training=bool(training))
 
     def compile(
         self,

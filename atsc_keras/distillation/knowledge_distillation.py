@@ -41,6 +41,8 @@ class KnowledgeDistillation(DistillationTrainer):
         temperature: of the KL; default 4.
         warmup_epochs: over which `transfer_weight` rises linearly from near
             0; default 0 = at once.
+        augmentation: a layer applied to each training batch inside the step,
+            once for both networks; default: none.
         **kwargs: as for `keras.Model`.
 
     The KL is that of `keras.distillation.LogitsDistillation` with
@@ -72,9 +74,10 @@ class KnowledgeDistillation(DistillationTrainer):
         logits_loss_weight: float = 0.0,
         temperature: float = 4.0,
         warmup_epochs: int = 0,
+        augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(_REPORTED, **kwargs)
+        super().__init__(_REPORTED, augmentation, **kwargs)
         self.teachers = [ImageClassifier.from_model(teacher)]
         self.student = ImageClassifier.from_model(student)
         _check_agreement(self.teachers[0], self.student)
@@ -112,6 +115,7 @@ class KnowledgeDistillation(DistillationTrainer):
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
+        images = self.augmented(images, training)
         return self.student(images, training=training)
 
     def objective(

@@ -169,5 +169,5 @@ def _time_input(config: ExperimentConfig, dataset: Dataset) -> dict[str, Any]:
     next(batches)  # fills what is read ahead
     began, count = time.perf_counter(), 0
     for _ in range(_INPUT_BATCHES):
-        count += int(next(batches)[0].shape[0])
+        count += len(next(batches)[1])
     return {"images_per_second": count / (time.perf_counter() - began)}

@@ -4,12 +4,14 @@ import keras
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import RecipeConfig
+from atsc_keras.data.crop_and_flip_layer import device_augmentation
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.data.pipeline import count_steps
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.augmented_classifier import AugmentedClassifier
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.checkpoints import StopOnDivergence
 from atsc_keras.training.class_weights import class_weights
@@ -44,14 +46,18 @@ def fit_network(
     """
     steps = count_steps(dataset.train, config.data)
     optimizer = build_optimizer(recipe.optimizer, recipe, steps)
-    model.compile(
+    augmentation = device_augmentation(config.data)
+    trained: keras.Model = model
+    if augmentation and isinstance(model, ImageClassifier):
+        trained = AugmentedClassifier(model, augmentation)
+    trained.compile(
         optimizer=optimizer,
         loss=_loss(config),
         metrics=classification_metrics(model.classes, config.data.soft_labels),
         jit_compile=recipe.jit_compile,
     )
     optimizers = {"learning_rate": optimizer}
-    _fit(model, phase, recipe, optimizers, config, dataset, folder, watcher)
+    _fit(trained, phase, recipe, optimizers, config, dataset, folder, watcher)
 
 
 def fit_distillation(

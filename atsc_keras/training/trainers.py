@@ -3,6 +3,7 @@
 import keras
 
 from atsc_keras.config import ExperimentConfig
+from atsc_keras.data.crop_and_flip_layer import device_augmentation
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
@@ -47,6 +48,7 @@ def build_atsc(
         temperature=settings.temperature,
         reduction=settings.reduction,
         l2sp_scope=settings.l2sp_scope,
+        augmentation=device_augmentation(config.data),
     )
 
 
@@ -90,6 +92,7 @@ def build_method(
         warmup_epochs=round(
             chosen(asked.warmup_epochs, published.warmup_share * epochs)
         ),
+        augmentation=device_augmentation(config.data),
     )
 
 

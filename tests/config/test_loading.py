@@ -52,6 +52,7 @@ def test_smallest_config_has_the_documented_defaults(write: Write) -> None:
         crop_area=None,
         flip=True,
         augmentations=(),
+        augment_on="host",
         evaluation_resize=None,
     )
     assert not config.data.soft_labels
@@ -257,6 +258,10 @@ def test_all_mistakes_of_a_file_come_at_once(write: Write) -> None:
         (
             "data.augmentations=[{name: grid_mask, ratio: [0, 2]}]",
             "0 <= smallest <= largest <= 1",
+        ),
+        (
+            "data={augmentations: [{name: mixup}], augment_on: device}",
+            "data.augment_on: must be host where there are augmentations.",
         ),
         ("data.mean=3", "data.mean: must be a list. Received: mean=3."),
         ("data.mean=[.nan]", "data.mean.0: must be a finite number."),

@@ -157,7 +157,8 @@ if os.environ["KERAS_BACKEND"] == "tensorflow":
         cpu, [tf.config.LogicalDeviceConfiguration()] * count
     )
 from atsc_keras.training.experiment import distill
-config = load_config(sys.argv[2], [f"devices={count}"])
+changes = [f"devices={count}", "data.augment_on=device"]
+config = load_config(sys.argv[2], changes)
 metrics = distill(config, sys.argv[3])
 print(json.dumps({k: v["loss"] for k, v in metrics["models"].items()}))
 """

@@ -1,0 +1,99 @@
+"""Batches of images in memory, made by numpy: TensorFlow is not needed.
+
+Augmentation is left to `CropAndFlip` inside the step; what it is to do is
+drawn here, as `pipeline` draws it.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.config import DataConfig
+from atsc_keras.data import array_randomness
+from atsc_keras.data import purposes
+from atsc_keras.data.augmentation import draw_placements
+from atsc_keras.data.split import Split
+
+Batch = tuple[Any, NDArray[np.int32]]
+
+
+class ArrayTrainingBatches(keras.utils.PyDataset):
+    """Endless training batches: number `i` is of epoch `i // steps`.
+
+    Args:
+        split: In memory.
+        config: Batch size, crop and flip.
+        steps: Batches an epoch.
+        seed: Decides order, crop and flip.
+        initial_epoch: Of the first batch.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        config: DataConfig,
+        steps: int,
+        seed: int,
+        initial_epoch: int,
+    ) -> None:
+        super().__init__()
+        self._images, self._labels = split.arrays
+        self._config = config
+        self._steps = steps
+        self._seed = seed
+        self._first = initial_epoch * steps
+        self._order = lru_cache(maxsize=2)(self._draw_order)
+
+    @property
+    def num_batches(self) -> None:
+        """Endless, as Keras has it said."""
+        return None
+
+    def __getitem__(self, index: int) -> Batch:
+        """Makes ((images, placements), labels)."""
+        epoch, number = divmod(self._first + index, self._steps)
+        size = self._config.batch_size
+        chosen = self._order(epoch)[number * size : (number + 1) * size]
+        key = array_randomness.make_key(
+            self._seed, purposes.AUGMENTATION, epoch, number
+        )
+        placements = draw_placements(
+            len(chosen),
+            padding=self._config.crop_padding,
+            flip=self._config.flip,
+            key=key,
+            source=array_randomness,
+        )
+        images = self._images[chosen], np.stack(placements, axis=1)
+        return images, self._labels[chosen].astype(np.int32)
+
+    def _draw_order(self, epoch: int) -> NDArray[np.int64]:
+        key = array_randomness.make_key(self._seed, purposes.ORDER, epoch)
+        return array_randomness.draw_permutation(len(self._labels), key)
+
+
+class ArrayBatches(keras.utils.PyDataset):
+    """One pass over images in memory, in order, nothing random.
+
+    Args:
+        split: In memory.
+        batch_size: Images a batch; the last one may be smaller.
+    """
+
+    def __init__(self, split: Split, batch_size: int) -> None:
+        super().__init__()
+        self._images, self._labels = split.arrays
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        """Counts the batches."""
+        return -(-len(self._labels) // self._batch_size)
+
+    def __getitem__(self, index: int) -> Batch:
+        """Makes (images, labels)."""
+        start = index * self._batch_size
+        part = slice(start, start + self._batch_size)
+        return self._images[part], self._labels[part].astype(np.int32)
