@@ -1,7 +1,17 @@
 """Fixtures that every room's tests share."""
 
-import keras
-import pytest
+import os
+from pathlib import Path
+
+# Many tests compile the same tiny steps: JAX keeps them. Before Keras, and for
+# the processes that tests start.
+_CACHE = Path(__file__).parent.parent / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+import keras  # noqa: E402
+import pytest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

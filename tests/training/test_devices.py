@@ -132,7 +132,8 @@ def test_precision_ends_with_the_job(tmp_path: Path) -> None:
 def test_lower_precision_trains_to_float32_weights(
     tmp_path: Path, precision: str
 ) -> None:
-    config = config_of(tmp_path, f"precision={precision}")
+    changes = [f"precision={precision}", "student.training=null"]
+    config = config_of(tmp_path, *changes)
     metrics = distill(config, tmp_path / "run")
     assert metrics["models"]["student"]["accuracy"] >= 0
     student = keras.models.load_model(tmp_path / "run" / "student.keras")
@@ -158,6 +159,7 @@ if os.environ["KERAS_BACKEND"] == "tensorflow":
     )
 from atsc_keras.training.experiment import distill
 changes = [f"devices={count}", "data.augment_on=device"]
+changes += ["student.training=null"]
 config = load_config(sys.argv[2], changes)
 metrics = distill(config, sys.argv[3])
 print(json.dumps({k: v["loss"] for k, v in metrics["models"].items()}))
