@@ -19,6 +19,7 @@ from atsc_keras.training.devices import evaluation_batch_size
 from atsc_keras.training.evaluation import classification_metrics
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.startup import FirstStepNote
 
 
 def fit_network(
@@ -151,7 +152,7 @@ def _fit(
             callbacks=[
                 StopOnDivergence(phase, checkpoint.checkpoints),
                 checkpoint,
-                *([watcher] if watcher else []),
+                watcher or FirstStepNote(folder),
             ],
             class_weight=class_weights(recipe.class_weight, dataset),
             shuffle=False,  # the batches are

@@ -51,6 +51,8 @@ def write_records(
         "models": models,
         "gap_closed": _gap_closed(models),
         "seconds": seconds,
+        # None where a process that went on had nothing left to train.
+        "startup_seconds": folder.read_json("environment.json").get("startup"),
         "peak_memory_bytes": peak_memory(),
         "class_names": list(dataset.class_names),
         "train_examples": len(dataset.train),

@@ -161,13 +161,14 @@ def _exports(
 
 
 def _details(run: Run) -> str:
+    environment = {k: v for k, v in run.environment.items() if k != "startup"}
     return (
         "<h2>The run</h2>\n"
         f'<div class="card">{facts(_run_facts(run))}</div>\n'
         '<details class="card"><summary>Config</summary>'
         f"<pre>{escape(run.config)}</pre></details>\n"
         '<details class="card"><summary>Environment</summary>'
-        f"{facts(run.environment)}</details>"
+        f"{facts(environment)}</details>"
     )
 
 
@@ -179,6 +180,7 @@ def _run_facts(run: Run) -> dict[str, Any]:
         f"{role_label(phase).lower()} {duration(spent)}"
         for phase, spent in seconds.items()
     )
+    startup = metrics.get("startup_seconds") or {}
     facts = {
         "Data": run.data,
         "Training images": metrics.get("train_examples"),
@@ -188,6 +190,9 @@ def _run_facts(run: Run) -> dict[str, Any]:
         "Backend": metrics.get("backend"),
         "Training time": seconds
         and f"{duration(sum(seconds.values()))} ({phases})",
+        "First step": startup
+        and f"{startup['to_first_step']:.1f} s after the start, of which it "
+        f"took {startup['first_step']:.1f} s",
         "Peak memory": quantity(metrics.get("peak_memory_bytes"), "B"),
     }
     absent: tuple[Any, ...] = ("", None, [], {})

@@ -21,6 +21,7 @@ from atsc_keras.training.experiment import evaluate
 from atsc_keras.training.experiment import evaluate_run
 from atsc_keras.training.experiment import train
 from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.startup import process_age
 from tests.tiny import tiny_atsc
 from tests.tiny_experiment import write_config
 
@@ -69,6 +70,13 @@ def test_run_folder_holds_its_records(finished: dict[str, Any]) -> None:
     environment = json.loads((finished["dir"] / "environment.json").read_text())
     assert environment["backend"] == keras.backend.backend()
     assert environment["job"] == "distill"
+    startup = environment["startup"]
+    assert saved["startup_seconds"] == startup
+    assert 0 < startup["first_step"] < startup["to_first_step"]
+    # Written once: training went on after it.
+    assert startup["to_first_step"] + sum(saved["seconds"].values()) < (
+        process_age() + startup["first_step"]
+    )
     assert load_config(finished["dir"] / "config.yaml") == finished["config"]
 
 

@@ -74,6 +74,11 @@ def report_of(run_dir: Path) -> Page:
     return Page(write_report(run_dir).read_text("utf-8"))
 
 
+def test_first_step_is_told_in_seconds(run_dir: Path) -> None:
+    text = report_of(run_dir).text
+    assert "7.2 s after the start, of which it took 2.5 s" in text
+
+
 def without(metrics: dict[str, Any], *roles: str) -> dict[str, Any]:
     for role in roles:
         del metrics["models"][role]
