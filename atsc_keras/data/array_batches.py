@@ -28,7 +28,7 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
         config: Batch size, crop and flip.
         steps: Batches an epoch.
         seed: Decides order, crop and flip.
-        initial_epoch: Of the first batch.
+        start: Epoch of the first batch, and its number in that epoch.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
         config: DataConfig,
         steps: int,
         seed: int,
-        initial_epoch: int,
+        start: tuple[int, int],
     ) -> None:
         super().__init__()
         self._images, self._labels = split.arrays
         self._config = config
         self._steps = steps
         self._seed = seed
-        self._first = initial_epoch * steps
+        self._first = start[0] * steps + start[1]
         self._order = lru_cache(maxsize=2)(self._draw_order)
 
     @property

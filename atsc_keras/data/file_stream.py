@@ -67,7 +67,10 @@ class FileStream:
         return self._labels
 
     def examples(
-        self, key: Tensor | None, window: RandomWindow | None = None
+        self,
+        key: Tensor | None,
+        window: RandomWindow | None = None,
+        skipped: Tensor | int = 0,
     ) -> Any:
         """Reads every image once; see `Stream.examples`."""
         tf = import_tensorflow()
@@ -91,6 +94,7 @@ class FileStream:
         return (
             tf.data.Dataset.from_tensor_slices(order)
             .enumerate()
+            .skip(skipped)  # before they are read
             .map(
                 decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
             )

@@ -63,6 +63,7 @@ def build_pipeline(
     training: bool,
     seed: int = 0,
     initial_epoch: int = 0,
+    initial_step: int = 0,
 ) -> Pipeline:
     """Makes batches of a split.
 
@@ -78,6 +79,7 @@ def build_pipeline(
         training: Whether the batches are for `fit`.
         seed: Decides order and augmentation in training; default 0.
         initial_epoch: Epoch of the first batch in training; default 0.
+        initial_step: Batches of that epoch that are left out; default 0.
 
     Returns:
         The batches; `fit` is to be called with `steps_per_epoch=steps`, and
@@ -94,16 +96,15 @@ def build_pipeline(
         )
     part = dataset.train if split == "train" else dataset.test
     size = config.batch_size
+    start = (initial_epoch, initial_step)
     steps = count_steps(part, config) if training else -(-len(part) // size)
     if _is_made_of_arrays(part, config):
         if training:
-            batches: Any = ArrayTrainingBatches(
-                part, config, steps, seed, initial_epoch
-            )
+            batches: Any = ArrayTrainingBatches(part, config, steps, seed, start)
         else:
             batches = ArrayBatches(part, size)
     elif training:
-        batches = _endless(part, dataset, config, seed, initial_epoch)
+        batches = _endless(part, dataset, config, seed, start)
     else:
         tf = import_tensorflow()
         # Keras takes the end of a stream of unknown length for a failure.
@@ -163,9 +164,10 @@ def _endless(
     dataset: Dataset,
     config: DataConfig,
     seed: int,
-    initial_epoch: int,
+    start: tuple[int, int],
 ) -> Any:
     tf = import_tensorflow()
+    initial_epoch, initial_step = start
     area = config.crop_area
     padding = config.crop_padding if area is None else 0
     image_shape = dataset.image_shape
@@ -175,20 +177,22 @@ def _endless(
 
     def one_epoch(epoch: Tensor) -> Any:
         key = make_key(seed, purposes.ORDER, epoch)
+        first = initial_step * tf.cast(epoch == initial_epoch, "int64")
+        skipped = first * config.batch_size
         if split.stream is not None:
             window = None
             if area is not None:
                 own_key = make_key(seed, purposes.WINDOWS, epoch)
                 window = RandomWindow(area, own_key)
-            chosen = split.stream.examples(key, window)
+            chosen = split.stream.examples(key, window, skipped)
         else:
             chosen = tf.data.Dataset.from_tensor_slices(
-                draw_permutation(len(split), key)
+                draw_permutation(len(split), key)[skipped:]
             )
         batches = chosen.batch(
             config.batch_size, drop_remainder=config.drop_remainder
         )
-        return batches.enumerate().map(
+        return batches.enumerate(first).map(
             lambda number, batch: (epoch, number, batch)
         )
 

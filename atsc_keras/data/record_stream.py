@@ -68,7 +68,10 @@ class RecordStream:
         return np.fromiter(labels.as_numpy_iterator(), np.int64)
 
     def examples(
-        self, key: Tensor | None, window: RandomWindow | None = None
+        self,
+        key: Tensor | None,
+        window: RandomWindow | None = None,
+        skipped: Tensor | int = 0,
     ) -> Any:
         """Reads every example once; see `Stream.examples`."""
         tf = import_tensorflow()
@@ -83,10 +86,13 @@ class RecordStream:
         def decode(number: Tensor, record: Tensor) -> tuple[Tensor, Tensor]:
             return self._decode(record, window and window.of(number))
 
-        return records.enumerate().map(
-            decode,
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
+        # Skipped before they are decoded.
+        return (
+            records.enumerate()
+            .skip(skipped)
+            .map(
+                decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+            )
         )
 
     def _shuffled(self, paths: Tensor, key: Tensor) -> Any:

@@ -29,7 +29,10 @@ class Stream(Protocol):
         """Reads every label, int64 (N,), and no image."""
 
     def examples(
-        self, key: Tensor | None, window: RandomWindow | None = None
+        self,
+        key: Tensor | None,
+        window: RandomWindow | None = None,
+        skipped: Tensor | int = 0,
     ) -> Any:
         """Reads every example once.
 
@@ -39,6 +42,7 @@ class Stream(Protocol):
             window: Decides which window of each image is read, as different
                 for each as its place in the order; None = the whole image,
                 resized as the config says.
+            skipped: Examples at the beginning of the order that are left out.
 
         Returns:
             `tf.data.Dataset` of uint8 images (H, W, C) and int64 labels.

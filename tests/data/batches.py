@@ -13,8 +13,9 @@ def first_batches(
     count: int,
     seed: int = 1,
     epoch: int = 0,
+    step: int = 0,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Images and labels of `count` batches from an epoch on."""
+    """Images and labels of `count` batches from a step of an epoch on."""
     pipeline = build_pipeline(
         dataset,
         "train",
@@ -22,5 +23,6 @@ def first_batches(
         training=True,
         seed=seed,
         initial_epoch=epoch,
+        initial_step=step,
     )
     return list(pipeline.batches.take(count).as_numpy_iterator())

@@ -72,7 +72,7 @@ def test_step_makes_the_images_that_the_host_makes(
     dataset: Dataset, changes: dict[str, Any]
 ) -> None:
     config = HOST.model_copy(update=changes)
-    arguments = {"seed": 3, "initial_epoch": 1}
+    arguments = {"seed": 3, "initial_epoch": 1, "initial_step": 1}
     expected = batches(dataset, config, 7, **arguments)
     found = batches(dataset, on_device(config), 7, **arguments)
     for (inputs, labels), (images, same) in zip(found, expected, strict=True):

@@ -11,6 +11,7 @@ from atsc_keras.data import build_pipeline
 from atsc_keras.data import load_dataset
 from atsc_keras.data import memory
 from atsc_keras.errors import InputError
+from tests.data.batches import first_batches
 
 
 def _save(path: Path, seed: int, size: tuple[int, int] = (6, 6)) -> np.ndarray:
@@ -99,6 +100,22 @@ def test_streamed_folder_gives_what_memory_gives(
         ):
             np.testing.assert_array_equal(first[0], second[0])
             np.testing.assert_array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("crop_area", [None, (0.2, 0.8)])
+def test_streamed_folder_continues_in_the_middle_of_an_epoch(
+    crop_area: tuple[float, float] | None,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "LIMIT", 1)
+    config = _config(root, image_size=5, crop_area=crop_area)
+    dataset = load_dataset(config)
+    undisturbed = first_batches(dataset, config, 6, 3, 0)
+    again = first_batches(dataset, config, 4, 3, 0, step=2)
+    for first, second in zip(undisturbed[2:], again, strict=True):
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
 
 
 def test_image_that_cannot_be_decoded_is_named(

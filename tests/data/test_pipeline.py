@@ -136,10 +136,10 @@ def test_same_seed_gives_the_same_batches_and_another_seed_others(
     assert not _equal(first, batches(1 + 2**32 - 2))
 
 
-def test_pipeline_continues_at_initial_epoch_as_if_undisturbed(
+def test_pipeline_continues_at_its_initial_place_as_if_undisturbed(
     dataset: Dataset,
 ) -> None:
-    def batches(initial_epoch: int, count: int) -> Batches:
+    def batches(epoch: int, count: int, step: int = 0) -> Batches:
         return _take(
             build_pipeline(
                 dataset,
@@ -147,13 +147,17 @@ def test_pipeline_continues_at_initial_epoch_as_if_undisturbed(
                 _AUGMENTED,
                 training=True,
                 seed=5,
-                initial_epoch=initial_epoch,
+                initial_epoch=epoch,
+                initial_step=step,
             ),
             count,
         )
 
     undisturbed = batches(0, 12)
     assert _equal(undisturbed[6:], batches(2, 6))
+    # In the middle of an epoch, whose last batch is smaller, and beyond.
+    assert _equal(undisturbed[7:], batches(2, 5, step=1))
+    assert _equal(undisturbed[8:], batches(2, 4, step=2))
 
 
 def test_first_example_of_the_batch_is_augmented_anew_in_each_batch(

@@ -235,6 +235,10 @@ def test_streamed_windows_are_decided_by_seed_and_epoch_alone(
     np.testing.assert_array_equal(
         undisturbed[14:], np.concatenate(images(1, 1, 4))
     )
+    middle = first_batches(dataset, config, 5, 1, 0, step=3)
+    np.testing.assert_array_equal(
+        undisturbed[12:], np.concatenate([pixels for pixels, _ in middle])
+    )
     # Parts of the pictures, and each time another one.
     whole = {picture.tobytes() for picture in _pictures()}
     shown = [image.astype(np.uint8).tobytes() for image in undisturbed]
