@@ -174,4 +174,5 @@ class Trial:
 
 def is_done(path: Path) -> bool:
     """Whether an earlier try has finished a trial."""
-    return any((path / name).exists() for name in ("metrics.json", DIVERGED))
+    # The report is the last of the records.
+    return any((path / name).exists() for name in ("report.html", DIVERGED))
