@@ -1,4 +1,9 @@
-"""What was wrong: the one exception for the user's input, and reasons."""
+"""What was wrong: the exceptions for user and disk, and reasons."""
+
+import errno
+from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class InputError(ValueError):
@@ -7,6 +12,32 @@ class InputError(ValueError):
     The message is complete: the rule, `Received:` with what was given, and
     the way out. The command line prints it as it is and exits with 2.
     """
+
+
+class WriteError(OSError):
+    """A file of a run could not be written; all that it replaces is whole.
+
+    The message is complete; the command line prints it and exits with 1.
+
+    Args:
+        path: of the file.
+        cause: why not.
+
+    Attributes:
+        reason: the same in a few words.
+        is_for_room: whether the disk, or what one may use of it, is full.
+    """
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        self.reason = cause.strerror or first_line(cause)
+        self.is_for_room = cause.errno in _FULL
+        way_out = "Make room" if self.is_for_room else "Make it writable"
+        super().__init__(
+            f"A run must be able to write its files. Received: {path} "
+            f"({self.reason}). What was written before is whole, the last "
+            f"checkpoint too. {way_out} and run again; --resume goes on with "
+            "what was trained."
+        )
 
 
 def first_line(error: Exception) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from atsc_keras.errors import InputError
+from atsc_keras.errors import WriteError
 from atsc_keras.training.figures import History
 from atsc_keras.training.figures import draw_figures
 from atsc_keras.training.report_page import Run
@@ -37,6 +38,7 @@ def write_report(run_dir: Path) -> Path:
     Raises:
         InputError: if a record is missing or cannot be read, or the folder
             cannot be written.
+        WriteError: if there is no room.
     """
     run_dir = Path(run_dir)
     metrics = _read_metrics(run_dir)
@@ -59,11 +61,13 @@ def write_report(run_dir: Path) -> Path:
             path = run_dir / "figures" / f"{drawing.name}.svg"
             _write(path, drawing.file_text())
         return _write(run_dir / "report.html", compose_page(run))
-    except OSError as error:
+    except WriteError as error:
+        if error.is_for_room:
+            raise
         raise InputError(
             "The run folder must be writable. Received: "
-            f"{run_dir} ({error.strerror}). Change its permissions, or copy "
-            "it elsewhere."
+            f"{run_dir} ({error.reason}). Change its permissions, or copy it "
+            "elsewhere."
         ) from error
 
 

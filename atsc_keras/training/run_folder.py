@@ -15,22 +15,31 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import dump_config
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
+from atsc_keras.errors import WriteError
+
+_PART = ".part-"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a file beside `path`, then rename it there.
 
     The name keeps its suffix, which Keras insists on.
+
+    Raises:
+        WriteError: if that fails; `path` is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".part-{path.name}")
+    beside = path.with_name(f"{_PART}{path.name}")
     try:
-        write(beside)
-        with open(beside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(beside)
+            with open(beside, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(path, error) from error
 
 
 # What a run writes; a folder with anything else is never deleted.
@@ -41,6 +50,16 @@ _OWN = {
     *("runs", "comparison.json", "comparison.csv", "comparison.md"),
     *("benchmark.json", "benchmark.md"),
 }
+
+
+def _is_own(entry: Path) -> bool:
+    name = entry.name.removeprefix(_PART)
+    return name in _OWN or entry.suffix == ".keras"
+
+
+def _is_part(entry: Path) -> bool:
+    """Whether a killed run was writing it."""
+    return entry.name.startswith(_PART) and _is_own(entry)
 
 
 def damaged_record(path: Path, reason: str) -> InputError:
@@ -87,6 +106,7 @@ class RunFolder:
         Raises:
             InputError: if the folder holds something and neither is asked
                 for, holds another run or no run, or cannot be written.
+            WriteError: if there is no room.
         """
         if resume and overwrite:
             raise InputError(
@@ -95,28 +115,38 @@ class RunFolder:
             )
         folder = cls(path)
         try:
-            if path.exists() and any(path.iterdir()):
+            if path.exists() and not all(map(_is_part, path.iterdir())):
                 folder._check_reuse(
                     config, environment["job"], resume, overwrite
                 )
                 if overwrite:
                     shutil.rmtree(path)
+            folder._remove_parts()
             folder.write_json("environment.json", environment)
             folder.write_text("config.yaml", dump_config(config))
         except OSError as error:
+            if isinstance(error, WriteError) and error.is_for_room:
+                raise
+            reason = getattr(error, "reason", error.strerror)
             raise InputError(
                 "The run folder must be writable. Received: "
-                f"--run-dir={path} ({error.strerror}). Name another folder."
+                f"--run-dir={path} ({reason}). Name another folder."
             ) from error
         return folder
+
+    def _remove_parts(self) -> None:
+        """Remove what a killed run was writing."""
+        for part in self.path.rglob(f"{_PART}*"):
+            if part.is_dir():  # of an export
+                shutil.rmtree(part)
+            else:
+                part.unlink()
 
     def _check_reuse(
         self, config: ExperimentConfig, job: str, resume: bool, overwrite: bool
     ) -> None:
         foreign = [
-            entry.name
-            for entry in self.path.iterdir()
-            if entry.name not in _OWN and entry.suffix != ".keras"
+            entry.name for entry in self.path.iterdir() if not _is_own(entry)
         ]
         environment = self.read_json("environment.json")
         if foreign or not environment:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from atsc_keras.errors import InputError
+from atsc_keras.errors import WriteError
 from atsc_keras.training.report import write_report
 from atsc_keras.training.summary import summary_table
 from tests.training.fake_run import PHASES
@@ -281,7 +282,7 @@ def test_failed_write_leaves_the_old_report_and_nothing_half_written(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(InputError, match="No space left on device"):
+    with pytest.raises(WriteError, match="No space left on device"):
         write_report(run_dir)
     assert (run_dir / "report.html").read_bytes() == before
     assert sorted(run_dir.rglob("*")) == files

@@ -74,6 +74,37 @@ def test_folder_with_foreign_files_is_left_alone(
     assert "holds no environment.json" in message
 
 
+def test_what_a_killed_run_was_writing_is_removed(
+    run: Path, config: ExperimentConfig
+) -> None:
+    parts = [
+        run / ".part-history.csv",
+        run / ".part-student.keras",
+        run / "checkpoints" / "teacher" / ".part-epoch-00001.npz",
+        run / ".part-export" / "student.onnx",
+    ]
+    for part in parts:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text("half")
+    RunFolder.open(run, config, ENVIRONMENT, resume=True)
+    assert not list(run.rglob(".part-*"))
+    assert (run / "student.keras").read_text() == "weights"
+    (run / ".part-thesis.txt").write_text("mine")
+    assert "holds .part-thesis.txt" in refusal(run, config, resume=True)
+
+
+def test_run_killed_in_its_first_write_begins_again(
+    tmp_path: Path, config: ExperimentConfig
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".part-environment.json").write_text("{")
+    RunFolder.open(tmp_path / "run", config, ENVIRONMENT, resume=True)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "config.yaml",
+        "environment.json",
+    }
+
+
 def test_another_job_is_no_continuation(
     run: Path, config: ExperimentConfig
 ) -> None:
