@@ -15,6 +15,7 @@ import typer
 from atsc_keras.config import METHODS
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
+from atsc_keras.training.termination import ended_by_sigterm
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -64,8 +65,9 @@ def train(
     _prepare_frameworks()
     from atsc_keras.training.experiment import train as run
 
-    run(experiment, folder, role=role, resume=resume, overwrite=overwrite)
-    _print_summary(folder)
+    with ended_by_sigterm(folder):
+        run(experiment, folder, role=role, resume=resume, overwrite=overwrite)
+        _print_summary(folder)
 
 
 @app.command()
@@ -86,11 +88,12 @@ def distill(
     _prepare_frameworks()
     from atsc_keras.training.experiment import distill as run
 
-    run(experiment, folder, resume=resume, overwrite=overwrite)
-    exported = 0
-    if export:
-        exported = _export(folder)
-    _print_summary(folder)
+    with ended_by_sigterm(folder):
+        run(experiment, folder, resume=resume, overwrite=overwrite)
+        exported = 0
+        if export:
+            exported = _export(folder)
+        _print_summary(folder)
     if exported:
         raise typer.Exit(1)
 
@@ -117,14 +120,15 @@ def compare(
     from atsc_keras.training.comparison import compare as run
     from atsc_keras.training.comparison_report import comparison_table
 
-    summary = run(
-        experiment,
-        folder,
-        METHODS if names == ["all"] else names,
-        numbers,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    with ended_by_sigterm(folder):
+        summary = run(
+            experiment,
+            folder,
+            METHODS if names == ["all"] else names,
+            numbers,
+            resume=resume,
+            overwrite=overwrite,
+        )
     print(f"\n\n{comparison_table(summary)}")
     print(f"\nReport: {folder / 'report.html'}")
 
@@ -305,8 +309,8 @@ def main() -> None:
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    except RuntimeError as error:
-        # Only ours: a framework's own errors keep their traceback.
+    except (RuntimeError, OSError) as error:
+        # Only ours: those of frameworks and Python keep their traceback.
         if type(error).__module__.partition(".")[0] != "atsc_keras":
             raise
         print(f"Error: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from keras import layers
 
+from tests.full_disk import largest_file
 from tests.tiny_experiment import write_config
 from tests.tiny_experiment import write_data
 
@@ -146,6 +147,21 @@ def test_unwritable_run_folder_is_one_message(
         *("train", write_config(tmp_path)),
         *("--run-dir", tmp_path / "file" / "run"),
     )
+
+
+def test_full_disk_is_one_message(command: object, tmp_path: Path) -> None:
+    config = write_config(tmp_path, epochs=1)
+    words = ("train", config, "--role", "student", "--run-dir")
+    with largest_file(20_000):
+        status, _, err = command(*words, tmp_path / "run")
+    assert status == 1
+    assert "Traceback" not in err
+    assert re.search(
+        r"^Error: A run must be able to write its files. Received: "
+        r".*epoch-00001.npz \(File too large\)",
+        err,
+        re.MULTILINE,
+    ), err
 
 
 def test_batch_larger_than_the_data_is_one_message(

@@ -3,27 +3,48 @@
 import math
 import re
 import time
+import zipfile
+from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from atsc_keras.errors import InputError
 from atsc_keras.errors import first_line
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
+from atsc_keras.training.termination import TerminatedError
 
-_EPOCH = re.compile(r"epoch-(\d+)\.weights\.h5")
+_NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
+_UNREADABLE = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class DivergedError(RuntimeError):
     """A loss or weight was not finite; the last checkpoint is from before."""
 
 
+class Place(NamedTuple):
+    """How far training has come.
+
+    Attributes:
+        epoch: Epochs that are behind it.
+        step: Steps of the next one that are, too.
+    """
+
+    epoch: int
+    step: int = 0
+
+
 class EpochCheckpoint(keras.callbacks.Callback):
     """Saves weights, optimizer and history after every epoch.
 
+    When the process is to end, it saves between two batches and ends it; the
+    running means are saved too, so that the history will be of whole epochs.
     The two newest checkpoints are kept. A checkpoint is complete when it has
     its name: it is written beside and renamed.
 
@@ -31,6 +52,8 @@ class EpochCheckpoint(keras.callbacks.Callback):
         folder: of the run.
         phase: names the checkpoints' folder and the rows of the history.
         optimizers: whose learning rates the history notes, by column.
+        metrics: that the model was compiled with.
+        is_to_end: says whether the process is to end.
     """
 
     def __init__(
@@ -38,60 +61,131 @@ class EpochCheckpoint(keras.callbacks.Callback):
         folder: RunFolder,
         phase: str,
         optimizers: dict[str, keras.optimizers.Optimizer],
+        metrics: Sequence[keras.metrics.Metric],
+        is_to_end: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.folder = folder
         self.phase = phase
         self.optimizers = optimizers
+        self.metrics = metrics
+        self.is_to_end = is_to_end
         self.checkpoints = folder.file("checkpoints") / phase
+        self.start = Place(0)
+        self._means = np.zeros(0)
+        self._seconds = 0.0
+        self._epoch = 0
         self._started = 0.0
 
-    def restore(self, model: keras.Model) -> int:
+    def restore(self, model: keras.Model) -> Place:
         """Load the newest whole checkpoint, if any, into a built model.
 
         Args:
             model: compiled, its optimizer built.
 
         Returns:
-            The epoch to go on from (0 without a checkpoint).
+            The place to go on from (the beginning without a checkpoint).
 
         Raises:
             InputError: if there are checkpoints and none can be loaded.
         """
+        self.set_model(model)
         failures = []
-        for epoch, path in sorted(self._saved(), reverse=True):
+        for place, path in sorted(self._saved(), reverse=True):
             try:
-                model.load_weights(path)
-            except (ValueError, OSError, KeyError) as error:
+                self._load(path)
+            except _UNREADABLE as error:
                 reason = first_line(error)
                 failures.append(f"{path} ({reason})")
                 print(f"Not loaded: {failures[-1]}", flush=True)
                 continue
-            return epoch
+            self.start = place
+            return place
         if failures:
             raise InputError(
                 "A checkpoint must be whole and fit the networks of the "
                 f"config. Received: {'; '.join(failures)}. Start again with "
                 "--overwrite."
             )
-        return 0
+        return self.start
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        self._epoch = epoch
         self._started = time.monotonic()
+        if self.start.step and epoch == self.start.epoch:
+            self._started -= self._seconds
+            # Keras has just reset them.
+            for variable, value in zip(
+                self._mean_variables(), self._means, strict=True
+            ):
+                variable.assign(value)
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        # After the last batch the epoch comes to its end first.
+        if self.is_to_end() and batch + 1 < self.params["steps"]:
+            before = self.start.step if self._epoch == self.start.epoch else 0
+            self._save(Place(self._epoch, before + batch + 1))
+            raise TerminatedError
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        seconds = time.monotonic() - self._started
         # First: a row whose checkpoint is missing is written again, a
         # checkpoint whose row is missing would never be.
-        self._write_history(epoch + 1, seconds, logs or {})
-        write_atomically(self._path(epoch + 1), self.model.save_weights)
-        for saved, path in self._saved():
-            if saved < epoch:
-                path.unlink()
+        self._write_history(epoch + 1, self._elapsed(), logs or {})
+        self._save(Place(epoch + 1))
+        if self.is_to_end():
+            raise TerminatedError
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def _variables(self) -> list[keras.Variable]:
+        """All that training moves, but the running means."""
+        model = self.model
+        return [
+            *model.trainable_variables,
+            *model.non_trainable_variables,
+            *model.optimizer.variables,
+        ]
+
+    def _mean_variables(self) -> list[keras.Variable]:
+        # Keras lists the compiled metrics after the first step only.
+        every = [*self.metrics, *self.model.metrics]
+        variables = [v for metric in every for v in metric.variables]
+        return list({id(v): v for v in variables}.values())
+
+    def _load(self, path: Path) -> None:
+        with np.load(path) as saved:
+            values = [saved[f"arr_{n}"] for n in range(len(saved.files) - 2)]
+            self._means = saved["means"]
+            self._seconds = float(saved["seconds"])
+        for variable, value in zip(self._variables(), values, strict=True):
+            variable.assign(value)
+
+    def _save(self, place: Place) -> None:
+        values, means = (
+            [ops.convert_to_numpy(variable) for variable in variables]
+            for variables in (self._variables(), self._mean_variables())
+        )
+
+        def write(path: Path) -> None:
+            # Not `save_weights`: HDF5 crashes when the disk is full.
+            with open(path, "wb") as file:
+                np.savez(
+                    file,
+                    *values,
+                    means=np.stack(means),
+                    seconds=self._elapsed(),
+                )
+
+        write_atomically(self._path(place), write)
+        for _, old in sorted(self._saved())[:-2]:
+            old.unlink()
 
     def _write_history(
         self, epoch: int, seconds: float, logs: dict[str, Any]
@@ -115,16 +209,17 @@ class EpochCheckpoint(keras.callbacks.Callback):
         )
         self.folder.write_history(rows)
 
-    def _path(self, epoch: int) -> Path:
-        return self.checkpoints / f"epoch-{epoch:05d}.weights.h5"
+    def _path(self, place: Place) -> Path:
+        step = f"-step-{place.step:06d}" if place.step else ""
+        return self.checkpoints / f"epoch-{place.epoch:05d}{step}.npz"
 
-    def _saved(self) -> list[tuple[int, Path]]:
+    def _saved(self) -> list[tuple[Place, Path]]:
         if not self.checkpoints.is_dir():
             return []
         return [
-            (int(match[1]), path)
+            (Place(int(match[1]), int(match[2] or 0)), path)
             for path in self.checkpoints.iterdir()
-            if (match := _EPOCH.fullmatch(path.name))
+            if (match := _NAME.fullmatch(path.name))
         ]
 
 
@@ -138,25 +233,29 @@ class StopOnDivergence(keras.callbacks.Callback):
     Args:
         phase: named in the error.
         checkpoints: folder of the phase's checkpoints, named there too.
+        start: where training goes on.
     """
 
-    def __init__(self, phase: str, checkpoints: Path) -> None:
+    def __init__(self, phase: str, checkpoints: Path, start: Place) -> None:
         super().__init__()
         self.phase = phase
         self.checkpoints = checkpoints
+        self.start = start
         self._epoch = 0
+        self._step = 0
         self._latest: tuple[int, dict[str, Any]] | None = None
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         self._epoch = epoch + 1
+        self._step = self.start.step if epoch == self.start.epoch else 0
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         self._check_latest()
-        self._latest = (batch + 1, dict(logs or {}))
+        self._latest = (self._step + batch + 1, dict(logs or {}))
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None

@@ -1,5 +1,7 @@
 """One phase of a run: compile, go on from its checkpoint, fit."""
 
+from collections.abc import Iterator
+
 import keras
 
 from atsc_keras.config import ExperimentConfig
@@ -13,6 +15,7 @@ from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.augmented_classifier import AugmentedClassifier
 from atsc_keras.training.checkpoints import EpochCheckpoint
+from atsc_keras.training.checkpoints import Place
 from atsc_keras.training.checkpoints import StopOnDivergence
 from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.devices import evaluation_batch_size
@@ -20,6 +23,7 @@ from atsc_keras.training.evaluation import classification_metrics
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.startup import FirstStepNote
+from atsc_keras.training.termination import sigterm_held_back
 
 
 def fit_network(
@@ -47,6 +51,7 @@ def fit_network(
     """
     steps = count_steps(dataset.train, config.data)
     optimizer = build_optimizer(recipe.optimizer, recipe, steps)
+    metrics = classification_metrics(model.classes, config.data.soft_labels)
     augmentation = device_augmentation(config.data)
     trained: keras.Model = model
     if augmentation and isinstance(model, ImageClassifier):
@@ -54,11 +59,14 @@ def fit_network(
     trained.compile(
         optimizer=optimizer,
         loss=_loss(config),
-        metrics=classification_metrics(model.classes, config.data.soft_labels),
+        metrics=metrics,
         jit_compile=recipe.jit_compile,
     )
-    optimizers = {"learning_rate": optimizer}
-    _fit(trained, phase, recipe, optimizers, config, dataset, folder, watcher)
+    with sigterm_held_back() as is_to_end:
+        checkpoint = EpochCheckpoint(
+            folder, phase, {"learning_rate": optimizer}, metrics, is_to_end
+        )
+        _fit(trained, checkpoint, recipe, config, dataset, watcher)
 
 
 def fit_distillation(
@@ -95,19 +103,24 @@ def fit_distillation(
         for name, config_of in asked.items()
         if config_of is not None
     }
+    metrics = classification_metrics(
+        atsc.teacher.classes, config.data.soft_labels
+    )
     atsc.compile(
         **built,
         loss=_loss(config),
-        metrics=classification_metrics(
-            atsc.teacher.classes, config.data.soft_labels
-        ),
+        metrics=metrics,
         jit_compile=recipe.jit_compile,
     )
     optimizers = {
         name.replace("optimizer", "learning_rate"): optimizer
         for name, optimizer in built.items()
     }
-    _fit(atsc, phase, recipe, optimizers, config, dataset, folder, watcher)
+    with sigterm_held_back() as is_to_end:
+        checkpoint = EpochCheckpoint(
+            folder, phase, optimizers, metrics, is_to_end
+        )
+        _fit(atsc, checkpoint, recipe, config, dataset, watcher)
 
 
 def _loss(config: ExperimentConfig) -> keras.losses.Loss:
@@ -118,43 +131,57 @@ def _loss(config: ExperimentConfig) -> keras.losses.Loss:
 
 def _fit(
     model: keras.Model,
-    phase: str,
+    checkpoint: EpochCheckpoint,
     recipe: RecipeConfig,
-    optimizers: dict[str, keras.optimizers.Optimizer],
     config: ExperimentConfig,
     dataset: Dataset,
-    folder: RunFolder,
     watcher: keras.callbacks.Callback | None,
 ) -> None:
     model.optimizer.build(model.trainable_variables)
-    checkpoint = EpochCheckpoint(folder, phase, optimizers)
-    epoch = checkpoint.restore(model)
-    train = build_pipeline(
-        dataset,
-        "train",
-        config.data,
-        training=True,
-        seed=config.seed,
-        initial_epoch=epoch,
-    )
+    place, phase = checkpoint.restore(model), checkpoint.phase
     size = evaluation_batch_size(config, len(dataset.test))
     evaluated = config.data.model_copy(update={"batch_size": size})
     test = build_pipeline(dataset, "test", evaluated, training=False)
+    callbacks = [
+        StopOnDivergence(phase, checkpoint.checkpoints, place),
+        checkpoint,
+        watcher or FirstStepNote(checkpoint.folder),
+    ]
     if watcher is None:
-        print(f"== {phase}: epochs {epoch + 1} to {recipe.epochs}", flush=True)
-    with dataset.naming_broken_files():
-        model.fit(
-            train.batches,
-            steps_per_epoch=train.steps,
-            initial_epoch=epoch,
-            epochs=recipe.epochs,
-            validation_data=test.batches,
-            callbacks=[
-                StopOnDivergence(phase, checkpoint.checkpoints),
-                checkpoint,
-                watcher or FirstStepNote(folder),
-            ],
-            class_weight=class_weights(recipe.class_weight, dataset),
-            shuffle=False,  # the batches are
-            verbose=0 if watcher else 2,
+        step = f", from step {place.step + 1}" if place.step else ""
+        epochs = f"epochs {place.epoch + 1} to {recipe.epochs}{step}"
+        print(f"== {phase}: {epochs}", flush=True)
+    for start, end in _stretches(place, recipe.epochs):
+        train = build_pipeline(
+            dataset,
+            "train",
+            config.data,
+            training=True,
+            seed=config.seed,
+            initial_epoch=start.epoch,
+            initial_step=start.step,
         )
+        with dataset.naming_broken_files():
+            model.fit(
+                train.batches,
+                steps_per_epoch=train.steps - start.step,
+                initial_epoch=start.epoch,
+                epochs=end,
+                validation_data=test.batches,
+                callbacks=callbacks,
+                class_weight=class_weights(recipe.class_weight, dataset),
+                shuffle=False,  # the batches are
+                verbose=0 if watcher else 2,
+            )
+
+
+def _stretches(place: Place, epochs: int) -> Iterator[tuple[Place, int]]:
+    """From where to which epoch: the rest of one that was begun, the others.
+
+    In a `fit` every epoch has as many steps as the next.
+    """
+    if place.step:
+        yield place, place.epoch + 1
+        place = Place(place.epoch + 1)
+    if place.epoch < epochs:
+        yield place, epochs

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +250,7 @@ def test_damaged_checkpoint_gives_way_to_the_one_before(
     whole = student_weights(tmp_path / "run", "model")
     saved = tmp_path / "run" / "checkpoints" / "student_alone"
     (tmp_path / "run" / "model.keras").unlink()
-    newest = saved / "epoch-00003.weights.h5"
+    newest = saved / "epoch-00003.npz"
     newest.write_bytes(newest.read_bytes()[:100])
     train(config, tmp_path / "run", role="student", resume=True)
     out = capsys.readouterr().out
@@ -327,8 +326,8 @@ def test_diverged_run_names_epoch_and_step_and_keeps_its_checkpoint(
     assert (tmp_path / "run" / "teacher.keras").exists()
     saved = list((tmp_path / "run" / "checkpoints" / "teacher").iterdir())
     assert sorted(path.name for path in saved) == [
-        "epoch-00002.weights.h5",
-        "epoch-00003.weights.h5",
+        "epoch-00002.npz",
+        "epoch-00003.npz",
     ]
     assert not (tmp_path / "run" / "student.keras").exists()
 
@@ -358,29 +357,34 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     overrides = ["student.training=null"]
     distill(load_config(path, overrides), tmp_path / "undisturbed")
 
-    command = [
-        *(sys.executable, "-m", "atsc_keras", "distill", str(path)),
-        *(*overrides, "--run-dir", str(tmp_path / "killed")),
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    run_dir = tmp_path / "killed"
+    words = ["distill", path, *overrides, "--run-dir", run_dir]
+    killer = ["tests.killed_in_writing", "/distillation/epoch-00003.npz"]
+    killed = subprocess.run(
+        [sys.executable, "-m", *killer, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
     )
-    checkpoints = tmp_path / "killed" / "checkpoints" / "distillation"
-    while process.poll() is None and not list(checkpoints.glob("epoch*2.*")):
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not (tmp_path / "killed" / "student.keras").exists()
+    assert killed.returncode == -signal.SIGKILL
+    checkpoints = run_dir / "checkpoints" / "distillation"
+    assert sorted(path.name for path in checkpoints.iterdir()) == [
+        ".part-epoch-00003.npz",
+        "epoch-00001.npz",
+        "epoch-00002.npz",
+    ]
+    assert not (run_dir / "student.keras").exists()
 
     done = subprocess.run(
-        [*command, "--resume"],
+        [sys.executable, "-m", "atsc_keras", *words, "--resume"],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ},
     )
     assert done.returncode == 0, done.stderr
-    assert "== distillation: epochs 1 to" not in done.stdout
+    assert "== distillation: epochs 3 to 4\n" in done.stdout
+    assert not list(run_dir.rglob(".part-*"))
     rows = RunFolder(tmp_path / "killed").read_history()
     epochs = [int(r["epoch"]) for r in rows if r["phase"] == "distillation"]
     assert epochs == [1, 2, 3, 4]

@@ -65,7 +65,7 @@ def test_two_teachers_run_end_to_end(teacher: Path, tmp_path: Path) -> None:
     whole = student_weights(tmp_path / "run")
     for name in ("student", "adapted_teacher_2"):
         (tmp_path / "run" / f"{name}.keras").unlink()
-    newest = "checkpoints/distillation/epoch-00002.weights.h5"
+    newest = "checkpoints/distillation/epoch-00002.npz"
     (tmp_path / "run" / newest).write_bytes(b"")
     distill(config, tmp_path / "run", resume=True)
     again = student_weights(tmp_path / "run")

@@ -1,0 +1,76 @@
+"""SIGTERM, by which a machine says that it will be taken away."""
+
+import signal
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from typing import NoReturn
+
+
+class TerminatedError(SystemExit):
+    """SIGTERM has ended the job; what the run folder holds is whole.
+
+    Not an `Exception`: nothing that looks for mistakes should catch it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)  # as a shell reports it
+
+
+def _end(*_: Any) -> NoReturn:
+    raise TerminatedError
+
+
+@contextmanager
+def ended_by_sigterm(run_dir: Path) -> Iterator[None]:
+    """While it lasts, SIGTERM ends the job with status 143 and one message.
+
+    Files are written whole or not at all, so that it may end anywhere; only
+    training, which would lose work, asks for the end of its batch first.
+
+    Args:
+        run_dir: folder of the job, named in the message.
+
+    Raises:
+        TerminatedError: if SIGTERM comes.
+    """
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    except TerminatedError:
+        print(
+            f"\nStopped by SIGTERM. The run in {run_dir} goes on from here "
+            "with --resume.",
+            file=sys.stderr,
+        )
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def sigterm_held_back() -> Iterator[Callable[[], bool]]:
+    """While it lasts, SIGTERM is only noted, if it would end the job.
+
+    In a program that answers SIGTERM in its own way, nothing changes.
+
+    Yields:
+        Says whether it has come.
+
+    Raises:
+        TerminatedError: at the end, if it has come.
+    """
+    came: list[bool] = []
+    if signal.getsignal(signal.SIGTERM) is not _end:
+        yield lambda: False
+        return
+    signal.signal(signal.SIGTERM, lambda *_: came.append(True))
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGTERM, _end)
+    if came:
+        raise TerminatedError

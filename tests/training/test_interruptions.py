@@ -1,0 +1,206 @@
+"""A run that is ended, killed or short of room goes on as if undisturbed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import load_config
+from atsc_keras.errors import WriteError
+from atsc_keras.training.checkpoints import EpochCheckpoint
+from atsc_keras.training.experiment import distill
+from atsc_keras.training.experiment import train
+from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.termination import TerminatedError
+from atsc_keras.training.termination import ended_by_sigterm
+from atsc_keras.training.termination import sigterm_held_back
+from tests.full_disk import largest_file
+from tests.tiny_experiment import write_config
+
+OVERRIDES = ["student.training=null", "data.batch_size=8"]
+STEPS = 6  # an epoch
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> ExperimentConfig:
+    path = write_config(tmp_path_factory.mktemp("config"))
+    return load_config(path, OVERRIDES)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    config: ExperimentConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    run = tmp_path_factory.mktemp("undisturbed") / "run"
+    distill(config, run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(
+    config: ExperimentConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The teacher alone, undisturbed."""
+    run = tmp_path_factory.mktemp("trained") / "run"
+    train(config, run)
+    return run
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    """What the rows say, but how long it took."""
+    return [
+        {
+            name: value if name == "phase" else float(value)
+            for name, value in row.items()
+            if value and name != "seconds"
+        }
+        for row in RunFolder(run).read_history()
+    ]
+
+
+def check_same(run: Path, undisturbed: Path, *stems: str) -> None:
+    """These models and the history are the same."""
+    for stem in stems:
+        one, two = (
+            keras.models.load_model(path / f"{stem}.keras", compile=False)
+            for path in (run, undisturbed)
+        )
+        for first, second in zip(
+            one.get_weights(), two.get_weights(), strict=True
+        ):
+            # Threads may add in another order.
+            np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
+    one, two = history(run), history(undisturbed)
+    assert [row.pop("phase") for row in one] == [r.pop("phase") for r in two]
+    assert one == [pytest.approx(row, rel=1e-5) for row in two]
+    assert not list(run.rglob(".part-*"))
+
+
+def send_sigterm_in(
+    monkeypatch: pytest.MonkeyPatch, moment: str, place: tuple[str, int, int]
+) -> None:
+    """Let SIGTERM come just before a callback: (phase, epoch, step)."""
+    callback = getattr(EpochCheckpoint, moment)
+
+    def wrapped(self: Any, number: int, logs: Any = None) -> None:
+        if (self.phase, self._epoch, number) == place:
+            os.kill(os.getpid(), signal.SIGTERM)
+        callback(self, number, logs)
+
+    monkeypatch.setattr(EpochCheckpoint, moment, wrapped)
+
+
+def test_sigterm_saves_in_the_middle_of_an_epoch(
+    config: ExperimentConfig,
+    undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    run = tmp_path / "run"
+    checkpoints = run / "checkpoints" / "distillation"
+    # The second time it goes on in the middle, and is ended there again.
+    for resume, batch, step in ((False, 1, 2), (True, 2, 5)):
+        with monkeypatch.context() as patch:
+            place = ("distillation", 1, batch)
+            send_sigterm_in(patch, "on_train_batch_end", place)
+            with pytest.raises(TerminatedError) as end, ended_by_sigterm(run):
+                distill(config, run, resume=resume)
+        assert end.value.code == 143
+        assert f"The run in {run} goes on" in capsys.readouterr().err
+        assert (checkpoints / f"epoch-00001-step-{step:06d}.npz").exists()
+        assert len(list(checkpoints.iterdir())) == 2
+    distill(config, run, resume=True)
+    assert "epochs 2 to 2, from step 6\n" in capsys.readouterr().out
+    check_same(run, undisturbed, "student", "adapted_teacher")
+
+
+def test_sigterm_behind_the_last_batch_lets_the_epoch_end(
+    config: ExperimentConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    place = ("teacher", 0, STEPS - 1)
+    send_sigterm_in(monkeypatch, "on_train_batch_end", place)
+    with pytest.raises(TerminatedError), ended_by_sigterm(run):
+        train(config, run)
+    assert [row["epoch"] for row in history(run)] == [1]
+    saved = list((run / "checkpoints" / "teacher").iterdir())
+    assert [path.name for path in saved] == ["epoch-00001.npz"]
+
+
+def test_sigterm_outside_training_ends_the_job_at_once(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(TerminatedError), ended_by_sigterm(tmp_path):
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_program_that_answers_sigterm_itself_is_left_alone() -> None:
+    came = []
+    before = signal.signal(signal.SIGTERM, lambda *_: came.append(True))
+    try:
+        with sigterm_held_back() as is_to_end:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert came == [True]
+            assert not is_to_end()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_process_that_gets_sigterm_says_how_to_go_on(tmp_path: Path) -> None:
+    config = write_config(tmp_path, epochs=10_000)
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "atsc_keras", "train", config, "--run-dir", run],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (run / "history.csv").exists():
+        time.sleep(0.002)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1] == (
+        f"Stopped by SIGTERM. The run in {run} goes on from here with --resume."
+    )
+    assert list((run / "checkpoints" / "teacher").glob("epoch-*.npz"))
+
+
+def test_full_disk_leaves_the_last_checkpoint(
+    config: ExperimentConfig,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        send_sigterm_in(patch, "on_epoch_end", ("teacher", 0, 0))
+        with pytest.raises(TerminatedError), ended_by_sigterm(run):
+            train(config, run)
+    checkpoint = run / "checkpoints" / "teacher" / "epoch-00001.npz"
+    before = checkpoint.read_bytes()
+    for size, file in (
+        (0, "environment.json"),
+        (50_000, "epoch-00002.npz"),
+        (100_000, "model.keras"),
+    ):
+        with pytest.raises(WriteError) as error, largest_file(size):
+            train(config, run, resume=True)
+        assert f"/{file} (File too large)" in str(error.value)
+        assert "--resume" in str(error.value)
+        assert not list(run.rglob(".part-*"))
+        assert file == "environment.json" or not list(run.rglob(file))
+        assert checkpoint.read_bytes() == before
+    train(config, run, resume=True)
+    check_same(run, trained, "model")
