@@ -100,7 +100,9 @@ def build_pipeline(
     steps = count_steps(part, config) if training else -(-len(part) // size)
     if _is_made_of_arrays(part, config):
         if training:
-            batches: Any = ArrayTrainingBatches(part, config, steps, seed, start)
+            batches: Any = ArrayTrainingBatches(
+                part, config, steps, seed, start
+            )
         else:
             batches = ArrayBatches(part, size)
     elif training:
