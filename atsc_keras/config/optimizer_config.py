@@ -26,6 +26,8 @@ class OptimizerConfig(StrictModel):
         nesterov: Only for `sgd`; default false.
         weight_decay: Default 5e-4; 0 turns it off.
         clipnorm: Largest norm of each gradient; null (default) = no limit.
+        gradient_accumulation_steps: Batches whose mean gradient makes one
+            update; default 1.
     """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
@@ -34,6 +36,7 @@ class OptimizerConfig(StrictModel):
     nesterov: bool = False
     weight_decay: float = Field(default=5e-4, ge=0)
     clipnorm: float | None = Field(default=None, gt=0, examples=[1.0])
+    gradient_accumulation_steps: int = Field(default=1, gt=0)
 
     # Runs for given values only: the defaults are never a mistake.
     @field_validator(*_SGD_ONLY)

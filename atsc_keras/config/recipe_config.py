@@ -23,6 +23,8 @@ class RecipeConfig(StrictModel):
         class_weight: How much the images of a class count: null (default) =
             all alike, `balanced`, or weights by class name or number.
         jit_compile: `auto` (default), true or false, as in `Model.compile`.
+        steps_per_execution: Batches for which the backend is called once;
+            default 1.
     """
 
     epochs: int = Field(gt=0, examples=[240])
@@ -32,6 +34,7 @@ class RecipeConfig(StrictModel):
         default=None, examples=["balanced"]
     )
     jit_compile: Literal["auto", True, False] = "auto"
+    steps_per_execution: int = Field(default=1, gt=0)
 
     @field_validator("class_weight", mode="before")
     @classmethod

@@ -22,6 +22,7 @@ from atsc_keras.training.benchmark_steps import steps_of
 from atsc_keras.training.devices import check_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
+from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.step_timer import StepTime
 
@@ -69,6 +70,7 @@ def benchmark(
     # Every mistake in the config, before anything is written.
     input_pipeline = _time_input(config, dataset)
     check_devices(config, dataset)
+    check_recipes(config, dataset)
     with placed(config):
         kinds = [
             BenchmarkStep(name, config, dataset, settings)

@@ -26,6 +26,7 @@ from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.formats import percent
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.networks import teacher_names
+from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.saved_phases import train_teachers
 from atsc_keras.training.trial import DIVERGED
@@ -76,6 +77,7 @@ def compare(
     dataset = load_dataset(config.data)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
+    check_recipes(config, dataset)
     with placed(config):
         teachers = [build_teacher(asked, dataset) for asked in config.teachers]
         for method in methods:  # what cannot be built is found now

@@ -19,6 +19,7 @@ from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.phases import fit_distillation
+from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.records import renew_records
 from atsc_keras.training.records import write_records
 from atsc_keras.training.run_folder import RunFolder
@@ -64,6 +65,7 @@ def train(
     dataset = load_dataset(config.data)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
+    check_recipes(config, dataset)
 
     def build() -> ImageClassifier:
         if role == "teacher":
@@ -111,6 +113,7 @@ def distill(
     dataset = load_dataset(config.data)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
+    check_recipes(config, dataset)
     with placed(config):
         # What cannot be built is found now, not after hours of training.
         teachers = [build_teacher(asked, dataset) for asked in config.teachers]

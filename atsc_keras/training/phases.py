@@ -1,5 +1,6 @@
 """One phase of a run: compile, go on from its checkpoint, fit."""
 
+import warnings
 from collections.abc import Iterator
 
 import keras
@@ -61,6 +62,7 @@ def fit_network(
         loss=_loss(config),
         metrics=metrics,
         jit_compile=recipe.jit_compile,
+        steps_per_execution=recipe.steps_per_execution,
     )
     with sigterm_held_back() as is_to_end:
         checkpoint = EpochCheckpoint(
@@ -111,6 +113,7 @@ def fit_distillation(
         loss=_loss(config),
         metrics=metrics,
         jit_compile=recipe.jit_compile,
+        steps_per_execution=recipe.steps_per_execution,
     )
     optimizers = {
         name.replace("optimizer", "learning_rate"): optimizer
@@ -161,7 +164,10 @@ def _fit(
             initial_epoch=start.epoch,
             initial_step=start.step,
         )
-        with dataset.naming_broken_files():
+        with dataset.naming_broken_files(), warnings.catch_warnings():
+            if recipe.steps_per_execution > 1:
+                # On JAX Keras says so of test images that end within a call.
+                warnings.filterwarnings("ignore", "Your input ran out of data")
             model.fit(
                 train.batches,
                 steps_per_epoch=train.steps - start.step,

@@ -52,16 +52,16 @@ def build_schedule(
     epochs: int,
     steps_per_epoch: int,
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Turn a schedule in epochs into one in optimizer steps.
+    """Turn a schedule in epochs into one in batches.
 
     Args:
         schedule: its milestones are epochs after whose end the rate changes.
         learning_rate: before any change.
         epochs: of the whole training.
-        steps_per_epoch: optimizer steps an epoch.
+        steps_per_epoch: batches an epoch.
 
     Returns:
-        A Keras schedule over the step number, from 0.
+        A Keras schedule over the number of the batch, from 0.
     """
     schedules = keras.optimizers.schedules
     if schedule.name == "cosine":
@@ -89,7 +89,7 @@ def build_optimizer(
     Args:
         optimizer: the config.
         recipe: whose schedule and epochs apply.
-        steps_per_epoch: optimizer steps an epoch.
+        steps_per_epoch: batches an epoch.
 
     Returns:
         A Keras optimizer.
@@ -100,7 +100,14 @@ def build_optimizer(
         recipe.epochs,
         steps_per_epoch,
     )
-    common = {"learning_rate": rate, "clipnorm": optimizer.clipnorm}
+    # Keras asks a schedule for the rate of the batch, not of the update: with
+    # accumulation too, milestones fall on their epochs.
+    accumulated = optimizer.gradient_accumulation_steps
+    common = {
+        "learning_rate": rate,
+        "clipnorm": optimizer.clipnorm,
+        "gradient_accumulation_steps": accumulated if accumulated > 1 else None,
+    }
     if optimizer.name == "sgd":
         return CoupledSGD(
             momentum=optimizer.momentum,

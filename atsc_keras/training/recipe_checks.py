@@ -1,0 +1,79 @@
+"""What a backend and its devices cannot do with a recipe, found at once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import OptimizerConfig
+from atsc_keras.config import RecipeConfig
+from atsc_keras.config.strict_model import StrictModel
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.pipeline import count_steps
+from atsc_keras.errors import InputError
+from atsc_keras.training.devices import chosen_devices
+
+
+def check_recipes(config: ExperimentConfig, dataset: Dataset) -> None:
+    """Check that backend, devices and data suit every recipe of a config.
+
+    Args:
+        config: of the run.
+        dataset: of the run.
+
+    Raises:
+        InputError: if one of them cannot be followed.
+    """
+    devices = chosen_devices(config)
+    steps = count_steps(dataset.train, config.data)
+    for key, section in _sections(config):
+        if isinstance(section, RecipeConfig):
+            _check_executions(key, section.steps_per_execution, steps)
+        if isinstance(section, OptimizerConfig):
+            _check_accumulation(key, section, devices)
+
+
+def _sections(value: Any, key: str = "") -> Iterator[tuple[str, StrictModel]]:
+    """Every section of a config, by its dotted key."""
+    inner: Any = ()
+    if isinstance(value, tuple):
+        inner = enumerate(value)
+    elif isinstance(value, StrictModel):
+        yield key, value
+        inner = value
+    for name, part in inner:
+        yield from _sections(part, f"{key}.{name}" if key else str(name))
+
+
+def _check_executions(key: str, asked: int, steps: int) -> None:
+    """Several steps at once must be possible, and end where an epoch does."""
+    if asked == 1:
+        return
+    received = f"Received: {key}.steps_per_execution={asked}"
+    if keras.backend.backend() == "torch":
+        raise InputError(
+            "On torch Keras executes one step at a time. "
+            f"{received}. Set it to 1, or KERAS_BACKEND to tensorflow or jax."
+        )
+    if steps % asked:
+        fitting = max(n for n in range(1, asked) if steps % n == 0)
+        raise InputError(
+            "`steps_per_execution` must divide the batches of an epoch. "
+            f"{received}, {steps} batches. Use {fitting}, or another "
+            "data.batch_size."
+        )
+
+
+def _check_accumulation(
+    key: str, optimizer: OptimizerConfig, devices: list[str]
+) -> None:
+    """Keras's accumulation branches where TensorFlow's replicas may not."""
+    steps = optimizer.gradient_accumulation_steps
+    if keras.backend.backend() == "tensorflow" and devices and steps > 1:
+        raise InputError(
+            "On TensorFlow devices that share each batch cannot accumulate "
+            f"gradients. Received: {key}.gradient_accumulation_steps={steps}, "
+            f"devices={devices}. Set KERAS_BACKEND=jax, or devices: 1, or a "
+            "larger data.batch_size instead."
+        )
