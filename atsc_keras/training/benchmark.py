@@ -20,9 +20,11 @@ from atsc_keras.training.benchmark_steps import BenchmarkSettings
 from atsc_keras.training.benchmark_steps import BenchmarkStep
 from atsc_keras.training.benchmark_steps import steps_of
 from atsc_keras.training.devices import check_devices
+from atsc_keras.training.devices import chosen_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.recipe_checks import check_recipes
+from atsc_keras.training.recipe_checks import check_xla
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.step_timer import StepTime
 
@@ -71,6 +73,8 @@ def benchmark(
     input_pipeline = _time_input(config, dataset)
     check_devices(config, dataset)
     check_recipes(config, dataset)
+    devices = chosen_devices(config)
+    check_xla("--jit-compile", settings.jit_compile, devices)
     with placed(config):
         kinds = [
             BenchmarkStep(name, config, dataset, settings)

@@ -1,7 +1,9 @@
 """What a backend and its devices cannot do with a recipe, found at once."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
+from typing import Literal
 
 import keras
 
@@ -30,8 +32,32 @@ def check_recipes(config: ExperimentConfig, dataset: Dataset) -> None:
     for key, section in _sections(config):
         if isinstance(section, RecipeConfig):
             _check_executions(key, section.steps_per_execution, steps)
+            check_xla(f"{key}.jit_compile", section.jit_compile, devices)
         if isinstance(section, OptimizerConfig):
             _check_accumulation(key, section, devices)
+
+
+def check_xla(
+    key: str, asked: Literal["auto"] | bool, devices: Sequence[str]
+) -> None:
+    """Check that XLA compiles for these devices.
+
+    Args:
+        key: names what was asked in the error.
+        asked: as in `Model.compile`.
+        devices: that share each batch.
+
+    Raises:
+        InputError: for several CPU devices on TensorFlow.
+    """
+    cpus = [name for name in devices if name.startswith("cpu")]
+    tensorflow = keras.backend.backend() == "tensorflow"
+    if tensorflow and asked is True and cpus and len(devices) > 1:
+        raise InputError(
+            "TensorFlow cannot spread XLA over several CPU devices. Received: "
+            f"{key}=true, devices={list(devices)}. Set it to auto or false, or "
+            "KERAS_BACKEND to jax."
+        )
 
 
 def _sections(value: Any, key: str = "") -> Iterator[tuple[str, StrictModel]]:

@@ -157,6 +157,7 @@ def test_executions_that_cannot_be_are_refused_before_training(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ("distillation.training.jit_compile=true", "several CPU devices"),
         (
             "distillation.teacher_optimizer.gradient_accumulation_steps=2",
             "cannot accumulate gradients. Received: distillation.teacher_opt",
