@@ -1,10 +1,8 @@
 """The command line: words -> config -> one call."""
 
 import importlib.util
-import json
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +61,7 @@ def train(
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / f"{experiment.name}_{role}"
     _prepare_frameworks()
+    _join_processes()
     from atsc_keras.training.experiment import train as run
 
     with ended_by_sigterm(folder):
@@ -86,13 +85,16 @@ def distill(
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / experiment.name
     _prepare_frameworks()
+    _join_processes()
     from atsc_keras.training.experiment import distill as run
 
     with ended_by_sigterm(folder):
         run(experiment, folder, resume=resume, overwrite=overwrite)
         exported = 0
         if export:
-            exported = _export(folder)
+            from atsc_keras.training.exporting import export_student
+
+            exported = export_student(folder)
         _print_summary(folder)
     if exported:
         raise typer.Exit(1)
@@ -117,6 +119,7 @@ def compare(
     folder = run_dir or Path("runs") / f"{experiment.name}_comparison"
     numbers = _whole_numbers(seeds)
     _prepare_frameworks()
+    _join_processes()
     from atsc_keras.training.comparison import compare as run
     from atsc_keras.training.comparison_report import comparison_table
 
@@ -253,21 +256,6 @@ def _evaluate_run(folder: Path, overrides: list[str]) -> None:
     _print_summary(folder)
 
 
-def _export(folder: Path) -> int:
-    """Export the run's student in a process of its own; its exit status."""
-    command: list[str | Path] = [
-        *(sys.executable, "-m", "export", folder / "student.keras"),
-        *("--out", folder / "export", "--overwrite"),
-        *("--images", folder / "samples.npz"),
-    ]
-    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    # A teacher may know classes that the data do not name.
-    if metrics["models"]["student"]["classes"] == len(metrics["class_names"]):
-        command += ["--class-names", folder / "class_names.json"]
-    sys.stdout.flush()
-    return subprocess.run(command, check=False).returncode
-
-
 def _print_summary(folder: Path) -> None:
     from atsc_keras.training.report import write_report
     from atsc_keras.training.run_folder import RunFolder
@@ -300,6 +288,13 @@ def _prepare_frameworks() -> None:
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def _join_processes() -> None:
+    """Become one of several processes, before any framework computes."""
+    from atsc_keras.training.processes import join_processes
+
+    join_processes()
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import jax
 import keras
+from jax.experimental import multihost_utils
 
+from atsc_keras.errors import InputError
 from atsc_keras.types import Logs
 from atsc_keras.types import Tensor
 
@@ -96,9 +98,25 @@ def batch_share(images: Tensor) -> float:
 @contextmanager
 def replicate(devices: Sequence[str]) -> Iterator[None]:
     """While it lasts, models are made on all of these devices."""
+    index, count = process_place()
+    if jax.local_device_count() * count != jax.device_count():
+        raise InputError(
+            "Every process must have as many devices as the others. Received: "
+            f"{jax.local_device_count()} of {jax.device_count()} on process "
+            f"{index} of {count}. Show each of them as many."
+        )
+    # Consecutive rows of a batch are one process's.
+    owners = {
+        f"{device.platform}:{device.id}": device.process_index
+        for device in jax.devices()
+    }
     before = keras.distribution.distribution()
     keras.distribution.set_distribution(
-        keras.distribution.DataParallel(devices=list(devices))
+        keras.distribution.DataParallel(
+            devices=sorted(devices, key=lambda name: owners[name]),
+            # Each process is handed its own rows.
+            auto_shard_dataset=False,
+        )
     )
     try:
         yield
@@ -111,3 +129,13 @@ def peak_device_memory() -> int | None:
     statistics = jax.local_devices()[0].memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
     return None if peak is None else int(peak)
+
+
+def process_place() -> tuple[int, int]:
+    """Number of this process, from 0, and how many train together."""
+    return jax.process_index(), jax.process_count()
+
+
+def wait_for_processes(name: str) -> None:
+    """Return when all processes have called it with this name."""
+    multihost_utils.sync_global_devices(name)

@@ -67,3 +67,13 @@ def peak_device_memory() -> int | None:
     if not tf.config.list_physical_devices("GPU"):
         return None
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
+def process_place() -> tuple[int, int]:
+    """Number and count of the processes; Keras trains in one here."""
+    return 0, 1
+
+
+def wait_for_processes(name: str) -> None:
+    """Nothing to do: Keras trains in one process here."""
+    del name

@@ -73,3 +73,13 @@ def peak_device_memory() -> int | None:
     if not torch.cuda.is_available():
         return None
     return int(torch.cuda.max_memory_allocated())
+
+
+def process_place() -> tuple[int, int]:
+    """Number and count of the processes; Keras trains in one here."""
+    return 0, 1
+
+
+def wait_for_processes(name: str) -> None:
+    """Nothing to do: Keras trains in one process here."""
+    del name

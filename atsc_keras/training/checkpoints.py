@@ -185,7 +185,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
 
         write_atomically(self._path(place), write)
         for _, old in sorted(self._saved())[:-2]:
-            old.unlink()
+            old.unlink(missing_ok=True)  # by another process
 
     def _write_history(
         self, epoch: int, seconds: float, logs: dict[str, Any]

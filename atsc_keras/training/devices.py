@@ -10,6 +10,7 @@ from atsc_keras.backend import replicate
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
+from atsc_keras.training.processes import count_processes
 
 
 def chosen_devices(config: ExperimentConfig) -> list[str]:
@@ -19,6 +20,12 @@ def chosen_devices(config: ExperimentConfig) -> list[str]:
         InputError: if there are fewer devices, or none of that name.
     """
     asked = config.devices
+    if count_processes() > 1 and asked != "all":
+        raise InputError(
+            "Several processes share each batch among all of their devices. "
+            f"Received: devices={asked}, {count_processes()} processes. Set "
+            "devices: all."
+        )
     if asked == 1:
         return []
     if keras.backend.backend() == "torch":

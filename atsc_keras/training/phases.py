@@ -21,6 +21,8 @@ from atsc_keras.training.checkpoints import StopOnDivergence
 from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.devices import evaluation_batch_size
 from atsc_keras.training.evaluation import classification_metrics
+from atsc_keras.training.processes import count_processes
+from atsc_keras.training.processes import own_rows
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.startup import FirstStepNote
@@ -64,7 +66,7 @@ def fit_network(
         jit_compile=recipe.jit_compile,
         steps_per_execution=recipe.steps_per_execution,
     )
-    with sigterm_held_back() as is_to_end:
+    with sigterm_held_back(count_processes()) as is_to_end:
         checkpoint = EpochCheckpoint(
             folder, phase, {"learning_rate": optimizer}, metrics, is_to_end
         )
@@ -119,7 +121,7 @@ def fit_distillation(
         name.replace("optimizer", "learning_rate"): optimizer
         for name, optimizer in built.items()
     }
-    with sigterm_held_back() as is_to_end:
+    with sigterm_held_back(count_processes()) as is_to_end:
         checkpoint = EpochCheckpoint(
             folder, phase, optimizers, metrics, is_to_end
         )
@@ -169,11 +171,11 @@ def _fit(
                 # On JAX Keras says so of test images that end within a call.
                 warnings.filterwarnings("ignore", "Your input ran out of data")
             model.fit(
-                train.batches,
+                own_rows(train.batches),
                 steps_per_epoch=train.steps - start.step,
                 initial_epoch=start.epoch,
                 epochs=end,
-                validation_data=test.batches,
+                validation_data=own_rows(test.batches),
                 callbacks=callbacks,
                 class_weight=class_weights(recipe.class_weight, dataset),
                 shuffle=False,  # the batches are

@@ -16,6 +16,10 @@ from atsc_keras.config import dump_config
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
 from atsc_keras.errors import WriteError
+from atsc_keras.training.processes import alone
+from atsc_keras.training.processes import is_first
+from atsc_keras.training.processes import wait_for_all
+from atsc_keras.training.processes import wait_for_file
 
 _PART = ".part-"
 
@@ -23,11 +27,19 @@ _PART = ".part-"
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a file beside `path`, then rename it there.
 
-    The name keeps its suffix, which Keras insists on.
+    The name keeps its suffix, which Keras insists on. Of several processes
+    all call it and the first one writes.
 
     Raises:
         WriteError: if that fails; `path` is then as it was.
     """
+    if is_first():
+        with alone():
+            _write_atomically(path, write)
+    wait_for_file(path)
+
+
+def _write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     beside = path.with_name(f"{_PART}{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,9 +131,11 @@ class RunFolder:
                 folder._check_reuse(
                     config, environment["job"], resume, overwrite
                 )
+            wait_for_all("checked")  # nobody writes before all have looked
+            if is_first() and path.exists():
                 if overwrite:
                     shutil.rmtree(path)
-            folder._remove_parts()
+                folder._remove_parts()
             folder.write_json("environment.json", environment)
             folder.write_text("config.yaml", dump_config(config))
         except OSError as error:

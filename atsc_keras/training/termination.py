@@ -52,10 +52,14 @@ def ended_by_sigterm(run_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def sigterm_held_back() -> Iterator[Callable[[], bool]]:
+def sigterm_held_back(processes: int) -> Iterator[Callable[[], bool]]:
     """While it lasts, SIGTERM is only noted, if it would end the job.
 
     In a program that answers SIGTERM in its own way, nothing changes.
+
+    Args:
+        processes: that train together. Several would not all stop at the
+            same batch: SIGTERM ends them at once, as before.
 
     Yields:
         Says whether it has come.
@@ -64,7 +68,8 @@ def sigterm_held_back() -> Iterator[Callable[[], bool]]:
         TerminatedError: at the end, if it has come.
     """
     came: list[bool] = []
-    if signal.getsignal(signal.SIGTERM) is not _end:
+    answered = signal.getsignal(signal.SIGTERM) is not _end
+    if answered or processes > 1:
         yield lambda: False
         return
     signal.signal(signal.SIGTERM, lambda *_: came.append(True))

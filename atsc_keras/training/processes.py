@@ -1,0 +1,159 @@
+"""Several processes, such as one a machine, that train one model together.
+
+All do the same, each on its rows of every batch. The first one writes the run
+folder, which all of them read; the others wait until it has written.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from atsc_keras.backend import process_place
+from atsc_keras.backend import wait_for_processes
+from atsc_keras.data.rows import rows_of_part
+from atsc_keras.errors import InputError
+from atsc_keras.errors import first_line
+
+# Of `keras.distribution.initialize`.
+_VARIABLES = (
+    "KERAS_DISTRIBUTION_JOB_ADDRESSES",
+    "KERAS_DISTRIBUTION_NUM_PROCESSES",
+    "KERAS_DISTRIBUTION_PROCESS_ID",
+)
+_LONGEST_DELAY = 60.0  # seconds until a network file system shows a new file
+_BETWEEN_LOOKS = 0.1  # seconds
+
+
+def join_processes() -> None:
+    """Make this process one of several, where its environment says so.
+
+    Keras's variables say it, and are for its `keras.distribution.initialize`.
+    To be called before anything is computed. All but the first process print
+    nothing from then on.
+
+    Raises:
+        InputError: if the backend is not JAX, the variables are incomplete or
+            wrong, or the processes do not find each other.
+    """
+    given = {name: os.environ.get(name, "") for name in _VARIABLES}
+    if keras.backend.backend() != "jax":
+        _refuse_other_backends(given)
+        return
+    if not any(given.values()):
+        return
+    address, count, index = given.values()
+    if not (address and count.isdecimal() and index.isdecimal()) or (
+        int(index) >= int(count)
+    ):
+        raise InputError(
+            "A process of several must know the first one's address with its "
+            "port, how many there are, and its own number from 0 on. "
+            f"Received: {_shown(given)}. Set all three, or none."
+        )
+    try:
+        keras.distribution.initialize()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            "The processes must find each other. Received: "
+            f"{_shown(given)} ({first_line(error)}). Start all of them, with "
+            "an address of the first that the others reach."
+        ) from error
+    if not is_first():
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+
+
+def _refuse_other_backends(given: dict[str, str]) -> None:
+    backend = keras.backend.backend()
+    wrong = ""
+    if any(given.values()) and given[_VARIABLES[1]] != "1":
+        wrong = _shown(given)
+    elif backend == "tensorflow" and (count := _workers()) > 1:
+        wrong = f"TF_CONFIG of {count} processes"
+    if wrong:
+        raise InputError(
+            "Several machines train one model on JAX: on TensorFlow Keras 3's "
+            "`fit` fails under MultiWorkerMirroredStrategy, on torch it uses "
+            f"one device. Received: {wrong}, backend={backend}. Set "
+            f"KERAS_BACKEND=jax and {', '.join(_VARIABLES)}."
+        )
+
+
+def _shown(given: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in given.items())
+
+
+def _workers() -> int:
+    """Processes of a TensorFlow cluster."""
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))["cluster"]
+        return sum(len(addresses) for addresses in cluster.values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 1
+
+
+def count_processes() -> int:
+    """How many processes train together; 1 alone."""
+    return process_place()[1]
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes."""
+    return process_place()[0] == 0
+
+
+def own_rows(batches: Any) -> Any:
+    """This process's rows of global batches."""
+    index, count = process_place()
+    return batches if count == 1 else rows_of_part(batches, index, count)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """While it lasts, what this process makes is not shared with others."""
+    before = keras.distribution.distribution()
+    if count_processes() > 1:
+        # Keras makes variables even to save; shared ones wait for the others.
+        keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        if count_processes() > 1:
+            keras.distribution.set_distribution(before)
+
+
+def wait_for_all(what: str) -> None:
+    """Go on when all processes have come here.
+
+    Args:
+        what: names the place; the same in all of them.
+    """
+    if count_processes() > 1:
+        wait_for_processes(what)
+
+
+def wait_for_file(path: Path) -> None:
+    """Go on when the first process has written a file.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: if this process never sees it.
+    """
+    wait_for_all(path.name)
+    until = time.monotonic() + _LONGEST_DELAY
+    while not path.exists():
+        if time.monotonic() > until:
+            raise InputError(
+                "The run folder must be on a disk that all processes share. "
+                f"Received: {path}, which the first has written and process "
+                f"{process_place()[0]} does not see. Name another --run-dir."
+            )
+        time.sleep(_BETWEEN_LOOKS)
