@@ -144,11 +144,18 @@ def test_sigterm_outside_training_ends_the_job_at_once(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_one_of_several_processes_ends_at_once(tmp_path: Path) -> None:
+    with pytest.raises(TerminatedError), ended_by_sigterm(tmp_path):
+        with sigterm_held_back(processes=2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+
+
 def test_program_that_answers_sigterm_itself_is_left_alone() -> None:
     came = []
     before = signal.signal(signal.SIGTERM, lambda *_: came.append(True))
     try:
-        with sigterm_held_back() as is_to_end:
+        with sigterm_held_back(processes=1) as is_to_end:
             os.kill(os.getpid(), signal.SIGTERM)
             assert came == [True]
             assert not is_to_end()

@@ -15,7 +15,6 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.data.array_batches import ArrayTrainingBatches
-from atsc_keras.data.loading import load_dataset
 from atsc_keras.data.rows import rows_of_part
 from atsc_keras.errors import InputError
 from atsc_keras.training import processes
