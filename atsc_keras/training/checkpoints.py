@@ -160,7 +160,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
         return list({id(v): v for v in variables}.values())
 
     def _load(self, path: Path) -> None:
-        with np.load(path) as saved:
+        with open(path, "rb") as file, np.load(file) as saved:
             values = [saved[f"arr_{n}"] for n in range(len(saved.files) - 2)]
             self._means = saved["means"]
             self._seconds = float(saved["seconds"])
