@@ -13,11 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from atsc_keras.backend import process_place
-from atsc_keras.backend import wait_for_processes
-from atsc_keras.data.rows import rows_of_part
 from atsc_keras.errors import InputError
 from atsc_keras.errors import first_line
 
@@ -42,9 +37,11 @@ def join_processes() -> None:
         InputError: if the backend is not JAX, the variables are incomplete or
             wrong, or the processes do not find each other.
     """
+    import keras
+
     given = {name: os.environ.get(name, "") for name in _VARIABLES}
     if keras.backend.backend() != "jax":
-        _refuse_other_backends(given)
+        _refuse_other_backends(given, keras.backend.backend())
         return
     if not any(given.values()):
         return
@@ -69,8 +66,7 @@ def join_processes() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
 
-def _refuse_other_backends(given: dict[str, str]) -> None:
-    backend = keras.backend.backend()
+def _refuse_other_backends(given: dict[str, str], backend: str) -> None:
     wrong = ""
     if any(given.values()) and given[_VARIABLES[1]] != "1":
         wrong = _shown(given)
@@ -98,6 +94,16 @@ def _workers() -> int:
         return 1
 
 
+def process_place() -> tuple[int, int]:
+    """Number of this process, from 0, and how many train together.
+
+    One that has no backend, such as for a report, is alone.
+    """
+    backend = sys.modules.get("atsc_keras.backend")
+    place: tuple[int, int] = backend.process_place() if backend else (0, 1)
+    return place
+
+
 def count_processes() -> int:
     """How many processes train together; 1 alone."""
     return process_place()[1]
@@ -110,6 +116,8 @@ def is_first() -> bool:
 
 def own_rows(batches: Any) -> Any:
     """This process's rows of global batches."""
+    from atsc_keras.data.rows import rows_of_part
+
     index, count = process_place()
     return batches if count == 1 else rows_of_part(batches, index, count)
 
@@ -117,15 +125,18 @@ def own_rows(batches: Any) -> Any:
 @contextmanager
 def alone() -> Iterator[None]:
     """While it lasts, what this process makes is not shared with others."""
+    if count_processes() == 1:
+        yield
+        return
+    import keras
+
     before = keras.distribution.distribution()
-    if count_processes() > 1:
-        # Keras makes variables even to save; shared ones wait for the others.
-        keras.distribution.set_distribution(None)
+    # Keras makes variables even to save; shared ones wait for the others.
+    keras.distribution.set_distribution(None)
     try:
         yield
     finally:
-        if count_processes() > 1:
-            keras.distribution.set_distribution(before)
+        keras.distribution.set_distribution(before)
 
 
 def wait_for_all(what: str) -> None:
@@ -135,6 +146,8 @@ def wait_for_all(what: str) -> None:
         what: names the place; the same in all of them.
     """
     if count_processes() > 1:
+        from atsc_keras.backend import wait_for_processes
+
         wait_for_processes(what)
 
 

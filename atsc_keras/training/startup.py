@@ -46,7 +46,7 @@ class FirstStepNote(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         environment = self.folder.read_json("environment.json")
-        self._noted = "startup" in environment
+        self._noted = environment is None or "startup" in environment
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None

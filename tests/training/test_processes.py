@@ -161,7 +161,7 @@ def test_folder_that_a_process_does_not_see_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "process_place", lambda: (1, 2))
-    monkeypatch.setattr(processes, "wait_for_processes", lambda name: None)
+    monkeypatch.setattr(processes, "wait_for_all", lambda what: None)
     monkeypatch.setattr(processes, "_LONGEST_DELAY", 0.0)
     with pytest.raises(InputError, match="disk that all processes share"):
         RunFolder(tmp_path).write_json("a.json", {})
