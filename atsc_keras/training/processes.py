@@ -97,11 +97,13 @@ def _workers() -> int:
 def process_place() -> tuple[int, int]:
     """Number of this process, from 0, and how many train together.
 
-    One that has no backend, such as for a report, is alone.
+    One that has not loaded Keras, such as for a report, is alone.
     """
-    backend = sys.modules.get("atsc_keras.backend")
-    place: tuple[int, int] = backend.process_place() if backend else (0, 1)
-    return place
+    if "keras" not in sys.modules:
+        return 0, 1
+    from atsc_keras.backend import process_place as place_on_backend
+
+    return place_on_backend()
 
 
 def count_processes() -> int:
