@@ -140,11 +140,6 @@ class ATSC(DistillationTrainer):
         passes = [training_pass(t.encoder) for t in self.teachers]
         self._teacher_passes = passes
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
-        images = self.augmented(images, training)
-        return self.student(images, training=training)
-
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
         """Warn if a teacher collapses."""
         return [FeaturePowerWarning()]

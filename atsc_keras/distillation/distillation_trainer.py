@@ -26,7 +26,8 @@ class DistillationTrainer(UpdateTrainer):
 
     It takes up to three optimizers, and keeps running means that only
     training reports: Keras would log them in `evaluate` as `val_...: 0.0`.
-    A subclass sets `teachers` and says in `objective` what is descended.
+    A subclass sets `teachers` and `student`, whose `call` is this model's, and
+    says in `objective` what is descended.
 
     Args:
         reported: names of the means.
@@ -59,6 +60,11 @@ class DistillationTrainer(UpdateTrainer):
     ) -> tuple[Logs, Tensor]:
         """The scalars of one batch, `loss` among them, and the logits."""
         raise NotImplementedError(f"{type(self).__name__}.objective")
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
+        images = self.augmented(images, training)
+        return self.student(images, training=training)
 
     def update(self, data: Any) -> Logs:
         """Update every network from one batch.

@@ -113,11 +113,6 @@ class KnowledgeDistillation(DistillationTrainer):
         """How many classes the student tells apart."""
         return self.student.classes
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
-        images = self.augmented(images, training)
-        return self.student(images, training=training)
-
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:

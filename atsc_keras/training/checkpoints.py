@@ -39,6 +39,10 @@ class Place(NamedTuple):
     epoch: int
     step: int = 0
 
+    def steps_of(self, epoch: int) -> int:
+        """Steps of an epoch, counted from 0, that are behind this place."""
+        return self.step if epoch == self.epoch else 0
+
 
 class EpochCheckpoint(keras.callbacks.Callback):
     """Saves weights, optimizer and history after every epoch.
@@ -114,7 +118,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
     ) -> None:
         self._epoch = epoch
         self._started = time.monotonic()
-        if self.start.step and epoch == self.start.epoch:
+        if self.start.steps_of(epoch):
             self._started -= self._seconds
             # Keras has just reset them.
             for variable, value in zip(
@@ -127,7 +131,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
     ) -> None:
         # After the last batch the epoch comes to its end first.
         if self.is_to_end() and batch + 1 < self.params["steps"]:
-            before = self.start.step if self._epoch == self.start.epoch else 0
+            before = self.start.steps_of(self._epoch)
             self._save(Place(self._epoch, before + batch + 1))
             raise TerminatedError
 
@@ -249,7 +253,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         self._epoch = epoch + 1
-        self._step = self.start.step if epoch == self.start.epoch else 0
+        self._step = self.start.steps_of(epoch)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None

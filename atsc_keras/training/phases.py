@@ -54,23 +54,21 @@ def fit_network(
     """
     steps = count_steps(dataset.train, config.data)
     optimizer = build_optimizer(recipe.optimizer, recipe, steps)
-    metrics = classification_metrics(model.classes, config.data.soft_labels)
     augmentation = device_augmentation(config.data)
     trained: keras.Model = model
     if augmentation and isinstance(model, ImageClassifier):
         trained = AugmentedClassifier(model, augmentation)
-    trained.compile(
-        optimizer=optimizer,
-        loss=_loss(config),
-        metrics=metrics,
-        jit_compile=recipe.jit_compile,
-        steps_per_execution=recipe.steps_per_execution,
+    _compile_and_fit(
+        trained,
+        model.classes,
+        {"optimizer": optimizer},
+        phase,
+        recipe,
+        config,
+        dataset,
+        folder,
+        watcher,
     )
-    with sigterm_held_back(count_processes()) as is_to_end:
-        checkpoint = EpochCheckpoint(
-            folder, phase, {"learning_rate": optimizer}, metrics, is_to_end
-        )
-        _fit(trained, checkpoint, recipe, config, dataset, watcher)
 
 
 def fit_distillation(
@@ -107,25 +105,46 @@ def fit_distillation(
         for name, config_of in asked.items()
         if config_of is not None
     }
-    metrics = classification_metrics(
-        atsc.teacher.classes, config.data.soft_labels
+    _compile_and_fit(
+        atsc,
+        atsc.teacher.classes,
+        built,
+        phase,
+        recipe,
+        config,
+        dataset,
+        folder,
+        watcher,
     )
-    atsc.compile(
-        **built,
+
+
+def _compile_and_fit(
+    model: keras.Model,
+    classes: int,
+    optimizers: dict[str, keras.optimizers.Optimizer],
+    phase: str,
+    recipe: RecipeConfig,
+    config: ExperimentConfig,
+    dataset: Dataset,
+    folder: RunFolder,
+    watcher: keras.callbacks.Callback | None,
+) -> None:
+    """Train with optimizers by the names that `compile` has for them."""
+    metrics = classification_metrics(classes, config.data.soft_labels)
+    model.compile(
+        **optimizers,
         loss=_loss(config),
         metrics=metrics,
         jit_compile=recipe.jit_compile,
         steps_per_execution=recipe.steps_per_execution,
     )
-    optimizers = {
+    rates = {
         name.replace("optimizer", "learning_rate"): optimizer
-        for name, optimizer in built.items()
+        for name, optimizer in optimizers.items()
     }
     with sigterm_held_back(count_processes()) as is_to_end:
-        checkpoint = EpochCheckpoint(
-            folder, phase, optimizers, metrics, is_to_end
-        )
-        _fit(atsc, checkpoint, recipe, config, dataset, watcher)
+        checkpoint = EpochCheckpoint(folder, phase, rates, metrics, is_to_end)
+        _fit(model, checkpoint, recipe, config, dataset, watcher)
 
 
 def _loss(config: ExperimentConfig) -> keras.losses.Loss:
