@@ -4,37 +4,111 @@ import argparse
 import os
 import sys
 import warnings
-from typing import Any
+from pathlib import Path
 
 from export.errors import ExportError
 from export.formats import FORMATS
-from export.formats import parse_formats
+from export.formats import OUTPUTS
+from export.formats import PIXELS
+from export.formats import PRECISIONS
+from export.formats import parse_list
+from export.formats import variants
+from export.from_run import RunFiles
+from export.from_run import files_of_run
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m export",
         description="Export a Keras image classifier to SavedModel, TFLite "
-        "and ONNX, and prove that each file computes the same logits.",
+        "and ONNX, and prove that each file computes what it does.",
     )
-    parser.add_argument("model", help="a .keras file of stock layers")
-    parser.add_argument("--out", required=True, help="folder to make")
-    parser.add_argument("--images", help="npz file of real pixels to compare")
-    parser.add_argument("--class-names", help="JSON list of class names")
-    parser.add_argument(
+    add = parser.add_argument
+    add("model", nargs="?", type=Path, help="a .keras file of stock layers")
+    add(
+        "--from-run",
+        type=Path,
+        metavar="RUN",
+        help="folder of a run instead: its student, images and class names, "
+        "to RUN/export, compared with its teacher and the student alone",
+    )
+    add("--out", type=Path, help="folder to make")
+    add(
         "--formats",
         default=",".join(FORMATS),
         help="comma-separated; default: %(default)s",
     )
-    parser.add_argument(
+    add(
+        "--precision",
+        default=PRECISIONS[0],
+        help=f"comma-separated, of {', '.join(PRECISIONS)}; float32 is always "
+        "made; default: %(default)s",
+    )
+    add(
+        "--pixels",
+        default=PIXELS[0],
+        help="dtypes of the input `image`, comma-separated, of "
+        f"{', '.join(PIXELS)}; default: %(default)s",
+    )
+    add(
+        "--outputs",
+        default=OUTPUTS[0],
+        help=f"comma-separated, of {', '.join(OUTPUTS)}; logits are always "
+        "given; default: %(default)s",
+    )
+    add(
+        "--data",
+        type=Path,
+        help="real images with pixels from 0 to 255: an npz file with x_test "
+        "(and y_test, x_train), a folder test/<class>/* (and train/<class>/*) "
+        "or a folder of images",
+    )
+    add(
+        "--test-images",
+        type=int,
+        default=500,
+        help="test images to compare on, at most; default: %(default)s",
+    )
+    add(
+        "--calibration-images",
+        type=int,
+        default=200,
+        help="training images that int8 is calibrated by, at most; default: "
+        "%(default)s",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="of their random choice; default: %(default)s",
+    )
+    add("--class-names", type=Path, help="JSON list of class names")
+    add(
+        "--compare",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="another .keras file, such as the teacher, to export the same "
+        "way for the report; may be repeated",
+    )
+    add(
+        "--no-compare",
+        action="store_true",
+        help="with --from-run: the student only",
+    )
+    add(
         "--tolerance",
         type=float,
         default=1e-4,
-        help="largest difference of a logit; default: %(default)s",
+        help="largest difference of a float32 logit; default: %(default)s",
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier export"
+    add(
+        "--threads",
+        type=int,
+        default=1,
+        help="of the runtimes while they are timed; default: %(default)s",
     )
+    add("--overwrite", action="store_true", help="replace an earlier export")
     return parser
 
 
@@ -45,42 +119,80 @@ def _use_tensorflow() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
-def _table(report: dict[str, Any]) -> str:
-    lines = [f"{'file':<24}{'bytes':>12}{'max diff':>11}{'top-1':>8}  verdict"]
-    for artifact in report["artifacts"]:
-        largest = artifact["max_difference"]
-        agreement = artifact["top1_agreement"]
-        lines.append(
-            f"{artifact['path']:<24}{artifact['bytes']:>12,}"
-            f"{'-' if largest is None else f'{largest:.1e}':>11}"
-            f"{'-' if agreement is None else f'{agreement:.1%}':>8}"
-            f"  {'same' if artifact['accepted'] else artifact['reason']}"
+def _check(arguments: argparse.Namespace) -> None:
+    if (arguments.model is None) == (arguments.from_run is None):
+        raise ExportError(
+            "Give either MODEL.keras or --from-run RUN. Received: "
+            f"{'neither' if arguments.model is None else 'both'}. See --help."
         )
-    return "\n".join(lines)
+    if arguments.model and not arguments.out:
+        raise ExportError(
+            "MODEL needs --out, the folder to make. Received: none. Add it."
+        )
+    for name in ("test_images", "calibration_images", "threads"):
+        if getattr(arguments, name) < 1:
+            raise ExportError(
+                f"--{name.replace('_', '-')} must be at least 1. Received: "
+                f"{getattr(arguments, name)}. Leave it out for the default."
+            )
+
+
+def _files(arguments: argparse.Namespace) -> RunFiles:
+    """What to export; words of the command line come before the run's."""
+    if arguments.from_run:
+        run = files_of_run(arguments.from_run)
+    else:
+        run = RunFiles(arguments.model)
+    compare = () if arguments.no_compare else run.compare
+    return RunFiles(
+        model=run.model,
+        compare=(*(arguments.compare or ()), *compare),
+        data=arguments.data or run.data,
+        class_names=arguments.class_names or run.class_names,
+        out=arguments.out or run.out,
+    )
 
 
 def main() -> int:
     """Export; 0 if every file passed, 1 if not, 2 for wrong input."""
     arguments = _parser().parse_args()
     try:
-        formats = parse_formats(arguments.formats)
+        _check(arguments)
+        wanted = variants(
+            parse_list("--formats", arguments.formats, FORMATS),
+            parse_list("--precision", arguments.precision, PRECISIONS),
+            parse_list("--pixels", arguments.pixels, PIXELS),
+        )
+        outputs = parse_list("--outputs", arguments.outputs, OUTPUTS)
+        files = _files(arguments)
         _use_tensorflow()
+        from export.exporting import PAGE
         from export.exporting import export_model
+        from export.images import Selection
+        from export.table import text_report
 
         report = export_model(
-            arguments.model,
-            arguments.out,
-            images=arguments.images,
-            class_names=arguments.class_names,
-            formats=formats,
+            files.model,
+            files.out,
+            variants=wanted,
+            outputs=outputs,
+            data=files.data,
+            selection=Selection(
+                arguments.test_images,
+                arguments.calibration_images,
+                arguments.seed,
+            ),
+            class_names=files.class_names,
+            compare=files.compare,
             tolerance=arguments.tolerance,
+            threads=arguments.threads,
             overwrite=arguments.overwrite,
         )
     except ExportError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    print(_table(report))
-    print(f"\nReport: {arguments.out}/export_report.json")
+    print(text_report(report))
+    print(f"\nReport: {files.out}/{PAGE}")
     return 0 if report["accepted"] else 1
 
 

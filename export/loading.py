@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from export.errors import ExportError
 
@@ -21,11 +20,12 @@ def load_classifier(path: Path) -> keras.Model:
         path: of the `.keras` file.
 
     Returns:
-        A model of one image input `(B, H, W, C)` and one output `(B, K)`.
+        A model of one image input `(B, H, W, C)` and one output, logits
+        `(B, K)`; a softmax at its end is taken off.
 
     Raises:
         ExportError: if the file is missing, cut short, needs other code, or
-            holds no such model.
+            holds no such model, or one that is no classifier.
     """
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "does not exist"
@@ -56,7 +56,7 @@ def load_classifier(path: Path) -> keras.Model:
             "cannot be exported."
         ) from e
     _check_shapes(model, path)
-    return _in_float32(model)
+    return _ending_in_logits(_in_float32(model), path)
 
 
 def _check_shapes(model: keras.Model, path: Path) -> None:
@@ -65,18 +65,27 @@ def _check_shapes(model: keras.Model, path: Path) -> None:
         len(getattr(model, side, None) or []) for side in ("inputs", "outputs")
     )
     if (inputs, outputs) != (1, 1):
+        names = [
+            tensor.name for tensor in getattr(model, "outputs", None) or []
+        ]
         raise ExportError(
             "MODEL must have one input and one output. "
-            f"Received: {path} with {inputs} inputs and {outputs} outputs. "
-            "Wrap the part that classifies in a model of its own."
+            f"Received: {path} with {inputs} inputs and {outputs} outputs "
+            f"({', '.join(names) or 'never built'}). Save the part that "
+            "classifies: keras.Model(model.inputs, model.outputs[0])."
         )
     image, logits = model.inputs[0].shape, model.outputs[0].shape
-    if len(image) != 4 or None in image[1:] or len(logits) != 2:
+    if (
+        len(image) != 4
+        or None in image[1:]
+        or len(logits) != 2
+        or logits[1] < 2
+    ):
         raise ExportError(
             "MODEL must take images (batch, height, width, channels) of known "
-            f"size and give (batch, classes). Received: {path} with input "
-            f"{tuple(image)}, output {tuple(logits)}. Build it for a fixed "
-            "image size."
+            "size and give (batch, classes), two or more. Received: "
+            f"{path} with input {tuple(image)}, output {tuple(logits)}. Build "
+            "it for a fixed image size."
         )
 
 
@@ -107,58 +116,30 @@ def _policies(config: Any) -> list[dict[str, Any]]:
     return []
 
 
-def output_activation(model: keras.Model) -> str:
-    """Name of the function that the last layer ends in; "linear" for none."""
-    last = model.layers[-1]
+def _ending_in_logits(model: keras.Model, path: Path) -> keras.Model:
+    """Take a softmax off: clients get logits, and probabilities if asked."""
+    owner, last = model, model.layers[-1]
     while isinstance(last, keras.Model):
-        last = last.layers[-1]
-    if isinstance(last, keras.layers.Softmax):
-        return "softmax"
-    return getattr(getattr(last, "activation", None), "__name__", "linear")
-
-
-def load_images(
-    path: Path, shape: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read the real pixels that artifacts are compared on.
-
-    Args:
-        path: an npz file with `images` `(N, H, W, C)` in [0, 255] and,
-            optionally, `labels` `(N,)`.
-        shape: `(H, W, C)` that the model takes.
-
-    Returns:
-        float32 images, and labels or None.
-
-    Raises:
-        ExportError: if the file cannot be read or does not fit the model.
-    """
-    try:
-        # Opened here, because np.load leaves a broken file open; `dict`, for
-        # a plain .npy file is an array.
-        with path.open("rb") as file:
-            arrays = dict(np.load(file))
-        images, labels = arrays["images"], arrays.get("labels")
-    except (
-        *(OSError, ValueError, KeyError, EOFError, TypeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as e:
+        owner, last = last, last.layers[-1]
+    ending = _ending(last)
+    if isinstance(last, keras.layers.Softmax) and owner is model:
+        return keras.Model(model.inputs[0], last.input, name=model.name)
+    if ending == "softmax" and hasattr(last, "activation"):
+        last.activation = keras.activations.linear
+    elif ending not in ("linear", "log_softmax"):
         raise ExportError(
-            "--images must be an npz file with an array `images`. "
-            f"Received: {path} ({e}). Write it with numpy.savez."
-        ) from e
-    if images.ndim != 4 or images.shape[1:] != shape or not len(images):
-        raise ExportError(
-            f"--images must hold images of shape (N, {str(shape)[1:]} as the "
-            f"model takes. Received: {path} with {images.shape}. Resize them."
+            "MODEL must be a classifier, whose last layer gives logits or "
+            f"ends in a softmax. Received: {path}, whose last layer "
+            f"{last.name!r} ends in {ending}. Save the model without it."
         )
-    if labels is not None and labels.shape != (len(images),):
-        raise ExportError(
-            "--images must hold one label an image. Received: "
-            f"{path} with {len(images)} images, labels {labels.shape}. "
-            "Leave `labels` out, or give one each."
-        )
-    return images.astype("float32"), labels
+    return model
+
+
+def _ending(layer: Any) -> str:
+    """Name of the function that a layer ends in."""
+    if isinstance(layer, keras.layers.Softmax | keras.layers.ReLU):
+        return type(layer).__name__.lower()
+    return getattr(getattr(layer, "activation", None), "__name__", "linear")
 
 
 def load_class_names(path: Path, classes: int) -> list[str]:

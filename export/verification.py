@@ -5,12 +5,38 @@ from typing import Any
 
 import numpy as np
 
+from export.runtimes import OUTPUT
+from export.runtimes import Outputs
 from export.runtimes import Predict
 
 TOLERANCE = 1e-4  # largest difference of a float32 logit, by default
-BATCH_SIZES = (1, 3)
+FLOAT16_TOLERANCE = 5e-2
+QUANTIZED_AGREEMENT = 0.98  # smallest share of equal top-1 of int8 weights
+BATCH_SIZES = (1, 8)
 RANDOM_IMAGES = 16
-REAL_IMAGES = 64
+_REPEATED = 16  # images run twice: a random layer shows on each
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may lose.
+
+    Attributes:
+        difference: largest difference of a logit; None for any.
+        agreement: smallest share of images with Keras's top-1.
+    """
+
+    difference: float | None = TOLERANCE
+    agreement: float = 1.0
+
+    @classmethod
+    def of(cls, precision: str, tolerance: float) -> "Limits":
+        """Those of a precision; `tolerance` is that of float32."""
+        if precision == "float32":
+            return cls(tolerance)
+        if precision == "float16":
+            return cls(FLOAT16_TOLERANCE, 0.0)
+        return cls(None, QUANTIZED_AGREEMENT)
 
 
 @dataclass(frozen=True)
@@ -19,7 +45,7 @@ class Sample:
 
     Attributes:
         name: "random" or "real".
-        images: float32 `(N, H, W, C)`.
+        images: `(N, H, W, C)` of the dtype that the file takes.
         logits: of the Keras model, `(N, classes)`.
         labels: `(N,)`, or None.
     """
@@ -37,20 +63,20 @@ class Sample:
 
 
 def random_images(shape: tuple[int, ...]) -> np.ndarray:
-    """Pixels drawn evenly from [0, 255], the same at every call."""
-    pixels = np.random.default_rng(0).uniform(0, 255, (RANDOM_IMAGES, *shape))
-    return pixels.astype("float32")
+    """uint8 pixels drawn evenly, the same at every call."""
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (RANDOM_IMAGES, *shape)).astype("uint8")
 
 
 def verify(
-    predict: Predict, samples: list[Sample], tolerance: float = TOLERANCE
+    predict: Predict, samples: list[Sample], limits: Limits
 ) -> dict[str, Any]:
     """Compare an opened file with the Keras model.
 
     Args:
-        predict: images -> logits by the file's own runtime.
+        predict: images -> outputs by the file's own runtime.
         samples: what to compare on.
-        tolerance: largest difference of a logit; default 1e-4.
+        limits: what may differ.
 
     Returns:
         `accepted` and `reason`; `max_difference`, `mean_difference` and
@@ -62,28 +88,29 @@ def verify(
         for sample in samples
         for size in BATCH_SIZES
     ]
-    labelled = [s for s in samples if s.labels is not None]
+    accuracies = [check.pop("accuracy") for check in checks]
     result = {
         "max_difference": max(check["max_difference"] for check in checks),
         "mean_difference": float(
             np.mean([check["mean_difference"] for check in checks])
         ),
         "top1_agreement": min(check["top1_agreement"] for check in checks),
-        "accuracy": (
-            labelled[0].accuracy(_run(predict, labelled[0].images, 1))
-            if labelled
-            else None
-        ),
+        "accuracy": next((a for a in accuracies if a is not None), None),
         "checks": checks,
     }
-    reason = _fault(result, samples, tolerance)
+    reason = _fault(result, samples, limits)
     return {"accepted": reason is None, "reason": reason, **result}
 
 
 def _check(predict: Predict, sample: Sample, size: int) -> dict[str, Any]:
-    logits = _run(predict, sample.images, size)
-    again = _run(predict, sample.images[:size], size)
+    outputs = _run(predict, sample.images, size)
+    again = _run(predict, sample.images[:_REPEATED], size)[OUTPUT]
+    logits = outputs[OUTPUT]
     expected = sample.logits[: len(logits)]
+    if logits.shape != expected.shape:
+        raise ValueError(
+            f"logits have the shape {logits.shape}, not {expected.shape}"
+        )
     difference = np.abs(logits - expected)
     agreement = np.mean(logits.argmax(-1) == expected.argmax(-1))
     return {
@@ -94,33 +121,58 @@ def _check(predict: Predict, sample: Sample, size: int) -> dict[str, Any]:
         "max_difference": float(np.nan_to_num(difference.max(), nan=np.inf)),
         "mean_difference": float(np.nan_to_num(difference.mean(), nan=np.inf)),
         "top1_agreement": float(agreement),
-        "repeatable": bool(np.array_equal(again, logits[:size])),
+        "accuracy": sample.accuracy(logits),
+        "repeatable": bool(np.array_equal(again, logits[: len(again)])),
+        "consistent": _consistent(outputs),
     }
 
 
-def _run(predict: Predict, images: np.ndarray, size: int) -> np.ndarray:
-    """Logits of whole batches; what is left over is not run."""
-    count = max(len(images) // size, 1) * size
-    images = images[:count]
-    return np.concatenate(
-        [
-            predict(images[start : start + size])
-            for start in range(0, len(images), size)
-        ]
+def _run(predict: Predict, images: np.ndarray, size: int) -> Outputs:
+    """Outputs of whole batches; what is left over is not run."""
+    size = min(size, len(images))
+    count = len(images) // size * size
+    parts = [
+        predict(images[start : start + size]) for start in range(0, count, size)
+    ]
+    return {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+
+
+def _consistent(outputs: Outputs) -> bool:
+    """Whether probabilities and label are those of the file's own logits."""
+    logits = outputs[OUTPUT].astype("float64")
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    expected = powers / powers.sum(-1, keepdims=True)
+    # int8 probabilities come in steps of 1/256.
+    probabilities = outputs.get("probabilities", expected)
+    label = outputs.get("label", logits.argmax(-1))
+    return bool(
+        np.allclose(probabilities, expected, rtol=0, atol=1 / 128)
+        and np.array_equal(label, logits.argmax(-1))
     )
 
 
 def _fault(
-    result: dict[str, Any], samples: list[Sample], tolerance: float
+    result: dict[str, Any], samples: list[Sample], limits: Limits
 ) -> str | None:
-    if not result["max_difference"] <= tolerance:
-        largest = max(float(np.abs(s.logits).max()) for s in samples)
+    largest = max(float(np.abs(s.logits).max()) for s in samples)
+    if not np.isfinite(result["max_difference"]):
+        return "logits are not finite"
+    if limits.difference is not None:
+        if not result["max_difference"] <= limits.difference:
+            return (
+                f"logits differ by {result['max_difference']:.2g}, more than "
+                f"{limits.difference:g}, where Keras gives up to {largest:.3g}"
+            )
+    if result["top1_agreement"] < limits.agreement:
         return (
-            f"logits differ by {result['max_difference']:.2g}, more than "
-            f"{tolerance:g}, where Keras gives up to {largest:.3g}"
+            f"top-1 agrees on {result['top1_agreement']:.1%} only, of "
+            f"{limits.agreement:.0%} wanted"
         )
-    if result["top1_agreement"] < 1:
-        return f"top-1 agrees on {result['top1_agreement']:.1%} only"
     if not all(check["repeatable"] for check in result["checks"]):
         return "two runs on the same images differ"
+    if not all(check["consistent"] for check in result["checks"]):
+        return "probabilities or label are not those of the logits"
     return None

@@ -89,13 +89,7 @@ def _is_of_tensorflow(error: Exception) -> bool:
 def _sample(split: Split) -> NDArray[np.uint8]:
     if split.images is not None:
         return split.images
-    if split.stream is None:
-        return split.first(0)[0]
-    # A random order: a folder is sorted by class.
-    taken = split.stream.examples(np.zeros(2, "int64")).take(
-        _STREAMED_IMAGES_FOR_STATISTICS
-    )
-    return np.stack([image for image, _ in taken.as_numpy_iterator()])
+    return split.sample(_STREAMED_IMAGES_FOR_STATISTICS)
 
 
 def _channel_statistics(

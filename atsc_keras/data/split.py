@@ -77,3 +77,19 @@ class Split:
         taken = self.stream.examples(None).take(count)
         pixels, numbers = zip(*taken.as_numpy_iterator(), strict=True)
         return np.stack(pixels), np.array(numbers, "int64")
+
+    def sample(self, count: int) -> NDArray[np.uint8]:
+        """Reads images in a fixed random order: a folder is sorted by class.
+
+        Args:
+            count: How many; fewer come back where the split is smaller.
+
+        Returns:
+            uint8 images (count, H, W, C).
+        """
+        if self.stream is not None:
+            taken = self.stream.examples(np.zeros(2, "int64")).take(count)
+            return np.stack([image for image, _ in taken.as_numpy_iterator()])
+        images, _ = self.arrays
+        chosen = np.random.default_rng(0).permutation(len(images))[:count]
+        return images[np.sort(chosen)]

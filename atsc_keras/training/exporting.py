@@ -21,13 +21,8 @@ def export_student(path: Path) -> int:
         return 0
     folder = RunFolder(path)
     command: list[str | Path] = [
-        *(sys.executable, "-m", "export", folder.file("student.keras")),
-        *("--out", folder.file("export"), "--overwrite"),
-        *("--images", folder.file("samples.npz")),
+        *(sys.executable, "-m", "export", "--from-run", folder.path),
+        *("--no-compare", "--overwrite"),
     ]
-    metrics = folder.read_json("metrics.json")
-    # A teacher may know classes that the data do not name.
-    if metrics["models"]["student"]["classes"] == len(metrics["class_names"]):
-        command += ["--class-names", folder.file("class_names.json")]
     sys.stdout.flush()
     return subprocess.run(command, check=False).returncode

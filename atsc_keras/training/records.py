@@ -14,7 +14,8 @@ from atsc_keras.training.report import write_report
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
 
-_SAMPLES = 64
+_CALIBRATION_SAMPLES = 200
+_TEST_SAMPLES = 500
 
 
 def write_records(
@@ -112,11 +113,12 @@ def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
 
 
 def _save_samples(folder: RunFolder, dataset: Dataset) -> None:
-    """Keep the first test images: real pixels for the proof of an export."""
-    images, labels = dataset.test.first(_SAMPLES)
+    """Keep images for an export: training ones to calibrate by, test ones."""
+    train = dataset.train.sample(_CALIBRATION_SAMPLES)
+    test, labels = dataset.test.first(_TEST_SAMPLES)
 
     def write(path: Path) -> None:
         with open(path, "wb") as file:
-            np.savez_compressed(file, images=images, labels=labels)
+            np.savez_compressed(file, x_train=train, x_test=test, y_test=labels)
 
     write_atomically(folder.file("samples.npz"), write)

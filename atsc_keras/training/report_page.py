@@ -17,6 +17,7 @@ from atsc_keras.training.summary import best_teacher
 from atsc_keras.training.summary import caution
 from atsc_keras.training.summary import export_note
 from atsc_keras.training.summary import export_rows
+from atsc_keras.training.summary import exported_files
 from atsc_keras.training.summary import headline
 from atsc_keras.training.summary import model_rows
 from atsc_keras.training.summary import order_roles
@@ -134,11 +135,13 @@ def _models(metrics: dict[str, Any]) -> str:
 def _exports(
     export_report: dict[str, Any] | None, metrics: dict[str, Any]
 ) -> str:
-    if not export_report or not export_report.get("artifacts"):
+    if not export_report or not exported_files(export_report):
         return ""
     rows = []
     for artifact, row in zip(
-        export_report["artifacts"], export_rows(export_report), strict=True
+        exported_files(export_report),
+        export_rows(export_report),
+        strict=True,
     ):
         file, kind, *numbers, verdict = (escape(cell) for cell in row)
         runtime = escape(str(artifact.get("runtime") or ""))

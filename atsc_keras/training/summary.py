@@ -160,6 +160,15 @@ def model_rows(metrics: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def exported_files(
+    export_report: dict[str, Any] | None,
+) -> list[dict[str, Any]]:
+    """What `export_report.json` says of each file of the student."""
+    models = (export_report or {}).get("models") or [{}]
+    artifacts: list[dict[str, Any]] = models[0].get("artifacts", [])
+    return artifacts
+
+
 def export_rows(
     export_report: dict[str, Any], images: int | None = None
 ) -> list[list[str]]:
@@ -170,13 +179,13 @@ def export_rows(
         images: that its accuracies were measured on, if known.
 
     Returns:
-        File, format, size, largest and mean difference, share of equal
-        top-1, accuracy, and "accepted" or "rejected".
+        File, format and precision, size, largest and mean difference, share
+        of equal top-1, accuracy, and "accepted" or "rejected".
     """
     return [
         [
             file_name(artifact.get("path") or NOTHING),
-            str(artifact.get("format") or NOTHING),
+            f"{artifact.get('format')} {artifact.get('precision')}",
             quantity(artifact.get("bytes"), "B"),
             difference(artifact.get("max_difference")),
             difference(artifact.get("mean_difference")),
@@ -184,7 +193,7 @@ def export_rows(
             percent(artifact.get("accuracy"), images),
             "accepted" if artifact.get("accepted") else "rejected",
         ]
-        for artifact in export_report.get("artifacts", ())
+        for artifact in exported_files(export_report)
     ]
 
 
@@ -195,10 +204,10 @@ def export_note(export_report: dict[str, Any]) -> str:
     on = f" on {' and '.join(counts)} images" if counts else ""
     text = (
         "Each file was opened by its own runtime and its logits compared with "
-        f"those of the Keras student{on}; largest difference allowed: "
-        f"{difference(export_report.get('tolerance'))}."
+        f"those of the Keras student{on}; largest difference allowed in "
+        f"float32: {difference(export_report.get('tolerance'))}."
     )
-    accuracy = export_report.get("keras_accuracy")
+    accuracy = export_report["models"][0]["keras"]["accuracy"]
     if accuracy is None:
         return text
     return (
@@ -222,9 +231,9 @@ def summary_table(
     """
     rows = [_join_ratios(row) for row in model_rows(metrics)]
     blocks = [align(_MODEL_COLUMNS, rows, left=2)]
-    if export_report and export_report.get("artifacts"):
+    if export_report and exported_files(export_report):
         lines = align(_EXPORT_COLUMNS, export_rows(export_report), left=2)
-        for artifact in export_report["artifacts"]:
+        for artifact in exported_files(export_report):
             if not artifact.get("accepted"):
                 name = file_name(artifact.get("path") or NOTHING)
                 lines += wrap(f"{name}: {artifact.get('reason')}")

@@ -140,13 +140,17 @@ def test_evaluating_a_run_again_gives_the_same(
             assert again[role][name] == pytest.approx(entry[name], rel=1e-5)
 
 
-def test_samples_are_test_images(finished: dict[str, Any]) -> None:
+def test_samples_are_images_of_their_own_part(finished: dict[str, Any]) -> None:
     with (
         np.load(finished["dir"] / "samples.npz") as samples,
         np.load(finished["config"].data.path) as arrays,
     ):
-        np.testing.assert_array_equal(samples["images"], arrays["x_test"])
-        np.testing.assert_array_equal(samples["labels"], arrays["y_test"])
+        np.testing.assert_array_equal(samples["x_test"], arrays["x_test"])
+        np.testing.assert_array_equal(samples["y_test"], arrays["y_test"])
+        # Calibration never sees a test image.
+        train = {image.tobytes() for image in arrays["x_train"]}
+        assert {image.tobytes() for image in samples["x_train"]} <= train
+        assert len(samples["x_train"]) == min(200, len(arrays["x_train"]))
 
 
 def test_same_config_gives_the_same_student(

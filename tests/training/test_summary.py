@@ -15,7 +15,9 @@ def test_summary_table_is_aligned_and_narrow() -> None:
     metrics = metrics_of(teachers=2)
     metrics["models"]["student"]["network"] = "a_network_with_a_long_name_" * 3
     exported = export_report()
-    exported["artifacts"][3]["path"] = "out/" + "long_" * 20 + ".tflite"
+    exported["models"][0]["artifacts"][3]["path"] = (
+        "out/" + "long_" * 20 + ".tflite"
+    )
 
     lines = summary_table(metrics, exported).splitlines()
 
@@ -34,16 +36,20 @@ def test_summary_table_is_aligned_and_narrow() -> None:
 
 
 def test_summary_table_shows_a_file_that_could_not_be_written() -> None:
+    broken = {
+        "format": "onnx",
+        "precision": "int8",
+        "path": "a/b.onnx",
+        "reason": "no converter",
+    }
     exported = {
         "tolerance": 1e-4,
-        "artifacts": [
-            {"format": "onnx", "path": "a/b.onnx", "reason": "no converter"}
-        ],
+        "models": [{"keras": {"accuracy": None}, "artifacts": [broken]}],
     }
 
     table = summary_table(metrics_of(), exported)
 
-    assert "b.onnx         onnx       -         -" in table
+    assert "b.onnx         onnx int8     -         -" in table
     assert "rejected\nb.onnx: no converter\n" in table
 
 

@@ -1,0 +1,103 @@
+"""What must be true before anything is written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from export.errors import ExportError
+from export.formats import Variant
+from export.images import RealImages
+
+REPORT = "export_report.json"  # by it an export is known
+
+
+def check_folder(out: Path, overwrite: bool) -> None:
+    """See that an export may be made here, and destroys nothing else.
+
+    Raises:
+        ExportError: if not.
+    """
+    if out.exists() and not out.is_dir():
+        raise ExportError(
+            "--out must be a folder. "
+            f"Received: {out}, which is a file. Name another."
+        )
+    around = Path.cwd().is_relative_to(out)
+    if not around and not (out.exists() and any(out.iterdir())):
+        return
+    # Never delete what this command has not made.
+    if around or not (out / REPORT).is_file():
+        raise ExportError(
+            "--out must be new, empty, or hold an earlier export. "
+            f"Received: {out}, which holds other files. Name another folder."
+        )
+    if not overwrite:
+        raise ExportError(
+            "--out must be new or empty. "
+            f"Received: {out}, which holds an earlier export. Add --overwrite "
+            "to replace it."
+        )
+
+
+def check_stems(paths: Sequence[Path]) -> None:
+    """See that every model has a folder of its own.
+
+    Raises:
+        ExportError: if not.
+    """
+    stems = [path.stem for path in paths]
+    if len(set(stems)) < len(stems):
+        raise ExportError(
+            "--compare must name files unlike MODEL and each other, for their "
+            f"folders. Received: {', '.join(stems)}. Rename one."
+        )
+
+
+def check_data(variants: Sequence[Variant], data: object) -> None:
+    """See that files of whole numbers can be proven.
+
+    Raises:
+        ExportError: if not.
+    """
+    quantized = sorted({v.precision for v in variants if v.quantized})
+    if quantized and data is None:
+        raise ExportError(
+            "--precision dynamic and int8 need real images, to calibrate by "
+            f"and to prove the files on. Received: {', '.join(quantized)} "
+            "without any. Add --data."
+        )
+
+
+def check_calibration(
+    variants: Sequence[Variant], real: RealImages | None
+) -> None:
+    """See that int8 has training images.
+
+    Raises:
+        ExportError: if not.
+    """
+    if real is None or real.calibration is not None:
+        return
+    if any(variant.precision == "int8" for variant in variants):
+        raise ExportError(
+            "--precision int8 calibrates by training images, never by those "
+            "of the test. Received: --data without training images. Add "
+            "`x_train` to the npz file, or a folder train/ beside test/."
+        )
+
+
+def check_same_images(
+    model: keras.Model, path: Path, shape: tuple[int, ...]
+) -> None:
+    """See that a model to compare with takes the same images.
+
+    Raises:
+        ExportError: if not.
+    """
+    own = tuple(model.inputs[0].shape[1:])
+    if own != shape:
+        raise ExportError(
+            "--compare must name models of the same images. Received: "
+            f"{path} for {own}, MODEL for {shape}. Leave it out."
+        )

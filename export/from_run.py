@@ -1,0 +1,71 @@
+"""What a run folder of the trainer holds for an export."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.errors import ExportError
+
+_MODELS = ("student.keras", "model.keras")
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files that an export starts from and makes.
+
+    Attributes:
+        model: the student, or the one model of `train`.
+        compare: the teachers and the student trained without them.
+        data: real images, if any.
+        class_names: JSON list, or None where the model knows other classes.
+        out: where the export goes.
+    """
+
+    model: Path
+    compare: tuple[Path, ...] = ()
+    data: Path | None = None
+    class_names: Path | None = None
+    out: Path = Path()
+
+
+def files_of_run(run: Path) -> RunFiles:
+    """Find the model of a run, what to compare it with, and images.
+
+    Args:
+        run: folder of a finished run.
+
+    Returns:
+        Its files.
+
+    Raises:
+        ExportError: if the run has no model or no images.
+    """
+    found = [run / name for name in _MODELS if (run / name).is_file()]
+    data = run / "samples.npz"
+    if not found or not data.is_file():
+        raise ExportError(
+            "--from-run must be the folder of a finished run, with "
+            f"{' or '.join(_MODELS)} and samples.npz. Received: {run}. Finish "
+            "it, or give MODEL.keras and --data."
+        )
+    others = sorted(run.glob("teacher*.keras"))
+    alone = run / "student_alone.keras"
+    return RunFiles(
+        model=found[0],
+        compare=(*others, *([alone] if alone.is_file() else [])),
+        data=data,
+        class_names=_fitting_names(run),
+        out=run / "export",
+    )
+
+
+def _fitting_names(run: Path) -> Path | None:
+    """A teacher may know classes that the data do not name."""
+    names, metrics = run / "class_names.json", run / "metrics.json"
+    try:
+        count = len(json.loads(names.read_text("utf-8")))
+        models = json.loads(metrics.read_text("utf-8"))["models"]
+        classes = models.get("student", next(iter(models.values())))["classes"]
+    except (OSError, ValueError, KeyError, StopIteration):
+        return None
+    return names if classes == count else None

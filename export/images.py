@@ -1,0 +1,243 @@
+"""Real images: some to calibrate by, others to prove the files on."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from export.errors import ExportError
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+_HINT = (
+    "Give an npz file with `x_test` (and `y_test`, `x_train`), a folder "
+    "test/<class>/*.png (and train/<class>/*.png), or a folder of images."
+)
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """Pixels in [0, 255].
+
+    Attributes:
+        test: uint8 `(N, H, W, C)`, to compare on.
+        labels: `(N,)` of `test`, or None.
+        calibration: uint8 `(M, H, W, C)`, never of `test`; None where the
+            data hold no training images.
+    """
+
+    test: np.ndarray
+    labels: np.ndarray | None
+    calibration: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How many images to take, and which.
+
+    Attributes:
+        test: images to compare on, at most; default 500.
+        calibration: training images to calibrate by, at most; default 200.
+        seed: of the random choice; default 0.
+    """
+
+    test: int = 500
+    calibration: int = 200
+    seed: int = 0
+
+    def choose(self, total: int, count: int) -> np.ndarray:
+        """Indices of `count` of `total` things, in ascending order."""
+        random = np.random.default_rng(self.seed)
+        count = min(count, total)
+        return np.sort(random.choice(total, count, replace=False))
+
+
+def load_images(
+    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+) -> RealImages:
+    """Read the images that a model is calibrated by and compared on.
+
+    Args:
+        path: an npz file with `x_test` and optionally `y_test` and
+            `x_train`; a folder `test/<class>/*` and optionally
+            `train/<class>/*`; or a folder of images, of which one part
+            calibrates and the other compares.
+        shape: `(H, W, C)` that the model takes. Images of a folder are
+            resized to it (bilinear), those of an npz file must have it.
+        classes: that the model knows.
+        selection: how many.
+
+    Returns:
+        The chosen images.
+
+    Raises:
+        ExportError: if the data cannot be read or do not fit the model.
+    """
+    if path.is_dir():
+        return _from_folder(path, shape, classes, selection)
+    return _from_npz(path, shape, classes, selection)
+
+
+# === npz ===
+
+
+def _from_npz(
+    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+) -> RealImages:
+    try:
+        # Opened here, because np.load leaves a broken file open; `dict`, for
+        # a plain .npy file is an array.
+        with path.open("rb") as file:
+            arrays = dict(np.load(file))
+        test, labels = arrays["x_test"], arrays.get("y_test")
+        train = arrays.get("x_train")
+    except (
+        *(OSError, ValueError, KeyError, EOFError, TypeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as e:
+        reason = f"no array {e}" if isinstance(e, KeyError) else e
+        raise ExportError(
+            "--data must be images that can be read. "
+            f"Received: {path} ({reason}). {_HINT}"
+        ) from e
+    if labels is not None:
+        labels = _labels(path, labels, len(test), classes)
+    chosen = selection.choose(len(test), selection.test)
+    if train is not None:
+        rows = selection.choose(len(train), selection.calibration)
+        train = _pixels(path, "x_train", train, rows, shape)
+    return RealImages(
+        _pixels(path, "x_test", test, chosen, shape),
+        None if labels is None else labels[chosen],
+        train,
+    )
+
+
+def _labels(
+    path: Path, labels: np.ndarray, images: int, classes: int
+) -> np.ndarray:
+    labels = labels.reshape(-1) if labels.shape == (images, 1) else labels
+    if labels.shape != (images,):
+        raise ExportError(
+            "--data must hold one label an image. Received: "
+            f"{path} with {images} images, labels {labels.shape}. "
+            "Leave `y_test` out, or give one each."
+        )
+    if images and not 0 <= labels.min() <= labels.max() < classes:
+        raise ExportError(
+            "--data must hold labels that the model knows, 0 to "
+            f"{classes - 1}. Received: {path} with {labels.min()} to "
+            f"{labels.max()}. Leave `y_test` out, or number them so."
+        )
+    return labels
+
+
+def _pixels(
+    path: Path,
+    name: str,
+    images: np.ndarray,
+    rows: np.ndarray,
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    if images.ndim == 3 and shape[-1] == 1:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[1:] != shape or not len(images):
+        raise ExportError(
+            f"--data must hold images of shape (N, {str(shape)[1:]} as the "
+            f"model takes. Received: {path}, where `{name}` has the shape "
+            f"{images.shape}. Resize them."
+        )
+    low, high = float(images.min()), float(images.max())
+    if high <= 1 or low < 0 or high > 255 or not np.isfinite(low + high):
+        way_out = "Multiply them by 255." if 0 <= low and high <= 1 else ""
+        raise ExportError(
+            "--data must hold pixels from 0 to 255, as the exported file "
+            f"takes them. Received: {path}, where `{name}` goes from "
+            f"{low:g} to {high:g}. {way_out or 'Undo their normalisation.'}"
+        )
+    return np.rint(images[rows]).astype("uint8")
+
+
+# === Folders ===
+
+
+def _from_folder(
+    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+) -> RealImages:
+    if (path / "test").is_dir():
+        files = list(_of_classes(path / "test", classes))
+        chosen = selection.choose(len(files), selection.test)
+        labels = np.array([files[i][1] for i in chosen])
+        test = _decode([files[i][0] for i in chosen], shape)
+        train = None
+        if (path / "train").is_dir():
+            files = list(_of_classes(path / "train", classes))
+            rows = selection.choose(len(files), selection.calibration)
+            train = _decode([files[i][0] for i in rows], shape)
+        return RealImages(test, labels, train)
+    pictures = _pictures(path)
+    if len(pictures) < 2:
+        raise ExportError(
+            "--data must be a folder with images. "
+            f"Received: {path} with {len(pictures)}. {_HINT}"
+        )
+    # At most half of them calibrate; none of these compares.
+    rows = selection.choose(
+        len(pictures), min(selection.calibration, len(pictures) // 2)
+    )
+    calibrating = {int(row) for row in rows}
+    others = [p for i, p in enumerate(pictures) if i not in calibrating]
+    chosen = selection.choose(len(others), selection.test)
+    return RealImages(
+        _decode([others[i] for i in chosen], shape),
+        None,
+        _decode([pictures[i] for i in rows], shape),
+    )
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+
+
+def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
+    """Image files with the place of their folder in alphabetical order."""
+    names = sorted(p for p in folder.iterdir() if p.is_dir())
+    if len(names) != classes:
+        raise ExportError(
+            "--data must be a folder with one folder for each class. Received: "
+            f"{folder} with {len(names)} folders, model with {classes} "
+            "classes. Add the missing ones, or give a folder of images."
+        )
+    for label, name in enumerate(names):
+        for picture in _pictures(name):
+            yield picture, label
+
+
+def _decode(paths: list[Path], shape: tuple[int, ...]) -> np.ndarray:
+    """The files' pixels at the model's size and number of channels."""
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(shape[-1])
+    if mode is None or not paths:
+        raise ExportError(
+            "--data must be a folder with images of the model's channels. "
+            f"Received: {len(paths)} files, a model of {shape[-1]} channels. "
+            f"{_HINT}"
+        )
+    images = []
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert(mode), "uint8")
+        except (OSError, ValueError, SyntaxError) as e:
+            raise ExportError(
+                "--data must hold images that can be read. "
+                f"Received: {path} ({e}). Remove or mend it."
+            ) from e
+        pixels = pixels.reshape(*pixels.shape[:2], shape[-1])
+        if pixels.shape != shape:
+            pixels = tf.image.resize(pixels, shape[:2]).numpy()
+        images.append(np.rint(pixels).astype("uint8"))
+    return np.stack(images)

@@ -1,0 +1,153 @@
+"""The proof of one file, in a process of its own.
+
+`python -m export.proving JOB.json RESULT.json`: this process knows the file
+and what Keras answered, and has not loaded the model.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.formats import Variant
+from export.inspection import operations
+from export.latency import measure_latency
+from export.runtimes import RUNTIMES
+from export.verification import Limits
+from export.verification import Sample
+from export.verification import verify
+
+_ROOT = str(Path(__file__).parent.parent)  # where this package is found
+_NOTHING: dict[str, Any] = {
+    "max_difference": None,
+    "mean_difference": None,
+    "top1_agreement": None,
+    "accuracy": None,
+    "checks": [],
+    "operations": None,
+    "latency": None,
+}
+
+
+def rejected(reason: str) -> dict[str, Any]:
+    """The verdict on a file that could not be made or opened."""
+    return {"accepted": False, "reason": reason, **_NOTHING}
+
+
+def prove(
+    variant: Variant,
+    path: Path,
+    samples: list[Sample],
+    limits: Limits,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Open a file in a new process, compare it, inspect it and time it.
+
+    Args:
+        variant: what the file is; its format may also be "keras".
+        path: of the file.
+        samples: what to compare on, uint8 images.
+        limits: what may differ.
+        threads: of the runtime; default 1.
+
+    Returns:
+        The verdict of `verify`, with `operations` and `latency`. A process
+        that dies is a verdict too.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        job, result = Path(folder, "job.json"), Path(folder, "result.json")
+        names = []
+        for sample in samples:
+            arrays: dict[str, Any] = {
+                "images": sample.images,
+                "logits": sample.logits,
+            }
+            if sample.labels is not None:
+                arrays["labels"] = sample.labels
+            np.savez(Path(folder, sample.name), **arrays)
+            names.append(sample.name)
+        job.write_text(
+            json.dumps(
+                {
+                    "variant": asdict(variant),
+                    "path": str(path.resolve()),
+                    "samples": names,
+                    "limits": asdict(limits),
+                    "threads": threads,
+                }
+            ),
+            "utf-8",
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "export.proving", job, result],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                **os.environ,
+                "KERAS_BACKEND": "tensorflow",
+                "PYTHONPATH": os.pathsep.join([_ROOT, *sys.path]),
+            },
+        )
+        if not result.exists():
+            last = (done.stderr.strip() or "no message").splitlines()[-1]
+            return rejected(
+                f"the process that opened it ended with {done.returncode}: "
+                f"{last}"
+            )
+        verdict: dict[str, Any] = json.loads(result.read_text("utf-8"))
+        return verdict
+
+
+def _work(job: Path) -> dict[str, Any]:
+    order = json.loads(job.read_text("utf-8"))
+    variant = Variant(**order["variant"])
+    path = Path(order["path"])
+    samples = []
+    for name in order["samples"]:
+        with np.load(job.with_name(f"{name}.npz")) as arrays:
+            samples.append(
+                Sample(
+                    name,
+                    arrays["images"].astype(variant.pixels),
+                    arrays["logits"],
+                    arrays["labels"] if "labels" in arrays else None,
+                )
+            )
+    _, open_file = RUNTIMES[variant.format]
+    try:
+        found = operations(variant.format, path)
+        predict = open_file(path, order["threads"])
+        verdict = verify(predict, samples, Limits(**order["limits"]))
+    except Exception as error:  # runtimes raise anything
+        text = (str(error).strip() or repr(error)).splitlines()[0]
+        return rejected(f"{type(error).__name__}: {text}")
+    verdict["operations"] = found
+    verdict["latency"] = measure_latency(predict, samples[-1].images)
+    if found and found["custom"]:
+        fault = f"operations that few runtimes have: {found['custom']}"
+        verdict.update(accepted=False, reason=fault)
+    elif found and found["unfolded_batch_norms"]:
+        fault = (
+            f"{found['unfolded_batch_norms']} batch normalisations were not "
+            "folded into the convolutions before them"
+        )
+        verdict.update(accepted=False, reason=fault)
+    return verdict
+
+
+def _main(job: Path, result: Path) -> None:
+    text = json.dumps(_work(job))
+    beside = result.with_suffix(".part")
+    beside.write_text(text, "utf-8")
+    beside.rename(result)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,87 @@
+"""Models, pixels and the command line for the tests of the exporter."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+SHAPE = (12, 12, 3)
+CLASSES = 5
+NAMES = ["ant", "bee", "cat", "dog", "elk"]
+tensorflow_only = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="the exporter itself runs on the TensorFlow backend only",
+)
+
+
+def randomize(model: keras.Model, scale: float = 0.5) -> keras.Model:
+    """Give every weight and statistic a value of its own."""
+    random = np.random.default_rng(0)
+    model.set_weights(
+        [
+            (
+                np.abs(random.normal(size=weight.shape)) + 0.1
+                if "variance" in weight.path
+                else random.normal(size=weight.shape, scale=scale)
+            ).astype(weight.dtype)
+            for weight in model.weights
+        ]
+    )
+    return model
+
+
+def student() -> keras.Model:
+    """The layout of a distilled student: nested encoder, projector, head."""
+    images = keras.Input(SHAPE, name="image")
+    x = layers.Rescaling(1 / 127.5, offset=[-1.0, -0.9, -1.1])(images)
+    x = layers.ZeroPadding2D(1)(x)
+    x = layers.Conv2D(8, 3, strides=2, use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    shortcut = x = layers.ReLU()(x)
+    x = layers.Conv2D(8, 3, padding="same")(x)
+    x = layers.ReLU()(layers.Add()([x, shortcut]))
+    encoder = keras.Model(images, x, name="encoder")
+    features = keras.Input(encoder.output_shape[1:])
+    x = layers.AveragePooling2D(2)(features)
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(6, 1)(x)))
+    projector = keras.Model(features, x, name="projector")
+    mapped = keras.Input(projector.output_shape[1:])
+    pooled = layers.GlobalAveragePooling2D()(mapped)
+    head = keras.Model(mapped, layers.Dense(CLASSES)(pooled), name="head")
+    images = keras.Input(SHAPE, name="image")
+    return randomize(keras.Model(images, head(projector(encoder(images)))))
+
+
+def pixels(count: int = 7, seed: int = 1) -> np.ndarray:
+    """uint8 images."""
+    random = np.random.default_rng(seed)
+    return random.integers(0, 256, (count, *SHAPE)).astype("uint8")
+
+
+def logits_of(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """By Keras, in one batch."""
+    return keras.ops.convert_to_numpy(model(images.astype("float32")))
+
+
+def clear_images(model: keras.Model, count: int) -> np.ndarray:
+    """Those of many images whose two best classes lie furthest apart."""
+    images = pixels(20 * count)
+    best = np.sort(logits_of(model, images))
+    margins = best[:, -1] - best[:, -2]
+    return images[np.argsort(margins)[-count:]]
+
+
+def run_export(*arguments: Any) -> subprocess.CompletedProcess:
+    """Run the command line under a backend that must not matter."""
+    return subprocess.run(
+        [sys.executable, "-m", "export", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+    )

@@ -1,0 +1,348 @@
+"""Wrong input to the exporter gets one message and leaves nothing behind."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from PIL import Image
+
+from export.errors import ExportError
+from export.formats import FORMATS
+from export.formats import Variant
+from export.formats import parse_list
+from export.formats import variants
+from export.from_run import files_of_run
+from export.requirements import check_packages
+from tests.export.models import CLASSES
+from tests.export.models import SHAPE
+from tests.export.models import pixels
+from tests.export.models import run_export
+from tests.export.models import student
+from tests.export.models import tensorflow_only
+from tests.tiny import tiny_teacher
+
+# === Models ===
+
+
+def bad_model(kind: str, folder: Path) -> Path:
+    path = folder / "m.keras"
+    images = keras.Input(SHAPE)
+    flat = layers.Flatten()(images)
+    if kind == "missing":
+        return path
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("no zip")
+    elif kind == "truncated":
+        student().save(path)
+        path.write_bytes(path.read_bytes()[:-200])
+    elif kind == "damaged":
+        student().save(path)
+        whole = bytearray(path.read_bytes())
+        whole[len(whole) // 2] ^= 255
+        path.write_bytes(whole)
+    elif kind == "unbuilt":
+        with pytest.warns(UserWarning, match="not yet been built"):
+            keras.Sequential([layers.Flatten()]).save(path)
+    elif kind == "empty zip":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("a.txt", "a")
+    elif kind == "two outputs":
+        keras.Model(images, [flat, layers.Dense(3)(flat)]).save(path)
+    elif kind == "vector":
+        x = keras.Input((4,))
+        keras.Model(x, layers.Dense(3)(x)).save(path)
+    elif kind == "any size":
+        x = keras.Input((None, None, 3))
+        pooled = layers.GlobalAveragePooling2D()(x)
+        keras.Model(x, layers.Dense(3)(pooled)).save(path)
+    elif kind == "one number":
+        keras.Model(images, layers.Dense(1)(flat)).save(path)
+    elif kind == "sigmoid":
+        x = layers.Dense(3, activation="sigmoid", name="tags")(flat)
+        keras.Model(images, x).save(path)
+    elif kind == "features":
+        x = layers.GlobalAveragePooling2D(name="pool")(images)
+        keras.Model(images, layers.ReLU(name="last")(x)).save(path)
+    return path
+
+
+@tensorflow_only
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", "does not exist"),
+        ("folder", "is a folder"),
+        ("text", "cut short"),
+        ("truncated", "cut short"),
+        ("damaged", "damaged"),
+        ("unbuilt", "0 inputs and 0 outputs"),
+        ("empty zip", "must load with Keras alone"),
+        ("two outputs", r"1 inputs and 2 outputs \(keras_tensor"),
+        ("vector", "must take images"),
+        ("any size", "of known size"),
+        ("one number", "two or more"),
+        ("sigmoid", "whose last layer 'tags' ends in sigmoid"),
+        ("features", "whose last layer 'last' ends in relu"),
+    ],
+)
+def test_unusable_models_get_one_message(
+    kind: str, message: str, tmp_path: Path
+) -> None:
+    from export.exporting import export_model
+
+    path = bad_model(kind, tmp_path)
+    with pytest.raises(ExportError, match=message) as error:
+        export_model(path, tmp_path / "out")
+    assert "Received: " in str(error.value)
+    assert len(str(error.value)) < 600
+    assert not (tmp_path / "out").exists()
+
+
+def test_model_of_another_package_gets_one_short_message(
+    tmp_path: Path,
+) -> None:
+    tiny_teacher().save(tmp_path / "m.keras")
+    done = run_export(tmp_path / "m.keras", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    message = done.stderr[done.stderr.index("Error: ") :]
+    assert "must load with Keras alone" in message
+    assert "atsc.student.to_functional()" in message
+    assert len(message) < 600
+    assert not (tmp_path / "out").exists()
+
+
+# === Images ===
+
+
+def load(path: Path, **counts: int) -> Any:
+    from export.images import Selection
+    from export.images import load_images
+
+    return load_images(path, SHAPE, CLASSES, Selection(**counts))
+
+
+@tensorflow_only
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pixels": pixels()}, "no array 'x_test'"),
+        ({"x_test": pixels()[:, :4]}, "as the model takes"),
+        ({"x_test": pixels(), "x_train": pixels()[..., :1]}, "where `x_train`"),
+        ({"x_test": pixels(), "y_test": [1, 2]}, "one label an image"),
+        ({"x_test": pixels(), "y_test": [9] * 7}, "labels that the model"),
+        ({"x_test": pixels() / 255}, r"from 0.* to 1\. Multiply them by 255"),
+        ({"x_test": pixels() / 127.5 - 1}, "from -1 to 1. Undo their normal"),
+        ({"x_test": pixels() * 257.0}, "Undo their normalisation"),
+        (None, "images that can be read"),
+        (pixels(), "images that can be read"),
+    ],
+)
+def test_unusable_images_get_one_message(
+    arrays: Any, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "images.npz"
+    if arrays is None:
+        path.write_text("no npz")
+    elif not isinstance(arrays, dict):
+        with path.open("wb") as file:
+            np.save(file, arrays)
+    else:
+        np.savez(path, **arrays)
+    with pytest.raises(ExportError, match=message):
+        load(path)
+
+
+@tensorflow_only
+def test_npz_gives_a_seeded_part(tmp_path: Path) -> None:
+    train, test = pixels(30, seed=2), pixels(40)
+    labels = np.arange(40) % CLASSES
+    path = tmp_path / "d.npz"
+    np.savez(path, x_train=train, x_test=test, y_test=labels[:, None])
+    one, again = load(path, test=10), load(path, test=10)
+    other = load(path, test=10, seed=1)
+    assert len(one.test) == 10 and len(one.calibration) == 30
+    np.testing.assert_array_equal(one.test, again.test)
+    assert (one.test != other.test).any()
+    for image, label in zip(one.test, one.labels, strict=True):
+        (row,) = np.flatnonzero((test == image).all((1, 2, 3)))
+        assert labels[row] == label
+
+
+def save_pictures(folder: Path, images: np.ndarray) -> None:
+    folder.mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{number}.png")
+
+
+@tensorflow_only
+def test_folder_of_classes_gives_its_labels(tmp_path: Path) -> None:
+    images = pixels(2 * CLASSES)
+    for number in range(CLASSES):
+        save_pictures(
+            tmp_path / "test" / f"class{number}", images[number::CLASSES]
+        )
+    data = load(tmp_path)
+    assert data.calibration is None
+    assert data.labels.tolist() == [n for n in range(CLASSES) for _ in "ab"]
+    np.testing.assert_array_equal(data.test[:2], images[0::CLASSES])
+    save_pictures(tmp_path / "train" / "class0", images[:1])
+    with pytest.raises(ExportError, match="with 1 folders, model with 5"):
+        load(tmp_path)
+
+
+@tensorflow_only
+def test_plain_folder_never_calibrates_by_what_it_compares(
+    tmp_path: Path,
+) -> None:
+    grey = np.arange(9, dtype="uint8")[:, None, None] * np.full(
+        (1, 24, 24), 20, "uint8"
+    )
+    save_pictures(tmp_path / "all", grey)
+    data = load(tmp_path / "all", calibration=200)
+    assert data.labels is None
+    # Grey images of twice the size become those of the model.
+    assert data.test.shape == (5, *SHAPE)
+    brightness = [
+        set(part[:, 0, 0, 0]) for part in (data.test, data.calibration)
+    ]
+    assert not brightness[0] & brightness[1]
+    assert brightness[0] | brightness[1] == set(range(0, 180, 20))
+    (tmp_path / "all" / "0.png").write_text("no picture")
+    with pytest.raises(ExportError, match="0.png"):
+        load(tmp_path / "all")
+    with pytest.raises(ExportError, match="with 0"):
+        (tmp_path / "none").mkdir()
+        load(tmp_path / "none")
+
+
+# === Options ===
+
+
+@tensorflow_only
+def test_int8_without_training_images_is_refused(tmp_path: Path) -> None:
+    from export.exporting import export_model
+
+    student().save(tmp_path / "s.keras")
+    np.savez(tmp_path / "d.npz", x_test=pixels())
+    for data, message in (
+        (None, "Received: int8 without any. Add --data"),
+        (tmp_path / "d.npz", "never by those of the test"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            export_model(
+                tmp_path / "s.keras",
+                tmp_path / "out",
+                variants=[Variant("tflite", "int8")],
+                data=data,
+            )
+        assert not (tmp_path / "out").exists()
+
+
+def test_lists_name_the_nearest_known_name() -> None:
+    known = parse_list("--formats", "onnx, tflite,onnx", FORMATS)
+    assert known == ["onnx", "tflite"]
+    with pytest.raises(ExportError, match="'onx'. Did you mean onnx?"):
+        parse_list("--formats", "saved_model,onx", FORMATS)
+    with pytest.raises(ExportError, match="Received: ''"):
+        parse_list("--formats", "", FORMATS)
+
+
+def test_variants_are_the_combinations_that_exist() -> None:
+    every = variants(FORMATS, ["float16", "int8"], ["float32", "uint8"])
+    names = [variant.file_name("s") for variant in every]
+    assert len(set(names)) == len(names) == 2 * (1 + 3 + 3)
+    assert "s_int8_from_uint8.tflite" in names
+    assert variants(["onnx"], ["int8"], ["float32"])[0] == Variant("onnx")
+    with pytest.raises(ExportError, match="It is made for tflite and onnx"):
+        variants(["saved_model"], ["int8"], ["float32"])
+
+
+def test_missing_package_is_named_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check_packages([Variant("onnx", "float16"), Variant("tflite")])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    check_packages([Variant("saved_model")])
+    with pytest.raises(ExportError, match="pip install ai-edge-litert`"):
+        check_packages([Variant("tflite")])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Received: neither"),
+        (("m.keras", "--from-run", "r"), "Received: both"),
+        (("m.keras",), "needs --out"),
+        (("m.keras", "--out", "o", "--threads", "0"), "--threads must be at"),
+        (("--from-run", "none"), "folder of a finished run"),
+        (("m.keras", "--out", "o", "--precision", "int4"), "did you mean int8"),
+    ],
+)
+def test_wrong_words_on_the_command_line(
+    arguments: tuple[str, ...], message: str
+) -> None:
+    done = run_export(*arguments)
+    assert done.returncode == 2
+    assert message.lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+@tensorflow_only
+def test_models_to_compare_must_fit(tmp_path: Path) -> None:
+    from export.exporting import export_model
+
+    (tmp_path / "b").mkdir()
+    student().save(tmp_path / "s.keras")
+    student().save(tmp_path / "b" / "s.keras")
+    x = keras.Input((6, 6, 3))
+    pooled = layers.GlobalAveragePooling2D()(x)
+    keras.Model(x, layers.Dense(3)(pooled)).save(tmp_path / "t.keras")
+    for other, message in (
+        ("b/s.keras", "Rename one"),
+        ("t.keras", "models of the same images"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            export_model(
+                tmp_path / "s.keras",
+                tmp_path / "out",
+                variants=[Variant("onnx")],
+                compare=[tmp_path / other],
+            )
+        assert [p.name for p in tmp_path.glob("*out*")] == []
+
+
+def test_run_gives_names_only_where_they_fit(tmp_path: Path) -> None:
+    for name in ("student.keras", "samples.npz", "teacher_1.keras"):
+        (tmp_path / name).touch()
+    (tmp_path / "class_names.json").write_text('["a", "b"]')
+    for classes, expected in ((2, tmp_path / "class_names.json"), (3, None)):
+        metrics = {"models": {"student": {"classes": classes}}}
+        (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+        files = files_of_run(tmp_path)
+        assert files.class_names == expected
+    assert files.compare == (tmp_path / "teacher_1.keras",)
+    assert files.out == tmp_path / "export"
+    (tmp_path / "samples.npz").unlink()
+    with pytest.raises(ExportError, match="Finish it"):
+        files_of_run(tmp_path)
+
+
+@tensorflow_only
+def test_class_names_must_fit_the_classes(tmp_path: Path) -> None:
+    from export.loading import load_class_names
+
+    path = tmp_path / "names.json"
+    path.write_text('["a", "b"]')
+    assert load_class_names(path, 2) == ["a", "b"]
+    with pytest.raises(ExportError, match="with 2, model with 3 classes"):
+        load_class_names(path, 3)
+    path.write_text("no json")
+    with pytest.raises(ExportError, match="must be a JSON file"):
+        load_class_names(path, 3)

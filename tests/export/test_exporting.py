@@ -1,0 +1,374 @@
+"""Every exported file computes what the Keras model does."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from export.errors import ExportError
+from export.formats import Variant
+from export.formats import variants
+from tests.export.models import CLASSES
+from tests.export.models import NAMES
+from tests.export.models import SHAPE
+from tests.export.models import clear_images
+from tests.export.models import logits_of
+from tests.export.models import pixels
+from tests.export.models import randomize
+from tests.export.models import run_export
+from tests.export.models import student
+from tests.export.models import tensorflow_only
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One export by the command line, of a model of the running backend."""
+    folder = tmp_path_factory.mktemp("export")
+    model = student()
+    model.save(folder / "student.keras")
+    logits = logits_of(model, pixels())
+    labels = logits.argmax(-1)
+    labels[0] = (labels[0] + 1) % CLASSES
+    np.savez(folder / "data.npz", x_test=pixels(), y_test=labels)
+    (folder / "names.json").write_text(json.dumps(NAMES))
+    done = run_export(
+        folder / "student.keras",
+        *("--out", folder / "out"),
+        *("--data", folder / "data.npz"),
+        *("--class-names", folder / "names.json"),
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((folder / "out" / "export_report.json").read_text())
+    return {
+        "out": folder / "out",
+        "model": folder / "student.keras",
+        "report": report,
+        "stdout": done.stdout,
+        "logits": logits,
+    }
+
+
+def test_every_format_is_accepted(exported: dict[str, Any]) -> None:
+    assert exported["report"]["accepted"]
+    artifacts = exported["report"]["models"][0]["artifacts"]
+    formats = [artifact["format"] for artifact in artifacts]
+    assert formats == ["saved_model", "tflite", "onnx"]
+    for artifact in artifacts:
+        assert artifact["max_difference"] <= 1e-4
+        assert artifact["top1_agreement"] == 1
+        assert artifact["accuracy"] == pytest.approx(6 / 7)
+        assert (exported["out"] / artifact["path"]).exists()
+        checked = {(c["images"], c["batch_size"]) for c in artifact["checks"]}
+        assert checked == {
+            (images, size) for images in ("random", "real") for size in (1, 8)
+        }
+        for size in ("1", "32"):
+            timed = artifact["latency"][size]
+            assert 0 < timed["min_ms"] <= timed["median_ms"]
+        assert artifact["path"] in exported["stdout"]
+
+
+def test_report_describes_the_model(exported: dict[str, Any]) -> None:
+    report = exported["report"]
+    assert report["images"] == {"random": 16, "real": 7}
+    model = report["models"][0]
+    assert model["input_shape"] == list(SHAPE)
+    assert model["classes"] == CLASSES
+    assert model["keras"]["accuracy"] == pytest.approx(6 / 7)
+    assert model["keras"]["bytes"] == exported["model"].stat().st_size
+    first, second, mapped, dense = 8 * 27, 8 * 72 + 8, 6 * 8 + 6, 5 * 6 + 5
+    normalised = 2 * (8 + 6)
+    assert model["parameters"] == first + second + mapped + dense + normalised
+    products = 36 * 8 * 27 + 36 * 8 * 72 + 9 * 6 * 8 + 5 * 6
+    assert model["multiply_adds"] == products
+    names = json.loads((exported["out"] / "labels.json").read_text())
+    assert names == NAMES
+
+
+def test_only_the_input_is_transposed_and_normalisation_is_folded(
+    exported: dict[str, Any],
+) -> None:
+    _, tflite, onnx = exported["report"]["models"][0]["artifacts"]
+    for artifact in (tflite, onnx):
+        assert artifact["operations"]["custom"] == []
+        assert artifact["operations"]["unfolded_batch_norms"] == 0
+    assert onnx["operations"]["transposes"] == 1
+    assert tflite["operations"]["transposes"] == 0
+
+
+def test_onnx_file_has_clean_names_and_any_batch(
+    exported: dict[str, Any],
+) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported["out"] / "student.onnx")
+    (value,) = session.get_inputs()
+    assert (value.name, value.shape) == ("image", ["batch", *SHAPE])
+    assert [output.name for output in session.get_outputs()] == ["logits"]
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["labels"]) == NAMES
+    logits = session.run(None, {"image": pixels().astype("float32")})[0]
+    np.testing.assert_allclose(logits, exported["logits"], atol=1e-4)
+
+
+def test_tflite_file_has_batch_one_and_built_in_operations(
+    exported: dict[str, Any],
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    # LiteRT without TensorFlow's operations: Flex operations would fail.
+    path = exported["out"] / "student.tflite"
+    interpreter = Interpreter(str(path))
+    runner = interpreter.get_signature_runner()
+    details = runner.get_input_details()["image"]
+    assert list(details["shape"]) == [1, *SHAPE]
+    logits = runner(image=pixels(1).astype("float32"))["logits"]
+    np.testing.assert_allclose(logits, exported["logits"][:1], atol=1e-4)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("labels.txt").decode().split() == NAMES
+
+
+def test_saved_model_keeps_the_class_names(exported: dict[str, Any]) -> None:
+    path = exported["out"] / "saved_model" / "assets.extra" / "labels.txt"
+    assert path.read_text().split() == NAMES
+
+
+def test_nothing_is_left_beside_the_folder(exported: dict[str, Any]) -> None:
+    beside = [path.name for path in exported["out"].parent.iterdir()]
+    assert not [name for name in beside if name.startswith(".part")]
+
+
+def test_existing_export_is_kept_without_overwrite(
+    exported: dict[str, Any],
+) -> None:
+    done = run_export(exported["model"], "--out", exported["out"])
+    assert done.returncode == 2
+    assert "Add --overwrite" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (exported["out"] / "student.onnx").exists()
+
+
+@tensorflow_only
+def test_folder_that_is_no_export_is_never_replaced(
+    exported: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from export.exporting import export_model
+
+    out = tmp_path / "doc"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(ExportError, match="which holds other files"):
+        export_model(exported["model"], out, overwrite=True)
+    # Not even an export is replaced under the feet of who stands in it.
+    (out / "export_report.json").write_text("{}")
+    (out / "inner").mkdir()
+    for place in (out, out / "inner"):
+        monkeypatch.chdir(place)
+        for name in (".", ".."):
+            with pytest.raises(ExportError, match="holds other files"):
+                export_model(exported["model"], name, overwrite=True)
+    assert (out / "thesis.txt").read_text() == "mine"
+
+
+@tensorflow_only
+def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
+    from export.exporting import export_model
+
+    student().save(tmp_path / "s.keras")
+    arguments = {"model_path": tmp_path / "s.keras", "out": tmp_path / "out"}
+    export_model(**arguments, variants=[Variant("onnx")])
+    export_model(**arguments, variants=[Variant("tflite")], overwrite=True)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"s.tflite", "export_report.json", "export_report.md"}
+
+
+@tensorflow_only
+def test_every_precision_and_output_beside_the_teacher(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    model = student()
+    model.save(run / "student.keras")
+    model.save(run / "teacher.keras")
+    images = clear_images(model, 40)
+    np.savez(
+        run / "samples.npz",
+        x_train=pixels(30, seed=2),
+        x_test=images,
+        y_test=logits_of(model, images).argmax(-1),
+    )
+    done = run_export(
+        *("--from-run", run, "--formats", "tflite,onnx"),
+        *("--precision", "float16,dynamic,int8", "--pixels", "float32,uint8"),
+        *("--outputs", "probabilities,label", "--calibration-images", 20),
+    )
+    report = json.loads((run / "export" / "export_report.json").read_text())
+    assert done.returncode == 0, done.stdout
+    assert report["calibration_images"] == 20
+    first, second = report["models"]
+    assert [first["name"], second["name"]] == ["student", "teacher"]
+    paths = [artifact["path"] for artifact in first["artifacts"]]
+    assert len(set(paths)) == 2 * (4 + 3)
+    for artifact in first["artifacts"]:
+        path = run / "export" / artifact["path"]
+        assert path.exists()
+        assert (
+            run / "export" / "teacher" / path.name.replace("student", "teacher")
+        ).exists()
+        assert all(check["consistent"] for check in artifact["checks"])
+        # Random noise says nothing of a file calibrated by images.
+        noise = any(c["images"] == "random" for c in artifact["checks"])
+        assert noise == (artifact["precision"] in ("float32", "float16"))
+    differences = {
+        artifact["precision"]: artifact["max_difference"]
+        for artifact in first["artifacts"]
+    }
+    assert differences["float32"] < 1e-4
+    # Less precision is there, and costs what it should. TensorFlow leaves
+    # weights of fewer than 1,024 numbers alone in "dynamic".
+    for precision in ("float16", "int8"):
+        assert differences[precision] > 1e-4
+
+
+@tensorflow_only
+def test_uint8_and_float_files_say_the_same(tmp_path: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    from export.converters import Converter
+
+    converter = Converter(
+        student(), tmp_path, outputs=("logits", "probabilities", "label")
+    )
+    found = []
+    for dtype in ("float32", "uint8"):
+        variant = Variant("tflite", pixels=dtype)
+        path = tmp_path / variant.file_name("s")
+        converter.write(variant, path)
+        runner = Interpreter(str(path)).get_signature_runner()
+        assert runner.get_input_details()["image"]["dtype"] == np.dtype(dtype)
+        found.append(runner(image=pixels(1).astype(dtype)))
+    assert sorted(found[0]) == ["label", "logits", "probabilities"]
+    for name in found[0]:
+        np.testing.assert_array_equal(found[0][name], found[1][name])
+
+
+@tensorflow_only
+def test_int8_is_calibrated_by_training_images_alone(tmp_path: Path) -> None:
+    import onnx
+
+    from export.converters import Converter
+
+    scales = []
+    for brightest in (255, 50):
+        folder = tmp_path / str(brightest)
+        folder.mkdir()
+        images = (pixels(20) // 255 * brightest).astype("uint8")
+        images[0, 0, 0] = brightest
+        converter = Converter(student(), folder, calibration=images)
+        converter.write(Variant("onnx", "int8"), folder / "s.onnx")
+        graph = onnx.load(folder / "s.onnx").graph
+        first = next(n for n in graph.node if n.op_type == "QuantizeLinear")
+        (scale,) = (
+            onnx.numpy_helper.to_array(x)
+            for x in graph.initializer
+            if x.name == first.input[1]
+        )
+        scales.append(float(scale))
+    assert scales[0] == pytest.approx(scales[1] * 255 / 50, rel=1e-3)
+
+
+@tensorflow_only
+def test_random_and_mixed_precision_layers_leave_no_trace(
+    tmp_path: Path,
+) -> None:
+    from export.exporting import export_model
+
+    images = keras.Input(SHAPE)
+    x = layers.RandomFlip("horizontal")(images)
+    x = layers.Rescaling(1 / 255)(x)
+    x = layers.Conv2D(4, 3, dtype="mixed_float16")(x)
+    x = layers.GroupNormalization(2)(x)
+    x = layers.Flatten()(layers.Conv2D(8, 3, groups=2)(x))
+    x = layers.Dense(3, activation="softmax", dtype="float32")(x)
+    keras.Model(images, x).save(tmp_path / "m.keras")
+    np.savez(tmp_path / "data.npz", x_test=pixels())
+    report = export_model(
+        tmp_path / "m.keras", tmp_path / "out", data=tmp_path / "data.npz"
+    )
+    artifacts = report["models"][0]["artifacts"]
+    assert [a["reason"] for a in artifacts] == [None] * 3
+
+
+@tensorflow_only
+@pytest.mark.parametrize(
+    "ending", ["argument", "layer", "activation", "nested"]
+)
+def test_softmax_is_taken_off(ending: str, tmp_path: Path) -> None:
+    from export.loading import load_classifier
+
+    images = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(images))
+    dense = layers.Dense(4)
+    expected = keras.Model(images, dense(x))
+    if ending == "argument":
+        other = layers.Dense(4, activation="softmax")
+        model = keras.Model(images, other(x))
+        other.set_weights(dense.get_weights())
+    elif ending == "layer":
+        model = keras.Model(images, layers.Softmax()(expected.output))
+    else:
+        end = layers.Activation("softmax")(expected.output)
+        model = keras.Model(images, end)
+        if ending == "nested":
+            outer = keras.Input(SHAPE)
+            model = keras.Model(outer, model(outer))
+    model.save(tmp_path / "m.keras")
+    loaded = load_classifier(tmp_path / "m.keras")
+    np.testing.assert_allclose(
+        logits_of(loaded, pixels()), logits_of(expected, pixels()), atol=1e-6
+    )
+
+
+@tensorflow_only
+def test_one_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    from export.exporting import export_model
+
+    images = keras.Input(SHAPE)
+    x = layers.Rescaling(1 / 255)(images)
+    x = layers.Resizing(5, 5, interpolation="bicubic", name="shrink")(x)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(x))
+    keras.Model(images, layers.Dense(3)(x)).save(tmp_path / "m.keras")
+    report = export_model(
+        tmp_path / "m.keras",
+        tmp_path / "out",
+        variants=variants(["tflite", "onnx"], [], ["float32"]),
+    )
+    artifacts = report["models"][0]["artifacts"]
+    assert [a["accepted"] for a in artifacts] == [False, True]
+    assert "layer shrink (Resizing)" in artifacts[0]["reason"]
+    assert 'interpolation="bilinear"' in artifacts[0]["reason"]
+    assert not report["accepted"]
+    page = (tmp_path / "out" / "export_report.md").read_text()
+    assert artifacts[0]["reason"] in page
+
+
+@tensorflow_only
+def test_models_of_any_precision_keep_their_weights(tmp_path: Path) -> None:
+    from export.loading import load_classifier
+
+    for policy in ("bfloat16", "mixed_bfloat16", "float16"):
+        images = keras.Input(SHAPE)
+        x = layers.Conv2D(4, 3, dtype=policy)(images)
+        x = layers.GlobalAveragePooling2D(dtype=policy)(x)
+        model = keras.Model(images, layers.Dense(3, dtype=policy)(x))
+        randomize(model).save(tmp_path / "m.keras")
+        loaded = load_classifier(tmp_path / "m.keras")
+        assert {weight.dtype for weight in loaded.weights} == {"float32"}
+        for mine, theirs in zip(
+            loaded.get_weights(), model.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(mine, theirs.astype("float32"))

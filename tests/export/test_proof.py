@@ -1,0 +1,312 @@
+"""Faults that exporters are known to make silently are caught."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from export.formats import Variant
+from export.proving import prove
+from export.verification import Limits
+from export.verification import Sample
+from export.verification import verify
+from tests.export.models import CLASSES
+from tests.export.models import SHAPE
+from tests.export.models import logits_of
+from tests.export.models import pixels
+from tests.export.models import randomize
+from tests.export.models import student
+from tests.export.models import tensorflow_only
+
+# === Functions on arrays ===
+
+
+def sample(count: int = 6) -> Sample:
+    images = np.zeros((count, 2, 2, 1), "float32")
+    return Sample("random", images, np.eye(3, dtype="float32")[[0] * count])
+
+
+def repeated(logits: np.ndarray) -> Any:
+    return lambda images: {"logits": np.stack([logits] * len(images))}
+
+
+def test_identical_logits_are_accepted() -> None:
+    verdict = verify(repeated(sample().logits[0]), [sample()], Limits())
+    assert verdict["accepted"]
+    assert verdict["max_difference"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda logits: logits + 0.01, "logits differ by 0.01"),
+        (lambda logits: logits * np.nan, "logits are not finite"),
+        (lambda logits: logits[::-1], "logits differ by 1"),
+    ],
+)
+def test_wrong_logits_are_caught(change: Any, reason: str) -> None:
+    predict = repeated(change(sample().logits[0]))
+    verdict = verify(predict, [sample()], Limits())
+    assert not verdict["accepted"]
+    assert reason in verdict["reason"]
+
+
+def test_tiny_flip_of_top1_and_randomness_are_caught() -> None:
+    images = np.zeros((3, 2, 2, 1), "float32")
+    near = np.array([[0.5, 0.5 + 1e-6]] * 3, "float32")
+    samples = [Sample("r", images, near)]
+    flipped = verify(repeated(near[0, ::-1]), samples, Limits())
+    assert "top-1 agrees on 0.0% only, of 100% wanted" in flipped["reason"]
+    random = np.random.default_rng(0)
+
+    def noisy(images: np.ndarray) -> dict[str, np.ndarray]:
+        noise = random.uniform(0, 1e-7, (len(images), 1))
+        return {"logits": near[: len(images)] + noise}
+
+    reason = verify(noisy, samples, Limits())["reason"]
+    assert reason == "two runs on the same images differ"
+
+
+def test_limits_are_those_of_the_precision() -> None:
+    off = repeated(sample().logits[0] + 0.01)
+    assert verify(off, [sample()], Limits.of("float32", 0.1))["accepted"]
+    strict = verify(off, [sample()], Limits.of("float32", 1e-4))
+    assert "more than 0.0001, where Keras gives up to 1" in strict["reason"]
+    assert verify(off, [sample()], Limits.of("float16", 1e-4))["accepted"]
+    far = repeated(sample().logits[0] + 0.06)
+    assert not verify(far, [sample()], Limits.of("float16", 1e-4))["accepted"]
+    # Whole numbers may move the logits; the answer counts.
+    assert verify(far, [sample()], Limits.of("int8", 1e-4))["accepted"]
+    images = np.zeros((100, 1, 1, 1), "float32")
+    expected = np.eye(2, dtype="float32")[[0] * 100]
+    for wrong, accepted in ((4, True), (5, False)):
+        given = np.eye(2, dtype="float32")[[1] * wrong + [0] * (100 - wrong)]
+        images[:, 0, 0, 0] = np.arange(100)
+        verdict = verify(
+            lambda x, given=given: {"logits": given[x[:, 0, 0, 0].astype(int)]},
+            [Sample("real", images, expected)],
+            # 96 images fill batches of 8: 4 of them are less than 5 %.
+            Limits(None, 0.955),
+        )
+        assert verdict["accepted"] == accepted
+
+
+def test_outputs_that_contradict_each_other_are_caught() -> None:
+    logits = sample().logits[0]
+    for wrong in (
+        {"probabilities": logits},
+        {"label": np.int32(1)},
+    ):
+
+        def predict(images: np.ndarray, wrong: Any = wrong) -> Any:
+            outputs = {"logits": logits, **wrong}
+            return {k: np.stack([v] * len(images)) for k, v in outputs.items()}
+
+        reason = verify(predict, [sample()], Limits())["reason"]
+        assert reason == "probabilities or label are not those of the logits"
+
+
+# === Files ===
+
+
+def verdict_on(path: Path, model: keras.Model, kind: str) -> dict[str, Any]:
+    images = pixels(9)
+    samples = [Sample("real", images, logits_of(model, images))]
+    return prove(Variant(kind), path, samples, Limits())
+
+
+def written(model: keras.Model, folder: Path, kind: str) -> Path:
+    from export.converters import Converter
+
+    path = folder / f"good.{kind}"
+    Converter(model, folder).write(Variant(kind), path)
+    return path
+
+
+@tensorflow_only
+@pytest.mark.parametrize("kind", ["onnx", "tflite"])
+def test_good_file_is_accepted_and_a_truncated_one_is_not(
+    kind: str, tmp_path: Path
+) -> None:
+    model = student()
+    path = written(model, tmp_path, kind)
+    assert verdict_on(path, model, kind)["accepted"]
+    path.write_bytes(path.read_bytes()[:-2000])
+    verdict = verdict_on(path, model, kind)
+    assert not verdict["accepted"] and verdict["reason"]
+
+
+@tensorflow_only
+@pytest.mark.parametrize("kind", ["onnx", "tflite"])
+def test_wrong_weights_and_swapped_classes_are_caught(
+    kind: str, tmp_path: Path
+) -> None:
+    model = student()
+    wrong, swapped = student(), student()
+    randomize(wrong, scale=0.6)
+    *others, kernel, bias = swapped.get_weights()
+    swapped.set_weights([*others, kernel[:, ::-1], bias[::-1]])
+    for other in (wrong, swapped):
+        folder = tmp_path / other.name
+        folder.mkdir()
+        verdict = verdict_on(written(other, folder, kind), model, kind)
+        assert "logits differ by" in verdict["reason"]
+
+
+@tensorflow_only
+def test_tflite_file_without_weights_is_caught(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    model = student()
+    function = tf.function(lambda image: {"logits": model(image)})
+    concrete = function.get_concrete_function(
+        tf.TensorSpec((1, *SHAPE), tf.float32, name="image")
+    )
+    # The way that "succeeds" with a file of uninitialised weights.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [concrete], model
+    )
+    path = tmp_path / "empty.tflite"
+    path.write_bytes(converter.convert())
+    verdict = verdict_on(path, model, "tflite")
+    assert not verdict["accepted"]
+
+
+@tensorflow_only
+def test_onnx_file_with_nan_or_another_input_is_caught(tmp_path: Path) -> None:
+    import onnx
+
+    model = student()
+    path = written(model, tmp_path, "onnx")
+    whole = path.read_bytes()
+    proto = onnx.load_from_string(whole)
+    (weights,) = (
+        x for x in proto.graph.initializer if list(x.dims) == [6, CLASSES]
+    )
+    broken = np.full((6, CLASSES), np.nan, "float32")
+    weights.CopyFrom(onnx.numpy_helper.from_array(broken, weights.name))
+    onnx.save(proto, path)
+    assert verdict_on(path, model, "onnx")["reason"] == "logits are not finite"
+    proto = onnx.load_from_string(whole)
+    # What Keras's own export makes of a Normalization's constants.
+    proto.graph.input.append(
+        onnx.helper.make_tensor_value_info("mean", onnx.TensorProto.FLOAT, [1])
+    )
+    onnx.save(proto, path)
+    assert "not 'image' alone" in verdict_on(path, model, "onnx")["reason"]
+
+
+@tensorflow_only
+def test_active_random_layer_is_caught(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    images = keras.Input(SHAPE)
+    x = layers.Rescaling(1 / 255)(layers.RandomContrast(0.9)(images))
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(images, layers.Dense(3)(x))
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint(
+        "predict",
+        lambda image: {"logits": model(image, training=True)},
+        input_signature=[
+            tf.TensorSpec((None, *SHAPE), tf.float32, name="image")
+        ],
+    )
+    archive.write_out(tmp_path / "saved", verbose=False)
+    sample = Sample("real", pixels(9), model.predict(pixels(9), verbose=0))
+    # Whatever the difference may be.
+    verdict = prove(
+        Variant("saved_model"),
+        tmp_path / "saved",
+        [sample],
+        Limits(None, 0.0),
+    )
+    assert verdict["reason"] == "two runs on the same images differ"
+
+
+@tensorflow_only
+def test_operations_of_tensorflow_alone_are_caught(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from export.inspection import operations
+
+    function = tf.function(
+        lambda image: {
+            "logits": tf.raw_ops.ResizeBicubic(images=image, size=[2, 2])
+        }
+    )
+    signature = tf.TensorSpec((1, *SHAPE), tf.float32, name="image")
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function(signature)], tf.Module()
+    )
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    path = tmp_path / "flex.tflite"
+    path.write_bytes(converter.convert())
+    assert operations("tflite", path)["custom"] == ["FlexResizeBicubic"]
+    verdict = verdict_on(path, student(), "tflite")
+    assert not verdict["accepted"]
+
+
+@tensorflow_only
+def test_foldable_normalisation_left_in_a_file_is_caught(
+    tmp_path: Path,
+) -> None:
+    import onnx
+    from onnx import helper
+
+    def graph(middle: list[Any]) -> Path:
+        kernel = np.ones((2, 3, 1, 1), "float32")
+        scale = np.full((1, 2, 1, 1), 0.5, "float32")
+        channels = np.ones(2, "float32")
+        tensors = {"k": kernel, "s": scale, "c": channels}
+        proto = helper.make_graph(
+            [
+                helper.make_node(
+                    "Transpose", ["image"], ["t"], perm=[0, 3, 1, 2]
+                ),
+                helper.make_node("Conv", ["t", "k"], ["a"]),
+                *middle,
+                helper.make_node("ReduceMax", ["b"], ["r"], keepdims=0),
+            ],
+            "g",
+            [helper.make_tensor_value_info("image", 1, ["n", *SHAPE])],
+            [helper.make_tensor_value_info("r", 1, [])],
+            [onnx.numpy_helper.from_array(v, k) for k, v in tensors.items()],
+        )
+        path = tmp_path / "g.onnx"
+        onnx.save(helper.make_model(proto), path)
+        return path
+
+    from export.inspection import operations
+
+    normal = helper.make_node(
+        "BatchNormalization", ["a", "c", "c", "c", "c"], ["b"]
+    )
+    scaled = helper.make_node("Mul", ["a", "s"], ["b"])
+    squared = helper.make_node("Mul", ["a", "a"], ["b"])
+    shared = [
+        helper.make_node("Relu", ["a"], ["d"]),
+        helper.make_node("Mul", ["a", "s"], ["e"]),
+        helper.make_node("Add", ["d", "e"], ["b"]),
+    ]
+    for middle, expected in (
+        ([normal], 1),
+        ([scaled], 1),
+        ([squared], 0),
+        (shared, 0),  # the convolution is needed unscaled too
+    ):
+        found = operations("onnx", graph(middle))
+        assert found["unfolded_batch_norms"] == expected
+        assert found["transposes"] == 1
+
+
+def test_runtime_process_that_dies_is_a_verdict(tmp_path: Path) -> None:
+    verdict = prove(Variant("none"), tmp_path, [sample()], Limits())
+    assert not verdict["accepted"]
+    assert "ended with 1: KeyError" in verdict["reason"]
