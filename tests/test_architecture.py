@@ -34,7 +34,7 @@ ROOMS = {
     "export": (
         {
             *("numpy", "keras", "tensorflow", "tf2onnx", "onnx"),
-            *("onnxruntime", "ai_edge_litert"),
+            *("onnxruntime", "ai_edge_litert", "PIL"),
         },
         set(),
     ),
