@@ -15,6 +15,7 @@ from export.formats import parse_list
 from export.formats import variants
 from export.from_run import RunFiles
 from export.from_run import files_of_run
+from export.proving import tensorflow_threads
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,13 +109,27 @@ def _parser() -> argparse.ArgumentParser:
         default=1,
         help="of the runtimes while they are timed; default: %(default)s",
     )
+    add(
+        "--demo-page",
+        type=Path,
+        metavar="DIR",
+        help="also make a web page that runs the ONNX file in the browser, "
+        "offline",
+    )
+    add(
+        "--runtime",
+        type=Path,
+        metavar="DIR",
+        help="folder dist of onnxruntime-web for it; default: fetched by npm",
+    )
     add("--overwrite", action="store_true", help="replace an earlier export")
     return parser
 
 
-def _use_tensorflow() -> None:
+def _use_tensorflow(threads: int) -> None:
     """The converters need TensorFlow, whatever the model was trained with."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.update(tensorflow_threads(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
@@ -165,7 +180,7 @@ def main() -> int:
         )
         outputs = parse_list("--outputs", arguments.outputs, OUTPUTS)
         files = _files(arguments)
-        _use_tensorflow()
+        _use_tensorflow(arguments.threads)
         from export.exporting import PAGE
         from export.exporting import export_model
         from export.images import Selection
@@ -186,6 +201,8 @@ def main() -> int:
             compare=files.compare,
             tolerance=arguments.tolerance,
             threads=arguments.threads,
+            demo_page=arguments.demo_page,
+            runtime=arguments.runtime,
             overwrite=arguments.overwrite,
         )
     except ExportError as error:
@@ -193,6 +210,8 @@ def main() -> int:
         return 2
     print(text_report(report))
     print(f"\nReport: {files.out}/{PAGE}")
+    if arguments.demo_page and report["accepted"]:
+        print(f"Page: {arguments.demo_page}/index.html")
     return 0 if report["accepted"] else 1
 
 

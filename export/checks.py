@@ -69,6 +69,19 @@ def check_data(variants: Sequence[Variant], data: object) -> None:
         )
 
 
+def check_demo_page(variants: Sequence[Variant]) -> None:
+    """See that the page has a model to run.
+
+    Raises:
+        ExportError: if not.
+    """
+    if Variant("onnx") not in variants:
+        raise ExportError(
+            "--demo-page runs the float32 ONNX file. Received: --formats and "
+            "--pixels without it. Add onnx to --formats, float32 to --pixels."
+        )
+
+
 def check_calibration(
     variants: Sequence[Variant], real: RealImages | None
 ) -> None:

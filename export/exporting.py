@@ -12,9 +12,11 @@ import keras
 from export.checks import REPORT
 from export.checks import check_calibration
 from export.checks import check_data
+from export.checks import check_demo_page
 from export.checks import check_folder
 from export.checks import check_same_images
 from export.checks import check_stems
+from export.demo_page import write_demo_page
 from export.errors import ExportError
 from export.formats import OUTPUTS
 from export.formats import Variant
@@ -47,6 +49,8 @@ def export_model(
     compare: Sequence[str | Path] = (),
     tolerance: float = TOLERANCE,
     threads: int = 1,
+    demo_page: str | Path | None = None,
+    runtime: str | Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Export a saved classifier and prove every file against it.
@@ -67,6 +71,10 @@ def export_model(
         tolerance: largest difference of a float32 logit from Keras's;
             default 1e-4.
         threads: of the runtimes while they are timed; default 1.
+        demo_page: folder of a web page to make, which runs the ONNX file, if
+            every file was accepted; default: none.
+        runtime: folder `dist` of onnxruntime-web, for the page; default:
+            fetched with npm.
         overwrite: replace the export that `out` holds.
 
     Returns:
@@ -83,6 +91,8 @@ def export_model(
     check_folder(out, overwrite)
     check_stems(paths)
     check_data(variants, data)
+    if demo_page is not None:
+        check_demo_page(variants)
     check_packages(variants)
     model = load_classifier(paths[0])
     shape = tuple(model.inputs[0].shape[1:])
@@ -146,6 +156,14 @@ def export_model(
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+    if demo_page is not None and report["accepted"]:
+        write_demo_page(
+            Path(demo_page),
+            out / Variant("onnx").file_name(paths[0].stem),
+            class_names=names,
+            images=None if real is None else real.test,
+            runtime=None if runtime is None else Path(runtime),
+        )
     return report
 
 

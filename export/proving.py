@@ -40,6 +40,12 @@ def rejected(reason: str) -> dict[str, Any]:
     return {"accepted": False, "reason": reason, **_NOTHING}
 
 
+def tensorflow_threads(count: int) -> dict[str, str]:
+    """The environment that TensorFlow takes its number of threads from."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    return dict.fromkeys(names, str(count))
+
+
 def prove(
     variant: Variant,
     path: Path,
@@ -50,7 +56,7 @@ def prove(
     """Open a file in a new process, compare it, inspect it and time it.
 
     Args:
-        variant: what the file is; its format may also be "keras".
+        variant: what the file is.
         path: of the file.
         samples: what to compare on, uint8 images.
         limits: what may differ.
@@ -91,8 +97,8 @@ def prove(
             check=False,
             env={
                 **os.environ,
-                "KERAS_BACKEND": "tensorflow",
                 "PYTHONPATH": os.pathsep.join([_ROOT, *sys.path]),
+                **tensorflow_threads(threads),
             },
         )
         if not result.exists():

@@ -12,18 +12,8 @@ Outputs = dict[str, np.ndarray]
 Predict = Callable[[np.ndarray], Outputs]
 
 
-def open_keras(path: Path, threads: int) -> Predict:
-    """Open a `.keras` file with Keras, on TensorFlow."""
-    from export.loading import load_classifier
-
-    _set_tensorflow_threads(threads)
-    model = load_classifier(path)
-    return lambda images: {OUTPUT: model.predict_on_batch(images)}
-
-
-def open_saved_model(path: Path, threads: int) -> Predict:
-    """Open with TensorFlow."""
-    _set_tensorflow_threads(threads)
+def open_saved_model(path: Path, _: int) -> Predict:
+    """Open with TensorFlow, whose threads the environment sets."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
@@ -107,18 +97,10 @@ def open_onnx(path: Path, threads: int) -> Predict:
 
 # A file's format -> the package that opens it, and how.
 RUNTIMES: dict[str, tuple[str, Callable[[Path, int], Predict]]] = {
-    "keras": ("keras", open_keras),
     "saved_model": ("tensorflow", open_saved_model),
     "tflite": ("ai_edge_litert", open_tflite),
     "onnx": ("onnxruntime", open_onnx),
 }
-
-
-def _set_tensorflow_threads(threads: int) -> None:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def _check_inputs(names: object) -> None:

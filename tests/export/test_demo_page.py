@@ -1,0 +1,355 @@
+"""The demo page's folder is complete and right, or is not there at all."""
+
+import base64
+import gzip
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+from PIL import Image
+
+from export import demo_page
+from export.demo_page import write_demo_page
+from export.errors import ExportError
+from export.web_runtime import MODULE
+from export.web_runtime import PACKAGE
+from export.web_runtime import WASM
+from tests.export.tiny_onnx import NAMES
+from tests.export.tiny_onnx import SHAPE
+from tests.export.tiny_onnx import write_linear_onnx
+
+CONTENT = {MODULE: b"export default 1;", WASM: b"\0asm\1\0\0\0"}
+
+
+def pixels(count: int = 14, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    random = np.random.default_rng(1)
+    return random.integers(0, 256, (count, *shape)).astype("uint8")
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """A folder with the names of onnxruntime-web's files."""
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    for name, content in CONTENT.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_linear_onnx(tmp_path / "student.onnx")
+
+
+def value_of(script: Path) -> Any:
+    """The JSON that a script assigns to a global variable."""
+    text = script.read_text("utf-8")
+    found = re.fullmatch(r"globalThis\.[A-Z]+ = (.*);\n", text)
+    assert found
+    return json.loads(found[1])
+
+
+def written(folder: Path, model: Path, runtime: Path, **options: Any) -> Any:
+    """What the page is told about a model."""
+    options = {"class_names": None, "images": None, **options}
+    write_demo_page(folder, model, runtime=runtime, **options)
+    return value_of(folder / "model.js")
+
+
+def assert_nothing_but(folder: Path, names: set[str]) -> None:
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_page_holds_all_that_it_needs(
+    tmp_path: Path, model: Path, runtime: Path
+) -> None:
+    page = tmp_path / "new" / "page"
+    data = written(page, model, runtime, class_names=NAMES, images=pixels())
+    assert data["name"] == "student"
+    assert data["input"] == {
+        **{"type": "float32", "height": 6, "width": 4, "channels": 3}
+    }
+    assert data["classes"] == 4
+    assert data["classNames"] == NAMES
+    assert data["bytes"] == model.stat().st_size
+    assert base64.b64decode(data["model"]) == model.read_bytes()
+    packed = value_of(page / "runtime.js")
+    for key, name in (("module", MODULE), ("wasm", WASM)):
+        content = gzip.decompress(base64.b64decode(packed[key]))
+        assert content == CONTENT[name]
+    assert_nothing_but(
+        page,
+        {"index.html", "page.css", "page.js", "model.js", "runtime.js"}
+        | {"licences"},
+    )
+    assert "MIT" in (page / "licences/onnxruntime-LICENSE.txt").read_text()
+    assert_nothing_but(page.parent, {"page"})
+
+
+def test_page_names_no_other_host(
+    tmp_path: Path, model: Path, runtime: Path
+) -> None:
+    page = tmp_path / "page"
+    written(page, model, runtime)
+    html = (page / "index.html").read_text()
+    assert "default-src 'none'" in html
+    named = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert [n for n in named if not n.startswith("data:")] == [
+        *("page.css", "page.js")
+    ]
+    for name in ("page.css", "page.js"):
+        hosts = re.findall(r"https?://([a-z.]+)", (page / name).read_text())
+        assert set(hosts) <= {"localhost"}
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_samples_keep_every_pixel(
+    channels: int, mode: str, tmp_path: Path, runtime: Path
+) -> None:
+    shape = (5, 7, channels)
+    model = write_linear_onnx(tmp_path / "m.onnx", shape=shape)
+    images = pixels(14, shape)
+    data = written(tmp_path / "page", model, runtime, images=images)
+    assert len(data["samples"]) == 12
+    for address, expected in zip(data["samples"], images, strict=False):
+        content = base64.b64decode(
+            address.removeprefix("data:image/png;base64,")
+        )
+        picture = Image.open(io.BytesIO(content))
+        assert (picture.format, picture.mode) == ("PNG", mode)
+        shown = np.asarray(picture).reshape(shape)
+        np.testing.assert_array_equal(shown, expected)
+
+
+def test_float_samples_are_rounded(
+    tmp_path: Path, model: Path, runtime: Path
+) -> None:
+    images = np.full((1, *SHAPE), 254.6, "float32")
+    data = written(tmp_path / "page", model, runtime, images=images)
+    content = base64.b64decode(data["samples"][0].split(",")[1])
+    assert (np.asarray(Image.open(io.BytesIO(content))) == 255).all()
+
+
+def test_class_names_in_the_file_are_used(
+    tmp_path: Path, runtime: Path
+) -> None:
+    model = write_linear_onnx(tmp_path / "m.onnx", labels=NAMES)
+    data = written(tmp_path / "page", model, runtime)
+    assert data["classNames"] == NAMES
+    given = written(tmp_path / "page", model, runtime, class_names=[*"abcd"])
+    assert given["classNames"] == [*"abcd"]
+
+
+def test_uint8_model_and_batch_of_one_are_taken(
+    tmp_path: Path, runtime: Path
+) -> None:
+    path = tmp_path / "m.onnx"
+    model = write_linear_onnx(path, kind=TensorProto.UINT8, batch=1)
+    data = written(tmp_path / "page", model, runtime)
+    assert data["input"]["type"] == "uint8"
+
+
+def unusable_model(kind: str, folder: Path) -> Path:
+    path = folder / "m.onnx"
+    changes: dict[str, dict[str, Any]] = {
+        "input name": {"names": ("pixels", "logits")},
+        "output name": {"names": ("image", "scores")},
+        "channels first": {"shape": (3, 6, 4)},
+        "two channels": {"shape": (6, 4, 2)},
+        "any size": {"shape": ("height", "width", 3)},
+        "float16": {"kind": TensorProto.FLOAT16},
+        "batch of 8": {"batch": 8},
+        "vector": {"shape": (8,)},
+        "external": {"external": True},
+    }
+    if kind in changes:
+        return write_linear_onnx(path, **changes[kind])
+    if kind == "text":
+        path.write_text("no model")
+    elif kind == "cut":
+        write_linear_onnx(path)
+        path.write_bytes(path.read_bytes()[:-20])
+    elif kind == "empty":
+        path.touch()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", "No such file"),
+        ("text", "no ONNX file or cut short"),
+        ("cut", "no ONNX file or cut short"),
+        ("empty", "with inputs [], outputs []"),
+        ("input name", "with inputs ['pixels'], outputs ['logits']"),
+        ("output name", "with inputs ['image'], outputs ['scores']"),
+        ("channels first", "with input FLOAT [None, 3, 6, 4]"),
+        ("two channels", "with input FLOAT [None, 6, 4, 2]"),
+        ("any size", "with input FLOAT [None, None, None, 3]"),
+        ("float16", "with input FLOAT16 [None, 6, 4, 3]"),
+        ("batch of 8", "with a batch of 8"),
+        ("vector", "with input FLOAT [None, 8]"),
+        ("external", "weights are in another file"),
+    ],
+)
+def test_unusable_models_get_one_message(
+    kind: str, message: str, tmp_path: Path, runtime: Path
+) -> None:
+    path = unusable_model(kind, tmp_path)
+    with pytest.raises(ExportError, match=re.escape(message)) as error:
+        written(tmp_path / "page", path, runtime)
+    assert "Received: " in str(error.value)
+    assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"class_names": ["a"]}, "1 names, model with 4 classes"),
+        ({"images": pixels(2, (4, 6, 3))}, r"\(N, 6, 4, 3\)"),
+        ({"images": pixels()[0]}, "Received: \\(6, 4, 3\\)"),
+        ({"images": pixels() * 2.0}, "from 0 to 5"),
+        ({"images": pixels() * np.nan}, "from nan to nan"),
+    ],
+)
+def test_unusable_names_and_samples_get_one_message(
+    options: dict[str, Any],
+    message: str,
+    tmp_path: Path,
+    model: Path,
+    runtime: Path,
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        written(tmp_path / "page", model, runtime, **options)
+    assert not (tmp_path / "page").exists()
+
+
+def test_earlier_page_is_replaced(
+    tmp_path: Path, model: Path, runtime: Path
+) -> None:
+    page = tmp_path / "page"
+    written(page, model, runtime, images=pixels())
+    assert written(page, model, runtime)["samples"] == []
+
+
+def test_folder_that_is_no_page_is_never_replaced(
+    tmp_path: Path,
+    model: Path,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("mine")
+    with pytest.raises(ExportError, match="which holds other files"):
+        written(page, model, runtime)
+    assert (page / "index.html").read_text() == "mine"
+    (page / "index.html").unlink()
+    written(page, model, runtime)
+    # A page with something of the user's beside it.
+    (page / "notes.txt").write_text("mine")
+    with pytest.raises(ExportError, match="which holds other files"):
+        written(page, model, runtime)
+    (page / "notes.txt").unlink()
+    # Nor under the feet of who stands in it.
+    monkeypatch.chdir(page)
+    with pytest.raises(ExportError, match="which holds other files"):
+        written(page, model, runtime)
+    with pytest.raises(ExportError, match="which is a file"):
+        written(model, model, runtime)
+
+
+def test_failed_writing_leaves_the_earlier_page_as_it_was(
+    tmp_path: Path,
+    model: Path,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = tmp_path / "page"
+    earlier = written(page, model, runtime, images=pixels())
+
+    def no_space() -> list[Path]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demo_page, "licence_files", no_space)
+    with pytest.raises(ExportError, match="No space left on device"):
+        written(page, model, runtime)
+    assert value_of(page / "model.js") == earlier
+    assert_nothing_but(tmp_path, {"dist", "page", "student.onnx"})
+
+
+def test_wrong_runtime_folder_names_the_missing_file(
+    tmp_path: Path, model: Path, runtime: Path
+) -> None:
+    (runtime / WASM).unlink()
+    with pytest.raises(ExportError, match=f"No such file.*: {WASM}"):
+        written(tmp_path / "page", model, runtime)
+    assert_nothing_but(tmp_path, {"dist", "student.onnx"})
+
+
+def fake_npm(folder: Path, code: str) -> None:
+    """An `npm` that runs Python code in the folder where it is called."""
+    folder.mkdir()
+    npm = folder / "npm"
+    npm.write_text(f"#!{sys.executable}\nimport sys, tarfile\n{code}\n")
+    npm.chmod(0o755)
+
+
+def test_missing_npm_is_named_with_the_way_out(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ExportError, match="no npm on the PATH.*--runtime DIR"):
+        write_demo_page(tmp_path / "page", model, class_names=None, images=None)
+    assert_nothing_but(tmp_path, {"student.onnx"})
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("sys.exit('npm error code E404')", r"failed \(npm error code E404\)"),
+        ("sys.exit(1)", r"failed \(no message\)"),
+        ("pass", "must give the package"),
+        ("open('o.tgz', 'w').write('no archive')", "must give the package"),
+        ("tarfile.open('o.tgz', 'w:gz').close()", "must give the package"),
+    ],
+)
+def test_failing_npm_is_named_with_its_reason(
+    code: str,
+    message: str,
+    tmp_path: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_npm(tmp_path / "bin", code)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(ExportError, match=message) as error:
+        write_demo_page(tmp_path / "page", model, class_names=None, images=None)
+    assert "--runtime DIR" in str(error.value)
+    assert_nothing_but(tmp_path, {"bin", "student.onnx"})
+
+
+def test_runtime_comes_from_npm_by_default(
+    tmp_path: Path,
+    model: Path,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = (
+        f"assert sys.argv[-1] == {PACKAGE!r}\n"
+        "with tarfile.open('o.tgz', 'w:gz') as package:\n"
+        f"    package.add({str(runtime)!r}, 'package/dist')"
+    )
+    fake_npm(tmp_path / "bin", code)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    page = tmp_path / "page"
+    write_demo_page(page, model, class_names=None, images=None)
+    packed = value_of(page / "runtime.js")
+    wasm = gzip.decompress(base64.b64decode(packed["wasm"]))
+    assert wasm == CONTENT[WASM]
