@@ -1,5 +1,8 @@
 """A `.keras` file -> a float32 classifier of images, checked."""
 
+import contextlib
+import importlib
+import importlib.util
 import json
 import zipfile
 import zlib
@@ -10,6 +13,8 @@ import keras
 
 from export.errors import ExportError
 
+# Their models are registered with Keras when they are imported.
+_LIBRARIES = ("keras_cv", "keras_hub")
 _LONGEST_REASON = 200  # characters of Keras's own message
 
 
@@ -38,6 +43,7 @@ def load_classifier(path: Path) -> keras.Model:
             "MODEL must be a whole `.keras` file, as `model.save` writes it. "
             f"Received: {path}, which is not or is cut short. Save it again."
         )
+    _import_libraries(path)
     try:
         model = keras.models.load_model(path, compile=False)
     except (zipfile.BadZipFile, zlib.error) as e:
@@ -57,6 +63,17 @@ def load_classifier(path: Path) -> keras.Model:
         ) from e
     _check_shapes(model, path)
     return _ending_in_logits(_in_float32(model), path)
+
+
+def _import_libraries(path: Path) -> None:
+    """Import the libraries of Keras whose layers a file names."""
+    with contextlib.suppress(zipfile.BadZipFile, KeyError, zlib.error):
+        with zipfile.ZipFile(path) as archive:
+            config = archive.read("config.json")
+        for name in _LIBRARIES:
+            wanted = f'"{name}.'.encode() in config
+            if wanted and importlib.util.find_spec(name):
+                importlib.import_module(name)
 
 
 def _check_shapes(model: keras.Model, path: Path) -> None:

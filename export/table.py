@@ -8,6 +8,8 @@ _COLUMNS = (
     *("ms, batch 1", "ms, batch 32", "verdict"),
 )
 _NOTHING = "-"
+_KIND = ("format", "precision", "pixels")
+ALONE = "student_alone"  # stem of that file in a run folder
 
 
 def text_report(report: dict[str, Any]) -> str:
@@ -26,7 +28,7 @@ def text_report(report: dict[str, Any]) -> str:
             for row in rows
         ]
         blocks.append("\n".join([_heading(model), *lines, *_reasons(model)]))
-    return "\n\n".join([*blocks, note(report)])
+    return "\n\n".join([*blocks, *_added(report), note(report)])
 
 
 def markdown_report(report: dict[str, Any]) -> str:
@@ -37,7 +39,33 @@ def markdown_report(report: dict[str, Any]) -> str:
         rows = [_COLUMNS, rule, *_rows(model)]
         lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         blocks += [f"**{_heading(model)}**", lines, *_reasons(model)]
-    return "\n\n".join([*blocks, note(report)]) + "\n"
+    return "\n\n".join([*blocks, *_added(report), note(report)]) + "\n"
+
+
+def _added(report: dict[str, Any]) -> list[str]:
+    """What distillation added to the student trained alone.
+
+    That is the projector, and a classifier of the teacher's width.
+    """
+    first, *others = report["models"]
+    alone = [model for model in others if model["name"] == ALONE]
+    if not alone:
+        return []
+    parts = []
+    for mine in first["artifacts"]:
+        same = [
+            other
+            for other in alone[0]["artifacts"]
+            if all(mine[key] == other[key] for key in _KIND)
+        ]
+        if mine["precision"] != "float32" or not same:
+            continue
+        text = f"{_size(mine['bytes'] - same[0]['bytes'])} of {mine['path']}"
+        if mine["latency"] and same[0]["latency"]:
+            times = [x["latency"]["1"]["min_ms"] for x in (mine, same[0])]
+            text += f" ({times[0] - times[1]:.2g} of {times[0]:.2g} ms)"
+        parts.append(text)
+    return [f"Projector and shared classifier: {', '.join(parts)}."]
 
 
 def note(report: dict[str, Any]) -> str:

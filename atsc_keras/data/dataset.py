@@ -89,7 +89,7 @@ def _is_of_tensorflow(error: Exception) -> bool:
 def _sample(split: Split) -> NDArray[np.uint8]:
     if split.images is not None:
         return split.images
-    return split.sample(_STREAMED_IMAGES_FOR_STATISTICS)
+    return split.sample(_STREAMED_IMAGES_FOR_STATISTICS)[0]
 
 
 def _channel_statistics(

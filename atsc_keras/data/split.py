@@ -74,22 +74,28 @@ class Split:
         if self.stream is None:
             images, labels = self.arrays
             return images[:count], labels[:count]
-        taken = self.stream.examples(None).take(count)
-        pixels, numbers = zip(*taken.as_numpy_iterator(), strict=True)
-        return np.stack(pixels), np.array(numbers, "int64")
+        return _take(self.stream, None, count)
 
-    def sample(self, count: int) -> NDArray[np.uint8]:
-        """Reads images in a fixed random order: a folder is sorted by class.
+    def sample(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Reads examples in a fixed random order: a folder is sorted by class.
 
         Args:
             count: How many; fewer come back where the split is smaller.
 
         Returns:
-            uint8 images (count, H, W, C).
+            uint8 images (count, H, W, C) and int64 labels (count,).
         """
-        if self.stream is not None:
-            taken = self.stream.examples(np.zeros(2, "int64")).take(count)
-            return np.stack([image for image, _ in taken.as_numpy_iterator()])
-        images, _ = self.arrays
-        chosen = np.random.default_rng(0).permutation(len(images))[:count]
-        return images[np.sort(chosen)]
+        if self.stream is None:
+            images, labels = self.arrays
+            chosen = np.random.default_rng(0).permutation(len(images))[:count]
+            return images[chosen], labels[chosen]
+        return _take(self.stream, np.zeros(2, "int64"), count)
+
+
+def _take(
+    stream: Stream, seed: NDArray[np.int64] | None, count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The first examples of a stream in the order that a seed gives it."""
+    taken = stream.examples(seed).take(count)
+    pixels, numbers = zip(*taken.as_numpy_iterator(), strict=True)
+    return np.stack(pixels), np.array(numbers, "int64")

@@ -114,8 +114,8 @@ def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
 
 def _save_samples(folder: RunFolder, dataset: Dataset) -> None:
     """Keep images for an export: training ones to calibrate by, test ones."""
-    train = dataset.train.sample(_CALIBRATION_SAMPLES)
-    test, labels = dataset.test.first(_TEST_SAMPLES)
+    train, _ = dataset.train.sample(_CALIBRATION_SAMPLES)
+    test, labels = dataset.test.sample(_TEST_SAMPLES)
 
     def write(path: Path) -> None:
         with open(path, "wb") as file:

@@ -1,15 +1,34 @@
 """The report of an export, as words and numbers."""
 
+import copy
 from typing import Any
 
 from export.table import markdown_report
 from export.table import text_report
 
 
+def test_what_distillation_added_is_told() -> None:
+    with_alone = report()
+    alone = copy.deepcopy(with_alone["models"][0])
+    alone["name"] = "student_alone"
+    alone["artifacts"][0]["bytes"] -= 345_678
+    alone["artifacts"][0]["latency"]["1"]["min_ms"] = 0.4
+    with_alone["models"][1] = alone
+    expected = (
+        "Projector and shared classifier: 345.7 kB of s.onnx (0.11 of 0.51 ms)"
+    )
+    assert expected in text_report(with_alone)
+    assert expected in markdown_report(with_alone)
+    assert "Projector" not in text_report(report())
+
+
 def report() -> dict[str, Any]:
     timed = {"min_ms": 0.51234, "median_ms": 12.34, "runs": 9}
     latency = {"1": timed, "32": timed}
     good = {
+        "format": "onnx",
+        "precision": "float32",
+        "pixels": "float32",
         "path": "s.onnx",
         "bytes": 2_345_678,
         "max_difference": 2.9e-6,
@@ -22,6 +41,9 @@ def report() -> dict[str, Any]:
     }
     bad = {
         **dict.fromkeys(good),
+        "format": "tflite",
+        "precision": "int8",
+        "pixels": "float32",
         "path": "s.tflite",
         "bytes": 0,
         "accepted": False,

@@ -1,0 +1,73 @@
+"""The server that README shows answers as Keras does."""
+
+import contextlib
+import io
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.clients.cases import LIMIT
+from tests.clients.conftest import Exported
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="clients never see the backend: once is enough",
+)
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+(SERVER,) = (
+    block
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    if "HTTPServer" in block
+)
+LONGEST_START = 60  # seconds
+
+
+@contextlib.contextmanager
+def running(script: Path, model: Path) -> Iterator[str]:
+    """The server's address, once something listens there."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, script, model, str(port)], stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + LONGEST_START
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_server_of_readme_gives_kerass_logits(
+    exported: Callable[[str], Exported], tmp_path: Path
+) -> None:
+    script = tmp_path / "server.py"
+    script.write_text(SERVER)
+    model = exported("colour")
+    with running(script, model.file) as address:
+        for index in range(3):
+            picture = io.BytesIO()
+            Image.fromarray(model.images[index]).save(picture, "png")
+            with urllib.request.urlopen(address, picture.getvalue()) as reply:
+                answer = json.loads(reply.read())
+            assert answer["class"] == model.name(index)
+            difference = np.abs(answer["logits"] - model.logits[index])
+            assert difference.max() <= LIMIT
