@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO := configs/digits_resnet14_resnet8x0.125.yaml
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# Tests that run at once; each worker takes up to 5 GB.
+# Tests that run at once; each worker takes up to 5 GB, and torch one thread.
 WORKERS ?= 2
 TEST := -m pytest --numprocesses $(WORKERS) --dist worksteal
 # The demo is the TensorFlow one unless another backend is asked for.
@@ -19,7 +19,7 @@ demo: $(VENV)/.user
 test: lint
 	KERAS_BACKEND=tensorflow $(RUN) $(TEST)
 	KERAS_BACKEND=jax $(RUN) $(TEST)
-	KERAS_BACKEND=torch $(RUN) $(TEST)
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(RUN) $(TEST)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .

@@ -246,6 +246,10 @@ def test_labels_outside_the_classes_are_one_message(
     )
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="its steps are tested on every backend: words once",
+)
 def test_benchmark_prints_a_table(command: object, tmp_path: Path) -> None:
     config = write_config(tmp_path)
     words = ["--steps", 2, "--no-memory", "--batch-size", 8]
@@ -259,6 +263,10 @@ def test_benchmark_prints_a_table(command: object, tmp_path: Path) -> None:
     assert (run_dir / "benchmark.md").is_file()
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="its methods are tested on every backend: words once",
+)
 def test_compare_prints_a_table_and_goes_on(
     command: object, tmp_path: Path
 ) -> None:
