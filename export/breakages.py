@@ -74,7 +74,7 @@ def breakage(model: keras.Model, kind: str) -> str | None:
         Name of the layer, reason and way out; None where nothing is known to
         break.
     """
-    for layer in _leaves(model):
+    for layer in leaf_layers(model):
         for known in BREAKAGES:
             if kind in known.formats and known.matches(layer):
                 name = f"{layer.name} ({type(layer).__name__})"
@@ -82,9 +82,10 @@ def breakage(model: keras.Model, kind: str) -> str | None:
     return None
 
 
-def _leaves(layer: Any) -> Iterator[Any]:
+def leaf_layers(layer: Any) -> Iterator[Any]:
+    """The layers inside nested models."""
     inner = getattr(layer, "layers", None)
     if not inner:
         yield layer
     for part in inner or ():
-        yield from _leaves(part)
+        yield from leaf_layers(part)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from export.breakages import breakage
+from export.breakages import leaf_layers
 from export.converters import Converter
 from export.formats import Variant
 from export.images import RealImages
@@ -129,11 +130,17 @@ def _keras_row(
 
 def _parameters(model: keras.Model) -> int:
     """Weights, without statistics."""
+    statistics = {
+        id(weight)
+        for layer in leaf_layers(model)
+        for weight in layer.weights
+        if weight.name.startswith("moving_")
+        or isinstance(layer, keras.layers.Normalization)
+    }
     return sum(
         int(np.prod(weight.shape))
         for weight in model.weights
-        if not weight.name.startswith("moving_")
-        and "normalization" not in weight.path.split("/")[-2:-1]
+        if id(weight) not in statistics
     )
 
 

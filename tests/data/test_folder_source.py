@@ -88,6 +88,15 @@ def test_streamed_folder_gives_what_memory_gives(
     images, labels = streamed.train.first(3)
     np.testing.assert_array_equal(images, whole.train.images[:3])
     np.testing.assert_array_equal(labels, whole.train.labels[:3])
+    for data in (whole, streamed):
+        images, labels = data.train.sample(6)
+        again, _ = data.train.sample(6)
+        np.testing.assert_array_equal(images, again)
+        known = {
+            x.tobytes(): y for x, y in zip(*whole.train.arrays, strict=True)
+        }
+        assert [known[x.tobytes()] for x in images] == labels.tolist()
+        assert set(labels.tolist()) == {0, 1}  # not the first class alone
     for split, training in (("train", True), ("test", False)):
         batches = [
             build_pipeline(data, split, config, training=training, seed=3)

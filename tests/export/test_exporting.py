@@ -357,6 +357,26 @@ def test_one_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 @tensorflow_only
+def test_classifier_of_keras_hub_is_exported(tmp_path: Path) -> None:
+    hub = pytest.importorskip("keras_hub")
+    backbone = hub.models.ViTBackbone(
+        (12, 12, 3),
+        patch_size=4,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        mlp_dim=8,
+    )
+    model = hub.models.ViTImageClassifier(backbone, num_classes=CLASSES)
+    model.save(tmp_path / "vit.keras")
+    done = run_export(
+        *(tmp_path / "vit.keras", "--out", tmp_path / "out"),
+        *("--formats", "onnx"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@tensorflow_only
 def test_models_of_any_precision_keep_their_weights(tmp_path: Path) -> None:
     from export.loading import load_classifier
 

@@ -140,6 +140,25 @@ def test_good_file_is_accepted_and_a_truncated_one_is_not(
 
 
 @tensorflow_only
+def test_clients_need_neither_tensorflow_nor_keras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = student()
+    paths = {
+        kind: written(model, tmp_path, kind) for kind in ("onnx", "tflite")
+    }
+    for name in ("tensorflow", "keras"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('hidden')")
+    # The process that proves a file finds these first.
+    monkeypatch.syspath_prepend(tmp_path)
+    for kind, path in paths.items():
+        assert verdict_on(path, model, kind)["accepted"]
+    (tmp_path / "saved_model").mkdir()
+    verdict = verdict_on(tmp_path / "saved_model", model, "saved_model")
+    assert verdict["reason"] == "ImportError: hidden"
+
+
+@tensorflow_only
 @pytest.mark.parametrize("kind", ["onnx", "tflite"])
 def test_wrong_weights_and_swapped_classes_are_caught(
     kind: str, tmp_path: Path
