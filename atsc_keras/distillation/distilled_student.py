@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.fixed_weights import fixed
+from atsc_keras.distillation.folding import fold_linear_end
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
@@ -172,22 +173,31 @@ class DistilledStudent(keras.Model):
         """
         self.to_functional().export(filepath, **kwargs)
 
-    def to_functional(self, name: str = "student") -> keras.Model:
+    def to_functional(
+        self, name: str = "student", *, folded: bool = False
+    ) -> keras.Model:
         """Wire the same layers into a functional model of stock layers.
 
         Args:
             name: of the model; default "student".
+            folded: for deployment: a projector that ends without a ReLU and
+                its classifier become one smaller Dense (`fold_linear_end`);
+                default false.
 
         Returns:
             A model `image` -> logits whose `.keras` file loads without this
-            package. Weights are shared with this student.
+            package. Weights are shared with this student, but for those that
+            were folded.
         """
         images = keras.Input(self.encoder.input_shape[1:], name="image")
         encoded = self.encoder(images)
-        logits = [
-            head(projector(encoded))
-            for projector, head in zip(self.projectors, self.heads, strict=True)
-        ]
+        logits = []
+        for projector, head in zip(self.projectors, self.heads, strict=True):
+            classify = fold_linear_end(projector, head) if folded else None
+            if classify is None:
+                logits.append(head(projector(encoded)))
+            else:
+                logits.append(classify(encoded))
         outputs = (
             logits[0]
             if len(logits) == 1

@@ -216,4 +216,4 @@ def _distillation(
     for name, teacher in zip(names, atsc.teachers, strict=True):
         save_model(folder, f"adapted_{name}", teacher.to_functional(name))
     # Last: its presence says that the phase is complete.
-    save_model(folder, "student", atsc.student.to_functional())
+    save_model(folder, "student", atsc.student.to_functional(folded=True))
