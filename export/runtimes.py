@@ -1,6 +1,7 @@
 """Exported files opened by their own runtimes, as functions on images."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +104,8 @@ RUNTIMES: dict[str, tuple[str, Callable[[Path, int], Predict]]] = {
 }
 
 
-def _check_inputs(names: object) -> None:
-    inputs = list(names)  # type: ignore[call-overload]
+def _check_inputs(names: Iterable[str]) -> None:
+    inputs = list(names)
     if inputs != [INPUT]:
         raise ValueError(f"inputs are {inputs}, not {INPUT!r} alone")
 

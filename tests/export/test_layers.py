@@ -129,6 +129,23 @@ def test_sequential_models_are_exported(tmp_path: Path) -> None:
         assert verdict_on(sequential(), kind, tmp_path / kind)["accepted"]
 
 
+def test_student_of_two_teachers_is_exported(tmp_path: Path) -> None:
+    images = keras.Input(SHAPE)
+    x = layers.Conv2D(4, 3)(layers.Rescaling(1 / 255)(images))
+    heads = [
+        layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(n, 1)(x)))
+        for n in (5, 6)
+    ]
+    model = keras.Model(images, layers.Average(name="logits")(heads))
+    model.save(tmp_path / "m.keras")
+    from export.loading import load_classifier
+
+    loaded = load_classifier(tmp_path / "m.keras")
+    for kind in ("tflite", "onnx"):
+        (tmp_path / kind).mkdir()
+        assert verdict_on(loaded, kind, tmp_path / kind)["accepted"]
+
+
 @pytest.mark.parametrize(
     ("layer", "broken", "way_out"),
     [
