@@ -1,7 +1,5 @@
 """The command line: words -> config -> one call."""
 
-import importlib.util
-import logging
 import os
 import sys
 from pathlib import Path
@@ -13,9 +11,9 @@ import typer
 from atsc_keras.config import METHODS
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
+from atsc_keras.frameworks import join_frameworks
+from atsc_keras.frameworks import prepare_frameworks
 from atsc_keras.training.termination import ended_by_sigterm
-
-_BACKENDS = ("tensorflow", "jax", "torch")
 
 app = typer.Typer(
     help="Distil small Keras classifiers from teachers that adapt to them.",
@@ -60,8 +58,7 @@ def train(
     """Train a plain supervised classifier: a teacher, or a baseline."""
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / f"{experiment.name}_{role}"
-    _prepare_frameworks()
-    _join_processes()
+    join_frameworks()
     from atsc_keras.training.experiment import train as run
 
     with ended_by_sigterm(folder):
@@ -84,8 +81,7 @@ def distill(
     """Distil a student; trains the teacher first where it has no weights."""
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / experiment.name
-    _prepare_frameworks()
-    _join_processes()
+    join_frameworks()
     from atsc_keras.training.experiment import distill as run
 
     with ended_by_sigterm(folder):
@@ -118,8 +114,7 @@ def compare(
     names = [name.strip() for name in methods.split(",")]
     folder = run_dir or Path("runs") / f"{experiment.name}_comparison"
     numbers = _whole_numbers(seeds)
-    _prepare_frameworks()
-    _join_processes()
+    join_frameworks()
     from atsc_keras.training.comparison import compare as run
     from atsc_keras.training.comparison_report import comparison_table
 
@@ -191,7 +186,7 @@ def benchmark(
     folder = run_dir or Path("runs") / f"{experiment.name}_benchmark"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
-    _prepare_frameworks()
+    prepare_frameworks()
     from atsc_keras.training.benchmark import benchmark as run
     from atsc_keras.training.benchmark_report import benchmark_table
     from atsc_keras.training.benchmark_steps import BenchmarkSettings
@@ -234,12 +229,39 @@ def evaluate(
             "`evaluate` needs a model, or the folder of a run. Received: "
             f"{config} without --model. Add --model FILE.keras."
         )
-    _prepare_frameworks()
+    prepare_frameworks()
     from atsc_keras.training.experiment import evaluate as run
 
     for name, value in run(experiment, model).items():
         text = f"{value:.4f}" if isinstance(value, float) else value
         print(f"{name:>14}  {text}")
+
+
+@app.command()
+def samples(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="The npz file to write.")],
+    overrides: Overrides = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier file.")
+    ] = False,
+) -> None:
+    """Write images of a config's data, for `python -m export --data`."""
+    experiment = load_config(config, overrides or ())
+    if out.suffix != ".npz" or (out.exists() and not overwrite):
+        raise InputError(
+            "--out must be a new `.npz` file. Received: "
+            f"{out}{', which is there already' if out.exists() else ''}. Name "
+            "another, or add --overwrite."
+        )
+    prepare_frameworks()
+    from atsc_keras.data import load_dataset
+    from atsc_keras.training.samples import write_samples
+
+    dataset = load_dataset(experiment.data)
+    with dataset.naming_broken_files():
+        write_samples(out, dataset)
+    print(f"Samples: {out}")
 
 
 def _evaluate_run(folder: Path, overrides: list[str]) -> None:
@@ -249,7 +271,7 @@ def _evaluate_run(folder: Path, overrides: list[str]) -> None:
             f"Received: {' '.join(overrides)}. Leave it out, or name one "
             "model with --model."
         )
-    _prepare_frameworks()
+    prepare_frameworks()
     from atsc_keras.training.experiment import evaluate_run
 
     evaluate_run(folder)
@@ -271,30 +293,6 @@ def _print_summary(folder: Path) -> None:
         )
     )
     print(f"\nReport: {report}")
-
-
-def _prepare_frameworks() -> None:
-    """Check the backend that is asked for; keep TensorFlow's advice away."""
-    backend = os.environ.get("KERAS_BACKEND")
-    if backend and backend not in _BACKENDS:
-        raise InputError(
-            f"The backend must be one of {', '.join(_BACKENDS)}. Received: "
-            f"KERAS_BACKEND={backend}. Set it to one of them, or leave it out."
-        )
-    if backend and importlib.util.find_spec(backend) is None:
-        raise InputError(
-            "The backend must be installed. Received: KERAS_BACKEND="
-            f"{backend}, which is not. Install it with pip install {backend}."
-        )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-def _join_processes() -> None:
-    """Become one of several processes, before any framework computes."""
-    from atsc_keras.training.processes import join_processes
-
-    join_processes()
 
 
 def main() -> None:

@@ -220,6 +220,25 @@ def test_teacher_that_does_not_fit_the_data_is_one_message(
     )
 
 
+def test_samples_of_any_data_are_written_once(
+    command: object, tmp_path: Path
+) -> None:
+    path = write_config(tmp_path)
+    out = tmp_path / "samples.npz"
+    status, said, _ = command("samples", path, "--out", out)
+    assert status == 0 and f"Samples: {out}" in said
+    with np.load(out) as found, np.load(tmp_path / "data.npz") as data:
+        known = {image.tobytes() for image in data["x_train"]}
+        assert {image.tobytes() for image in found["x_train"]} <= known
+        assert sorted(found["y_test"]) == sorted(data["y_test"])
+    before = out.read_bytes()
+    refuse(command, "is there already", "samples", path, "--out", out)
+    refuse(
+        command, "a new `.npz` file", "samples", path, "--out", tmp_path / "s"
+    )
+    assert out.read_bytes() == before
+
+
 def test_broken_data_is_one_message(command: object, tmp_path: Path) -> None:
     path = write_config(tmp_path)
     write_data(tmp_path).write_bytes(b"no npz")

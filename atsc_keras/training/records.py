@@ -1,10 +1,8 @@
 """The records that a finished run leaves."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
@@ -12,10 +10,7 @@ from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.report import write_report
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.run_folder import write_atomically
-
-_CALIBRATION_SAMPLES = 200
-_TEST_SAMPLES = 500
+from atsc_keras.training.samples import write_samples
 
 
 def write_records(
@@ -59,7 +54,7 @@ def write_records(
         "train_examples": len(dataset.train),
         "test_examples": len(dataset.test),
     }
-    _save_samples(folder, dataset)
+    write_samples(folder.file("samples.npz"), dataset)
     folder.write_json("class_names.json", list(dataset.class_names))
     return _write(folder, metrics)
 
@@ -110,15 +105,3 @@ def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
     if teacher <= alone:
         return None
     return (models["student"]["accuracy"] - alone) / (teacher - alone)
-
-
-def _save_samples(folder: RunFolder, dataset: Dataset) -> None:
-    """Keep images for an export: training ones to calibrate by, test ones."""
-    train, _ = dataset.train.sample(_CALIBRATION_SAMPLES)
-    test, labels = dataset.test.sample(_TEST_SAMPLES)
-
-    def write(path: Path) -> None:
-        with open(path, "wb") as file:
-            np.savez_compressed(file, x_train=train, x_test=test, y_test=labels)
-
-    write_atomically(folder.file("samples.npz"), write)
