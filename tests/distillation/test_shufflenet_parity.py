@@ -18,6 +18,7 @@ from tests.reference import pair_a_sgd
 from tests.reference import pair_b1
 from tests.reference import roles
 from tests.reference import trainable
+from tests.reference import two_threads
 from tests.reference import under
 from tests.reference import values
 
@@ -49,7 +50,8 @@ def run(trace: Weights) -> dict[int, dict[str, Any]]:
     for step in STEPS:
         images, labels = trace[f"x/{step}"], trace[f"y/{step}"]
         atsc.reset_metrics()
-        logs = atsc.train_on_batch(images, labels, return_dict=True)
+        with two_threads():
+            logs = atsc.train_on_batch(images, labels, return_dict=True)
         states[step] = {
             "logs": logs,
             "buffers": {
