@@ -16,6 +16,8 @@ from export.formats import variants
 from export.from_run import RunFiles
 from export.from_run import files_of_run
 from export.proving import tensorflow_threads
+from export.selection import Selection
+from export.verification import TOLERANCE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,20 +69,20 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--test-images",
         type=int,
-        default=500,
+        default=Selection.test,
         help="test images to compare on, at most; default: %(default)s",
     )
     add(
         "--calibration-images",
         type=int,
-        default=200,
+        default=Selection.calibration,
         help="training images that int8 is calibrated by, at most; default: "
         "%(default)s",
     )
     add(
         "--seed",
         type=int,
-        default=0,
+        default=Selection.seed,
         help="of their random choice; default: %(default)s",
     )
     add("--class-names", type=Path, help="JSON list of class names")
@@ -100,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--tolerance",
         type=float,
-        default=1e-4,
+        default=TOLERANCE,
         help="largest difference of a float32 logit; default: %(default)s",
     )
     add(
@@ -183,7 +185,6 @@ def main() -> int:
         _use_tensorflow(arguments.threads)
         from export.exporting import PAGE
         from export.exporting import export_model
-        from export.images import Selection
         from export.table import text_report
 
         report = export_model(

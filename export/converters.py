@@ -181,7 +181,7 @@ class Converter:
     def _onnx_graph(self, pixels: str) -> Any:
         import tf2onnx
 
-        from export.onnx_graphs import simplified
+        from export import onnx_graphs
 
         function = self._traced(None, pixels)
         # The outputs of a traced dictionary are in the order of its keys.
@@ -200,7 +200,7 @@ class Converter:
             )
         for value in (*proto.graph.input, *proto.graph.output):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
-        return simplified(proto)
+        return onnx_graphs.simplified(proto)
 
 
 def _frozen(function: Any) -> Any:

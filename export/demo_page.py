@@ -15,6 +15,7 @@ import onnx
 from PIL import Image
 
 from export.errors import ExportError
+from export.folders import written_whole
 from export.runtimes import INPUT
 from export.runtimes import OUTPUT
 from export.web_runtime import WebRuntime
@@ -100,21 +101,8 @@ def write_demo_page(
         "model": _base64(model.read_bytes()),
     }
     web_runtime = read_web_runtime(runtime)
-    beside = folder.with_name(f".part-{folder.name}")
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
+    with written_whole(folder, "The demo page's folder") as beside:
         _fill(beside, data, web_runtime)
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.rename(folder)
-    except OSError as error:
-        raise ExportError(
-            "The demo page's folder must be one that can be written. "
-            f"Received: {folder} ({error.strerror}). Name another folder."
-        ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _fill(folder: Path, data: dict[str, Any], runtime: WebRuntime) -> None:

@@ -1,7 +1,6 @@
 """One export: load, convert, prove, report."""
 
 import json
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,24 +16,23 @@ from export.checks import check_folder
 from export.checks import check_same_images
 from export.checks import check_stems
 from export.demo_page import write_demo_page
-from export.errors import ExportError
+from export.folders import written_whole
+from export.formats import FORMATS
 from export.formats import OUTPUTS
 from export.formats import Variant
-from export.images import Selection
 from export.images import load_images
 from export.loading import load_class_names
 from export.loading import load_classifier
 from export.one_model import Job
 from export.one_model import export_one
 from export.requirements import check_packages
+from export.selection import Selection
 from export.table import markdown_report
+from export.verification import RANDOM_IMAGES
 from export.verification import TOLERANCE
-from export.verification import random_images
 
 PAGE = "export_report.md"
-_EVERY_FORMAT = tuple(
-    Variant(kind) for kind in ("saved_model", "tflite", "onnx")
-)
+_EVERY_FORMAT = tuple(Variant(kind) for kind in FORMATS)
 
 
 def export_model(
@@ -113,10 +111,7 @@ def export_model(
         tolerance,
         threads,
     )
-    beside = out.with_name(f".part-{out.name}")
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
+    with written_whole(out, "--out") as beside:
         models = [export_one(model, paths[0], beside, names, job)]
         for path in paths[1:]:
             other = load_classifier(path)
@@ -131,7 +126,7 @@ def export_model(
             "tolerance": tolerance,
             "threads": threads,
             "images": {
-                "random": len(random_images(shape)),
+                "random": RANDOM_IMAGES,
                 **({} if real is None else {"real": len(real.test)}),
             },
             "calibration_images": (
@@ -146,16 +141,6 @@ def export_model(
             _write_json(beside / "labels.json", names)
         (beside / PAGE).write_text(markdown_report(report), "utf-8")
         _write_json(beside / REPORT, report)
-        if out.exists():
-            shutil.rmtree(out)
-        beside.rename(out)
-    except OSError as error:
-        raise ExportError(
-            "--out must be a folder that can be written. "
-            f"Received: {out} ({error.strerror}). Name another folder."
-        ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     if demo_page is not None and report["accepted"]:
         write_demo_page(
             Path(demo_page),

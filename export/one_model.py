@@ -67,8 +67,9 @@ def export_one(
         What the report says of this model.
     """
     shape = tuple(model.inputs[0].shape[1:])
-    random = _sample(model, "random", random_images(shape))
-    real = job.real and _sample(model, "real", job.real.test, job.real.labels)
+    samples = [_sample(model, "random", random_images(shape))]
+    if job.real is not None:
+        samples.append(_sample(model, "real", job.real.test, job.real.labels))
     with tempfile.TemporaryDirectory() as workspace:
         converter = Converter(
             model,
@@ -77,14 +78,11 @@ def export_one(
             class_names=names,
             calibration=None if job.real is None else job.real.calibration,
         )
-        artifacts = []
-        for variant in job.variants:
-            # Of noise, nothing follows for a file made for real images.
-            noise = [] if variant.quantized else [random]
-            samples = noise + ([real] if real else [])
-            artifacts.append(
-                _artifact(model, converter, variant, folder, path, samples, job)
-            )
+        saved = [sample.save(Path(workspace)) for sample in samples]
+        artifacts = [
+            _artifact(model, converter, variant, folder, path, saved, job)
+            for variant in job.variants
+        ]
         return {
             "name": path.stem,
             "file": path.name,
@@ -92,9 +90,7 @@ def export_one(
             "multiply_adds": _multiply_adds(converter),
             "input_shape": list(shape),
             "classes": int(model.outputs[0].shape[-1]),
-            "keras": _keras_row(
-                model, path, [random] + ([real] if real else [])
-            ),
+            "keras": _keras_row(model, path, samples[-1]),
             "artifacts": artifacts,
         }
 
@@ -112,10 +108,9 @@ def _sample(
 
 
 def _keras_row(
-    model: keras.Model, path: Path, samples: list[Sample]
+    model: keras.Model, path: Path, sample: Sample
 ) -> dict[str, Any]:
     """Size, accuracy and latency of the model itself."""
-    sample = samples[-1]
 
     def predict(images: np.ndarray) -> Outputs:
         return {OUTPUT: model.predict_on_batch(images)}
@@ -157,7 +152,7 @@ def _artifact(
     variant: Variant,
     folder: Path,
     model_path: Path,
-    samples: list[Sample],
+    samples: list[Path],
     job: Job,
 ) -> dict[str, Any]:
     """Write one file and prove it; a failure is a verdict, not an end."""
@@ -173,6 +168,8 @@ def _artifact(
             verdict = rejected(f"{type(error).__name__}: {reason}")
         else:
             limits = Limits.of(variant.precision, job.tolerance)
+            # Of noise, nothing follows for a file made for real images.
+            samples = samples[1:] if variant.quantized else samples
             verdict = prove(variant, path, samples, limits, job.threads)
     return {
         **asdict(variant),

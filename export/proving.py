@@ -9,11 +9,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from export.formats import Variant
 from export.inspection import operations
@@ -49,7 +48,7 @@ def tensorflow_threads(count: int) -> dict[str, str]:
 def prove(
     variant: Variant,
     path: Path,
-    samples: list[Sample],
+    samples: Sequence[Path],
     limits: Limits,
     threads: int = 1,
 ) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def prove(
     Args:
         variant: what the file is.
         path: of the file.
-        samples: what to compare on, uint8 images.
+        samples: saved ones, to compare on.
         limits: what may differ.
         threads: of the runtime; default 1.
 
@@ -68,22 +67,12 @@ def prove(
     """
     with tempfile.TemporaryDirectory() as folder:
         job, result = Path(folder, "job.json"), Path(folder, "result.json")
-        names = []
-        for sample in samples:
-            arrays: dict[str, Any] = {
-                "images": sample.images,
-                "logits": sample.logits,
-            }
-            if sample.labels is not None:
-                arrays["labels"] = sample.labels
-            np.savez(Path(folder, sample.name), **arrays)
-            names.append(sample.name)
         job.write_text(
             json.dumps(
                 {
                     "variant": asdict(variant),
                     "path": str(path.resolve()),
-                    "samples": names,
+                    "samples": [str(sample.resolve()) for sample in samples],
                     "limits": asdict(limits),
                     "threads": threads,
                 }
@@ -115,17 +104,9 @@ def _work(job: Path) -> dict[str, Any]:
     order = json.loads(job.read_text("utf-8"))
     variant = Variant(**order["variant"])
     path = Path(order["path"])
-    samples = []
-    for name in order["samples"]:
-        with np.load(job.with_name(f"{name}.npz")) as arrays:
-            samples.append(
-                Sample(
-                    name,
-                    arrays["images"].astype(variant.pixels),
-                    arrays["logits"],
-                    arrays["labels"] if "labels" in arrays else None,
-                )
-            )
+    samples = [
+        Sample.load(Path(name), variant.pixels) for name in order["samples"]
+    ]
     _, open_file = RUNTIMES[variant.format]
     try:
         found = operations(variant.format, path)

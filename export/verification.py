@@ -1,6 +1,7 @@
 """The proof that an exported file computes what the Keras model does."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,26 @@ class Sample:
     images: np.ndarray
     logits: np.ndarray
     labels: np.ndarray | None = None
+
+    def save(self, folder: Path) -> Path:
+        """Write `<name>.npz`, for the processes that prove files."""
+        path = folder / f"{self.name}.npz"
+        labels: dict[str, Any] = {}
+        if self.labels is not None:
+            labels["labels"] = self.labels
+        np.savez(path, images=self.images, logits=self.logits, **labels)
+        return path
+
+    @classmethod
+    def load(cls, path: Path, dtype: str) -> "Sample":
+        """Read what `save` wrote, with images of a dtype."""
+        with np.load(path) as arrays:
+            return cls(
+                path.stem,
+                arrays["images"].astype(dtype),
+                arrays["logits"],
+                arrays["labels"] if "labels" in arrays else None,
+            )
 
     def accuracy(self, logits: np.ndarray) -> float | None:
         """Share of right answers; None without labels."""

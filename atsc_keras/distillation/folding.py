@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from atsc_keras.models.walking import leaf_layers
+
 # Layers of a pooler that leave a mean over the map as it is.
 _PASSING = (
     keras.layers.InputLayer,
@@ -40,7 +42,12 @@ def fold_linear_end(
     if not isinstance(norm, keras.layers.BatchNormalization):
         return None
     of_maps = len(projector.output_shape) == 4
-    means = [x for x in _leaves(poolers) if not isinstance(x, _PASSING)]
+    means = [
+        leaf
+        for pooler in poolers
+        for leaf in leaf_layers(pooler)
+        if not isinstance(leaf, _PASSING)
+    ]
     expected = [keras.layers.GlobalAveragePooling2D] if of_maps else []
     if [type(layer) for layer in means] != expected:
         return None
@@ -55,16 +62,6 @@ def fold_linear_end(
     model = keras.Model(features, folded(x), name=head.name)
     folded.set_weights([kernel, bias])
     return model
-
-
-def _leaves(layers: list[Any]) -> list[Any]:
-    return [
-        leaf
-        for layer in layers
-        for leaf in (
-            _leaves(layer.layers) if isinstance(layer, keras.Model) else [layer]
-        )
-    ]
 
 
 def _product(

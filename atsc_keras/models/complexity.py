@@ -7,6 +7,7 @@ import keras
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.walking import functional_form
+from atsc_keras.models.walking import leaf_layers
 from atsc_keras.models.walking import rewire
 from atsc_keras.types import Shape
 from atsc_keras.types import Tensor
@@ -38,7 +39,7 @@ def count_parameters(model: keras.Model) -> int:
     """
     statistics = {
         id(weight)
-        for layer in _leaves(model)
+        for layer in leaf_layers(model)
         for weight in layer.weights
         if weight.name.startswith("moving_")
         or isinstance(layer, keras.layers.Normalization)
@@ -184,11 +185,3 @@ def _einsum_multiply_adds(layer: Any, shape: tuple[int, ...]) -> int:
         for axis, size in zip(axes, shape, strict=True)
         if axis not in kernel.replace(".", "")
     )
-
-
-def _leaves(layer: Any) -> list[Any]:
-    """The layers inside nested models, each once."""
-    if not isinstance(layer, keras.Model):
-        return [layer]
-    leaves = [leaf for part in layer.layers for leaf in _leaves(part)]
-    return list({id(leaf): leaf for leaf in leaves}.values())

@@ -118,3 +118,11 @@ def rewire(
         clone_function=lambda layer: layer,
         call_function=call,
     )
+
+
+def leaf_layers(layer: Any) -> list[Any]:
+    """The layers inside nested models, each once."""
+    if not isinstance(layer, keras.Model):
+        return [layer]
+    leaves = [leaf for part in layer.layers for leaf in leaf_layers(part)]
+    return list({id(leaf): leaf for leaf in leaves}.values())

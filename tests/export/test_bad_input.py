@@ -18,6 +18,7 @@ from export.formats import parse_list
 from export.formats import variants
 from export.from_run import files_of_run
 from export.requirements import check_packages
+from export.selection import Selection
 from tests.export.models import CLASSES
 from tests.export.models import SHAPE
 from tests.export.models import pixels
@@ -122,7 +123,6 @@ def test_model_of_another_package_gets_one_short_message(
 
 
 def load(path: Path, **counts: int) -> Any:
-    from export.images import Selection
     from export.images import load_images
 
     return load_images(path, SHAPE, CLASSES, Selection(**counts))

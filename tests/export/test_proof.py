@@ -114,8 +114,8 @@ def test_outputs_that_contradict_each_other_are_caught() -> None:
 
 def verdict_on(path: Path, model: keras.Model, kind: str) -> dict[str, Any]:
     images = pixels(9)
-    samples = [Sample("real", images, logits_of(model, images))]
-    return prove(Variant(kind), path, samples, Limits())
+    sample = Sample("real", images, logits_of(model, images))
+    return prove(Variant(kind), path, [sample.save(path.parent)], Limits())
 
 
 def written(model: keras.Model, folder: Path, kind: str) -> Path:
@@ -240,7 +240,7 @@ def test_active_random_layer_is_caught(tmp_path: Path) -> None:
     verdict = prove(
         Variant("saved_model"),
         tmp_path / "saved",
-        [sample],
+        [sample.save(tmp_path)],
         Limits(None, 0.0),
     )
     assert verdict["reason"] == "two runs on the same images differ"
@@ -326,6 +326,8 @@ def test_foldable_normalisation_left_in_a_file_is_caught(
 
 
 def test_runtime_process_that_dies_is_a_verdict(tmp_path: Path) -> None:
-    verdict = prove(Variant("none"), tmp_path, [sample()], Limits())
+    verdict = prove(
+        Variant("none"), tmp_path, [sample().save(tmp_path)], Limits()
+    )
     assert not verdict["accepted"]
     assert "ended with 1: KeyError" in verdict["reason"]
