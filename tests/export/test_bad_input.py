@@ -3,13 +3,11 @@
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import Image
 
 from export.errors import ExportError
 from export.formats import FORMATS
@@ -18,8 +16,6 @@ from export.formats import parse_list
 from export.formats import variants
 from export.from_run import files_of_run
 from export.requirements import check_packages
-from export.selection import Selection
-from tests.export.models import CLASSES
 from tests.export.models import SHAPE
 from tests.export.models import pixels
 from tests.export.models import run_export
@@ -117,109 +113,6 @@ def test_model_of_another_package_gets_one_short_message(
     assert "atsc.student.to_functional()" in message
     assert len(message) < 600
     assert not (tmp_path / "out").exists()
-
-
-# === Images ===
-
-
-def load(path: Path, **counts: int) -> Any:
-    from export.images import load_images
-
-    return load_images(path, SHAPE, CLASSES, Selection(**counts))
-
-
-@tensorflow_only
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"pixels": pixels()}, "no array 'x_test'"),
-        ({"x_test": pixels()[:, :4]}, "as the model takes"),
-        ({"x_test": pixels(), "x_train": pixels()[..., :1]}, "where `x_train`"),
-        ({"x_test": pixels(), "y_test": [1, 2]}, "one label an image"),
-        ({"x_test": pixels(), "y_test": [9] * 7}, "labels that the model"),
-        ({"x_test": pixels() / 255}, r"from 0.* to 1\. Multiply them by 255"),
-        ({"x_test": pixels() / 127.5 - 1}, "from -1 to 1. Undo their normal"),
-        ({"x_test": pixels() * 257.0}, "Undo their normalisation"),
-        (None, "images that can be read"),
-        (pixels(), "images that can be read"),
-    ],
-)
-def test_unusable_images_get_one_message(
-    arrays: Any, message: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "images.npz"
-    if arrays is None:
-        path.write_text("no npz")
-    elif not isinstance(arrays, dict):
-        with path.open("wb") as file:
-            np.save(file, arrays)
-    else:
-        np.savez(path, **arrays)
-    with pytest.raises(ExportError, match=message):
-        load(path)
-
-
-@tensorflow_only
-def test_npz_gives_a_seeded_part(tmp_path: Path) -> None:
-    train, test = pixels(30, seed=2), pixels(40)
-    labels = np.arange(40) % CLASSES
-    path = tmp_path / "d.npz"
-    np.savez(path, x_train=train, x_test=test, y_test=labels[:, None])
-    one, again = load(path, test=10), load(path, test=10)
-    other = load(path, test=10, seed=1)
-    assert len(one.test) == 10 and len(one.calibration) == 30
-    np.testing.assert_array_equal(one.test, again.test)
-    assert (one.test != other.test).any()
-    for image, label in zip(one.test, one.labels, strict=True):
-        (row,) = np.flatnonzero((test == image).all((1, 2, 3)))
-        assert labels[row] == label
-
-
-def save_pictures(folder: Path, images: np.ndarray) -> None:
-    folder.mkdir(parents=True)
-    for number, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{number}.png")
-
-
-@tensorflow_only
-def test_folder_of_classes_gives_its_labels(tmp_path: Path) -> None:
-    images = pixels(2 * CLASSES)
-    for number in range(CLASSES):
-        save_pictures(
-            tmp_path / "test" / f"class{number}", images[number::CLASSES]
-        )
-    data = load(tmp_path)
-    assert data.calibration is None
-    assert data.labels.tolist() == [n for n in range(CLASSES) for _ in "ab"]
-    np.testing.assert_array_equal(data.test[:2], images[0::CLASSES])
-    save_pictures(tmp_path / "train" / "class0", images[:1])
-    with pytest.raises(ExportError, match="with 1 folders, model with 5"):
-        load(tmp_path)
-
-
-@tensorflow_only
-def test_plain_folder_never_calibrates_by_what_it_compares(
-    tmp_path: Path,
-) -> None:
-    grey = np.arange(9, dtype="uint8")[:, None, None] * np.full(
-        (1, 24, 24), 20, "uint8"
-    )
-    save_pictures(tmp_path / "all", grey)
-    data = load(tmp_path / "all", calibration=200)
-    assert data.labels is None
-    # Grey images of twice the size become those of the model.
-    assert data.test.shape == (5, *SHAPE)
-    brightness = [
-        set(part[:, 0, 0, 0]) for part in (data.test, data.calibration)
-    ]
-    assert not brightness[0] & brightness[1]
-    assert brightness[0] | brightness[1] == set(range(0, 180, 20))
-    (tmp_path / "all" / "0.png").write_text("no picture")
-    with pytest.raises(ExportError, match="0.png"):
-        load(tmp_path / "all")
-    with pytest.raises(ExportError, match="with 0"):
-        (tmp_path / "none").mkdir()
-        load(tmp_path / "none")
 
 
 # === Options ===
