@@ -10,6 +10,8 @@ import typer
 
 from atsc_keras.config import METHODS
 from atsc_keras.config import load_config
+from atsc_keras.config import load_variants
+from atsc_keras.config import parse_numbers
 from atsc_keras.errors import InputError
 from atsc_keras.frameworks import join_frameworks
 from atsc_keras.frameworks import prepare_frameworks
@@ -105,6 +107,14 @@ def compare(
         typer.Option(help="Names, by commas; `all` for every method."),
     ] = "student,kd,simkd,atsc",
     seeds: Annotated[str, typer.Option(help="Whole numbers, by commas.")] = "0",
+    variants: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of variants of ATSC."),
+    ] = None,
+    learning_rates: Annotated[
+        str,
+        typer.Option(help="By commas: each method gets the best of them."),
+    ] = "",
     run_dir: RunDir = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -113,7 +123,9 @@ def compare(
     experiment = load_config(config, overrides or ())
     names = [name.strip() for name in methods.split(",")]
     folder = run_dir or Path("runs") / f"{experiment.name}_comparison"
-    numbers = _whole_numbers(seeds)
+    numbers = parse_numbers("--seeds", seeds, int)
+    rates = parse_numbers("--learning-rates", learning_rates, float)
+    varied = load_variants(variants, config, overrides or ())
     join_frameworks()
     from atsc_keras.training.comparison import compare as run
     from atsc_keras.training.comparison_report import comparison_table
@@ -124,21 +136,13 @@ def compare(
             folder,
             METHODS if names == ["all"] else names,
             numbers,
+            variants=varied,
+            learning_rates=rates,
             resume=resume,
             overwrite=overwrite,
         )
     print(f"\n\n{comparison_table(summary)}")
     print(f"\nReport: {folder / 'report.html'}")
-
-
-def _whole_numbers(text: str) -> list[int]:
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError as error:
-        raise InputError(
-            "`--seeds` must be whole numbers, by commas. Received: "
-            f"--seeds={text}. Write, for example, --seeds 0,1,2."
-        ) from error
 
 
 @app.command()
@@ -248,16 +252,12 @@ def samples(
 ) -> None:
     """Write images of a config's data, for `python -m export --data`."""
     experiment = load_config(config, overrides or ())
-    if out.suffix != ".npz" or (out.exists() and not overwrite):
-        raise InputError(
-            "--out must be a new `.npz` file. Received: "
-            f"{out}{', which is there already' if out.exists() else ''}. Name "
-            "another, or add --overwrite."
-        )
     prepare_frameworks()
     from atsc_keras.data import load_dataset
+    from atsc_keras.training.samples import check_new
     from atsc_keras.training.samples import write_samples
 
+    check_new(out, overwrite)
     dataset = load_dataset(experiment.data)
     with dataset.naming_broken_files():
         write_samples(out, dataset)

@@ -10,6 +10,7 @@ from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.models.networks import build_encoder
 from atsc_keras.training.networks import build_teacher
+from atsc_keras.training.phases import Phase
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.trainers import build_atsc
@@ -62,7 +63,9 @@ def test_published_recipe_trains_on_made_up_images(
             teachers = [build_teacher(x, dataset) for x in config.teachers]
             atsc = build_atsc(teachers, config, dataset)
             folder = RunFolder(tmp_path / "run")
-            fit_distillation(atsc, config, dataset, folder)
+            recipe = config.distillation.training
+            phase = Phase("distillation", recipe, config, dataset, folder)
+            fit_distillation(atsc, phase)
     finally:
         tf.config.run_functions_eagerly(False)
     assert int(atsc.optimizer.iterations) == 2

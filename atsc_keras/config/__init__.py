@@ -4,6 +4,7 @@ from atsc_keras.config.augmentation_config import AugmentationConfig
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.distillation_config import DistillationConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
+from atsc_keras.config.loading import config_digest
 from atsc_keras.config.loading import dump_config
 from atsc_keras.config.loading import load_config
 from atsc_keras.config.methods_config import METHODS
@@ -11,11 +12,13 @@ from atsc_keras.config.methods_config import STUDENT_ALONE
 from atsc_keras.config.methods_config import MethodConfig
 from atsc_keras.config.methods_config import MethodsConfig
 from atsc_keras.config.methods_config import SimKDConfig
+from atsc_keras.config.numbers import parse_numbers
 from atsc_keras.config.optimizer_config import OptimizerConfig
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.schedule_config import ScheduleConfig
 from atsc_keras.config.student_config import StudentConfig
 from atsc_keras.config.teacher_config import TeacherConfig
+from atsc_keras.config.variants import load_variants
 
 __all__ = [
     "METHODS",
@@ -32,6 +35,9 @@ __all__ = [
     "SimKDConfig",
     "StudentConfig",
     "TeacherConfig",
+    "config_digest",
     "dump_config",
     "load_config",
+    "load_variants",
+    "parse_numbers",
 ]

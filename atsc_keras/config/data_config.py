@@ -29,6 +29,10 @@ class DataConfig(StrictModel):
         path: The npz file, the idx folder, the root of `folder`, or the
             data_dir of `tfds`, where null means its own default.
         name: Name of the `tfds` data set, required there and only there.
+        classes: null (default) = all; N = the first N classes only.
+        hold_out: null (default), or a share of the training images of each
+            class, such as 0.1: these are left out of training and take the
+            place of the test images, for choosing settings.
         image_size: null (default) = as stored; N = resized to N x N.
         batch_size: Images a batch; default 64.
         drop_remainder: Leave out the last, smaller batch of an epoch.
@@ -55,6 +59,8 @@ class DataConfig(StrictModel):
     source: Literal["digits", "npz", "idx", "folder", "tfds"] = "digits"
     path: str | None = Field(default=None, min_length=1, validate_default=True)
     name: str | None = Field(default=None, min_length=1, validate_default=True)
+    classes: int | None = Field(default=None, gt=1, examples=[20])
+    hold_out: float | None = Field(default=None, gt=0, lt=1, examples=[0.1])
     image_size: int | None = Field(default=None, gt=0, examples=[32])
     batch_size: int = Field(default=64, gt=0)
     drop_remainder: bool = False

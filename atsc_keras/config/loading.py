@@ -1,5 +1,6 @@
 """A config file and its overrides -> a checked `ExperimentConfig`."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from atsc_keras.config.overrides import apply_overrides
 from atsc_keras.config.yaml_text import parse_yaml
 from atsc_keras.config.yaml_text import write_yaml
 from atsc_keras.errors import InputError
+
+_DIGEST_LENGTH = 16
 
 
 def load_config(
@@ -35,7 +38,9 @@ def load_config(
             named, a line each.
     """
     path = Path(path)
-    values = _mapping(path)
+    values = read_mapping(
+        path, "`data:`, `teacher:`, `student:`, `distillation:`"
+    )
     mistakes = apply_overrides(values, overrides)
     if values.get("name") is None:
         values["name"] = path.stem
@@ -64,7 +69,40 @@ def dump_config(config: ExperimentConfig) -> str:
     return write_yaml(config.model_dump(mode="json"))
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def config_digest(config: ExperimentConfig) -> str:
+    """Names an experiment by what it says, so that a result can be traced.
+
+    Args:
+        config: The experiment. Of paths only the last part counts: data lie
+            elsewhere on each machine.
+
+    Returns:
+        16 hexadecimal digits, a part of the SHA-256 of its YAML.
+    """
+    values = config.model_dump(mode="json")
+    teachers = values["teacher"]
+    if isinstance(teachers, dict):
+        teachers = [teachers]
+    for section, key in [
+        (values["data"], "path"),
+        (values["student"], "weights"),
+        *((teacher, "weights") for teacher in teachers),
+    ]:
+        section[key] = section[key] and Path(section[key]).name
+    text = write_yaml(values).encode()
+    return hashlib.sha256(text).hexdigest()[:_DIGEST_LENGTH]
+
+
+def read_mapping(path: Path, example: str) -> dict[str, Any]:
+    """Reads a YAML file of keys and values.
+
+    Args:
+        path: The file.
+        example: What it may start with, for the message.
+
+    Raises:
+        InputError: There is none, or it holds something else.
+    """
     if not path.exists():
         raise InputError(
             f"The config file must exist. Received: {path}. Check the path."
@@ -90,7 +128,6 @@ def _mapping(path: Path) -> dict[str, Any]:
         kind = "an empty file" if values is None else type(values).__name__
         raise InputError(
             "The config file must be a mapping of keys to values. "
-            f"Received: {path}, which holds {kind}. "
-            "Start with `data:`, `teacher:`, `student:`, `distillation:`."
+            f"Received: {path}, which holds {kind}. Start with {example}."
         )
     return values

@@ -9,6 +9,8 @@ from atsc_keras.config import DataConfig
 from atsc_keras.data.checks import check_classes
 from atsc_keras.data.checks import check_labels
 from atsc_keras.data.checks import check_pixels
+from atsc_keras.data.choosing import choose
+from atsc_keras.data.choosing import choose_names
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.resizing import resize_array
 from atsc_keras.data.split import Split
@@ -27,7 +29,8 @@ def dataset_from_arrays(
     Args:
         train: Images and labels for training.
         test: Images and labels for testing.
-        config: Names the source in messages; says the size, mean and std.
+        config: Names the source in messages; says the size, which examples,
+            mean and std.
         class_names: A name for each class; None = their numbers.
 
     Returns:
@@ -53,6 +56,9 @@ def dataset_from_arrays(
                 "`image_size` gives both the same size."
             )
     names = check_classes(train_labels, test_labels, class_names, source)
+    (train_pixels, train_labels), (test_pixels, test_labels) = choose(
+        (train_pixels, train_labels), (test_pixels, test_labels), config
+    )
     if config.crop_area is None:
         train_pixels = resize_array(train_pixels, config.image_size)
     test_pixels = resize_array(
@@ -62,7 +68,7 @@ def dataset_from_arrays(
     return Dataset(
         train=Split("train", train_pixels, train_labels),
         test=Split("test", test_pixels, test_labels),
-        class_names=names,
+        class_names=choose_names(names, config),
         image_shape=(height, width, channels),
         given_mean=config.mean,
         given_std=config.std,

@@ -1,7 +1,7 @@
 """Image files, read each time they are used."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class FileStream:
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Iterable[Path],
         labels: NDArray[np.int64],
         read: ImageReader,
         image_shape: tuple[int, int, int],

@@ -204,7 +204,7 @@ class ATSC(DistillationTrainer):
         """Alignment with each teacher."""
         return [
             self.feature_alignment.compute_loss(
-                _align_rank(teacher, x, p), p, sample_weight=weight
+                align_rank(teacher, x, p), p, sample_weight=weight
             )
             for teacher, x, p in zip(
                 self.teachers, features, projected, strict=True
@@ -280,10 +280,19 @@ class ATSC(DistillationTrainer):
         return cls(teachers, student, augmentation=augmentation, **config)
 
 
-def _align_rank(
+def align_rank(
     teacher: ImageClassifier, features: Tensor, projected: Tensor
 ) -> Tensor:
-    """Pool the teacher's map where the student can only give a vector."""
+    """Pool the teacher's map where the student can only give a vector.
+
+    Args:
+        teacher: whose features they are.
+        features: `(B, h, w, C)` or `(B, C)`.
+        projected: the student's, likewise.
+
+    Returns:
+        The teacher's, of the rank of the student's.
+    """
     if len(features.shape) == len(projected.shape):
         return features
     with fixed(teacher.pooler.variables):

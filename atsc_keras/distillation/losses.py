@@ -23,6 +23,22 @@ def weighted_mean(
     return ops.mean(values)
 
 
+def matched_maps(teacher: Tensor, student: Tensor) -> tuple[Tensor, Tensor]:
+    """Average-pool the larger of two maps to the smaller.
+
+    Args:
+        teacher: `(B, h, w, C)`, or `(B, C)`, which stays as it is.
+        student: `(B, h', w', C)`, or `(B, C)`.
+
+    Returns:
+        Both, of one shape.
+    """
+    if len(teacher.shape) == 4:
+        student = average_pool(student, teacher.shape[1:3])
+        teacher = average_pool(teacher, student.shape[1:3])
+    return teacher, student
+
+
 class FeatureAlignment(keras.distillation.DistillationLoss):
     """Mean squared difference between two feature maps, or two vectors.
 
@@ -57,11 +73,10 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
             A float32 scalar: the mean over all elements of the squared
             difference.
         """
-        teacher = ops.cast(teacher_outputs, "float32")
-        student = ops.cast(student_outputs, "float32")
-        if len(teacher.shape) == 4:
-            student = average_pool(student, teacher.shape[1:3])
-            teacher = average_pool(teacher, student.shape[1:3])
+        teacher, student = matched_maps(
+            ops.cast(teacher_outputs, "float32"),
+            ops.cast(student_outputs, "float32"),
+        )
         squared = ops.square(student - teacher)
         axes = tuple(range(1, len(squared.shape)))
         return weighted_mean(ops.mean(squared, axis=axes), sample_weight)

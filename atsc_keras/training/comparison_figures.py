@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from atsc_keras.training.adaptation_figures import draw_compared_adaptation
+from atsc_keras.training.adaptation_figures import draw_movements
 from atsc_keras.training.drawing import BLUE
 from atsc_keras.training.drawing import GREEN
 from atsc_keras.training.drawing import INK
@@ -18,7 +20,7 @@ from atsc_keras.training.drawing import WIDTH
 from atsc_keras.training.drawing import Drawing
 from atsc_keras.training.drawing import drawing_settings
 
-METHOD_LABELS = {
+_LABELS = {
     "student": "Student alone",
     "kd": "KD",
     "fitnet": "FitNet",
@@ -36,6 +38,13 @@ METHOD_LABELS = {
 _COLORS = {"student": ORANGE, "kd": GREEN, "simkd": VIOLET, "atsc": BLUE}
 
 
+def method_label(name: str) -> str:
+    """How a method, or a variant of ATSC, is called for a reader."""
+    method, _, variant = name.partition("-")
+    words = variant.replace("_", " ")
+    return f"{_LABELS[method]}, {words}" if variant else _LABELS[method]
+
+
 def draw_comparison(summary: dict[str, Any]) -> list[Drawing]:
     """Every seed of every method, and the accuracies by epoch.
 
@@ -46,7 +55,33 @@ def draw_comparison(summary: dict[str, Any]) -> list[Drawing]:
         The figures; same input, same bytes.
     """
     with drawing_settings():
-        return [_draw_seeds(summary), _draw_curves(summary)]
+        curves, movements = _adaptations(summary)
+        drawings = [
+            _draw_seeds(summary),
+            _draw_curves(summary),
+            draw_compared_adaptation(curves),
+            draw_movements(movements),
+        ]
+        return [drawing for drawing in drawings if drawing is not None]
+
+
+def _adaptations(
+    summary: dict[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Curves of each seed, and layers as the first seed moved them."""
+    curves, movements = {}, {}
+    for name, runs in summary["methods"].items():
+        noted = [seed for seed in runs["adaptation"] if seed]
+        if not noted:
+            continue
+        curves[method_label(name)] = {
+            column: [seed[column] for seed in noted]
+            for column in noted[0]
+            if column != "layers"
+        }
+        if noted[0]["layers"]:
+            movements[method_label(name)] = noted[0]["layers"]
+    return curves, movements
 
 
 def _draw_seeds(summary: dict[str, Any]) -> Drawing:
@@ -65,7 +100,7 @@ def _draw_seeds(summary: dict[str, Any]) -> Drawing:
     teacher = max(t["accuracy"] for t in summary["teachers"].values())
     axes.axvline(teacher, color=QUIET, linewidth=0.9, linestyle=(0, (4, 1.6)))
     axes.set_yticks(
-        range(len(methods)), [METHOD_LABELS[name] for name, _ in methods]
+        range(len(methods)), [method_label(name) for name, _ in methods]
     )
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(False, axis="y")
@@ -95,7 +130,7 @@ def _draw_curves(summary: dict[str, Any]) -> Drawing:
             color=color,
             linewidth=1.8 if named else 0.8,
             alpha=1.0 if named else 0.6,
-            label=METHOD_LABELS[name] if named else None,
+            label=method_label(name) if named else None,
             zorder=3 if named else 2,
         )
         if named:

@@ -2,12 +2,13 @@
 
 import csv
 import io
+import math
 import statistics
 from html import escape
 from typing import Any
 
-from atsc_keras.training.comparison_figures import METHOD_LABELS
 from atsc_keras.training.comparison_figures import draw_comparison
+from atsc_keras.training.comparison_figures import method_label
 from atsc_keras.training.drawing import Drawing
 from atsc_keras.training.formats import NOTHING
 from atsc_keras.training.formats import markdown_table
@@ -22,6 +23,8 @@ from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.summary import align
 from atsc_keras.training.summary import wrap
 
+# Of what `comparison.json` holds of a run; not in the CSV.
+_NOT_SCALARS = ("curve", "adaptation")
 _COLUMNS = (
     *("Method", "Top-1", "Top-5", "Best epoch", "Gap closed"),
     *("Parameters", "Multiply-adds", "Time an epoch"),
@@ -61,6 +64,47 @@ def gap_closed(summary: dict[str, Any], method: str) -> float | None:
     return (own - base) / (teacher - base)
 
 
+def verdict(summary: dict[str, Any]) -> str:
+    """Which method is ahead, and whether these seeds can tell.
+
+    The difference to the next method is taken seed by seed, where both have
+    the same student to begin with. Under two standard errors it is called
+    too small.
+
+    Args:
+        summary: what `comparison.json` holds.
+    """
+    shares = {
+        name: dict(zip(runs["seed"], runs["accuracy"], strict=True))
+        for name, runs in summary["methods"].items()
+    }
+    ranked = sorted(
+        shares, key=lambda name: -statistics.mean(shares[name].values())
+    )
+    best = ranked[0]
+    text = (
+        f"{method_label(best)} is ahead with "
+        f"{spread(list(shares[best].values()), summary['test_examples'])}."
+    )
+    if len(ranked) < 2:
+        return text
+    behind = ranked[1]
+    differences = [
+        shares[best][seed] - shares[behind][seed]
+        for seed in shares[best].keys() & shares[behind].keys()
+    ]
+    if len(differences) < 2:
+        return f"{text} One seed cannot tell it from {method_label(behind)}."
+    mean = statistics.mean(differences)
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
+    judged = "more" if mean > 2 * error else "not more"
+    return (
+        f"{text} {method_label(behind)} is {100 * mean:.2f} points behind "
+        f"(standard error {100 * error:.2f}, {len(differences)} seeds), "
+        f"{judged} than chance makes likely."
+    )
+
+
 def comparison_rows(summary: dict[str, Any]) -> list[list[str]]:
     """Each method as text, in the columns of the table.
 
@@ -84,7 +128,7 @@ def comparison_rows(summary: dict[str, Any]) -> list[list[str]]:
         time = ratio(seconds[name], seconds.get("student"))
         rows.append(
             [
-                METHOD_LABELS[name],
+                method_label(name),
                 *(
                     spread(runs[key], images)
                     for key in ("accuracy", "top5_accuracy", "best_accuracy")
@@ -98,7 +142,8 @@ def comparison_rows(summary: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _teacher_rows(summary: dict[str, Any]) -> list[list[str]]:
+def teacher_rows(summary: dict[str, Any]) -> list[list[str]]:
+    """Each teacher as text, in the same columns."""
     images = summary["test_examples"]
     return [
         [
@@ -126,13 +171,29 @@ def _note(summary: dict[str, Any]) -> str:
         "alone to the teacher. Time of an epoch: median, relative to the "
         "student alone, on the machine and backend of this run "
         f"({summary['backend']}). Multiply-adds are those of one image in "
-        f"use.{_diverged(summary)}"
+        f"use.{_rates(summary)}{_diverged(summary)}"
+    )
+
+
+def _rates(summary: dict[str, Any]) -> str:
+    """Learning rates that were chosen, not given."""
+    chosen = [
+        f"{method_label(name)} {choice['chosen']:g}"
+        for name, choice in summary["learning_rates"].items()
+    ]
+    if not chosen:
+        return ""
+    rates = next(iter(summary["learning_rates"].values()))["rates"]
+    return (
+        f" Learning rates, of {', '.join(f'{rate:g}' for rate in rates)} the "
+        "best on a tenth of the training images, then held out: "
+        f"{', '.join(chosen)}."
     )
 
 
 def _diverged(summary: dict[str, Any]) -> str:
     lost = [
-        f"{METHOD_LABELS[method]} (seed {', '.join(map(str, seeds))})"
+        f"{method_label(method)} (seed {', '.join(map(str, seeds))})"
         for method, seeds in summary["diverged"].items()
     ]
     return f" Diverged, and not counted: {'; '.join(lost)}." if lost else ""
@@ -140,9 +201,12 @@ def _diverged(summary: dict[str, Any]) -> str:
 
 def comparison_table(summary: dict[str, Any]) -> str:
     """The plain-text table that the command line prints."""
-    rows = [*_teacher_rows(summary), *comparison_rows(summary)]
+    rows = [*teacher_rows(summary), *comparison_rows(summary)]
     header = [name.lower() for name in _COLUMNS]
-    blocks = [align(header, rows, left=1), wrap(_note(summary))]
+    blocks = [
+        align(header, rows, left=1),
+        wrap(verdict(summary)) + wrap(_note(summary)),
+    ]
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
 
@@ -170,7 +234,7 @@ def _csv(summary: dict[str, Any]) -> str:
     keys: list[str] = []
     for name, runs in summary["methods"].items():
         if not keys:
-            keys = [key for key in runs if key != "curve"]
+            keys = [key for key in runs if key not in _NOT_SCALARS]
             writer.writerow(["method", *keys])
         for values in zip(*(runs[key] for key in keys), strict=True):
             writer.writerow([name, *values])
@@ -178,9 +242,10 @@ def _csv(summary: dict[str, Any]) -> str:
 
 
 def _markdown(summary: dict[str, Any]) -> str:
-    rows = [*_teacher_rows(summary), *comparison_rows(summary)]
+    rows = [*teacher_rows(summary), *comparison_rows(summary)]
     body = markdown_table(_COLUMNS, rows)
-    return f"# {summary['name']}\n\n{body}\n\n{_note(summary)}\n"
+    text = f"{verdict(summary)} {_note(summary)}"
+    return f"# {summary['name']}\n\n{body}\n\n{text}\n"
 
 
 def _page(summary: dict[str, Any], drawings: list[Drawing]) -> str:
@@ -189,13 +254,10 @@ def _page(summary: dict[str, Any], drawings: list[Drawing]) -> str:
         for name, runs in summary["methods"].items()
     }
     best = max(means, key=lambda name: means[name])
-    shown = spread(
-        summary["methods"][best]["accuracy"], summary["test_examples"]
-    )
     rows = []
-    for cells in [*_teacher_rows(summary), *comparison_rows(summary)]:
+    for cells in [*teacher_rows(summary), *comparison_rows(summary)]:
         first, *rest = (escape(cell) for cell in cells)
-        chosen = ' class="chosen"' if first == METHOD_LABELS[best] else ""
+        chosen = ' class="chosen"' if first == method_label(best) else ""
         rows.append(
             f'<tr{chosen}><th scope="row">{first}</th>'
             f"{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>"
@@ -203,8 +265,7 @@ def _page(summary: dict[str, Any], drawings: list[Drawing]) -> str:
     return page(
         summary["name"],
         [
-            '<p class="headline">'
-            f"{prose(f'{METHOD_LABELS[best]} is ahead with {shown}.')}</p>",
+            f'<p class="headline">{prose(verdict(summary))}</p>',
             "<h2>Methods</h2>",
             table(_COLUMNS, rows),
             f'<p class="quiet">{prose(_note(summary))}</p>',

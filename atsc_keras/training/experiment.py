@@ -18,6 +18,7 @@ from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.networks import build_teacher
+from atsc_keras.training.phases import Phase
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.records import renew_records
@@ -212,7 +213,9 @@ def _distillation(
         return
     teachers = load_teachers(folder, config, dataset)
     atsc = build_atsc(teachers, config, dataset)
-    fit_distillation(atsc, config, dataset, folder)
+    recipe = config.distillation.training
+    phase = Phase("distillation", recipe, config, dataset, folder)
+    fit_distillation(atsc, phase)
     for name, teacher in zip(names, atsc.teachers, strict=True):
         save_model(folder, f"adapted_{name}", teacher.to_functional(name))
     # Last: its presence says that the phase is complete.

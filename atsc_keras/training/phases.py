@@ -2,10 +2,13 @@
 
 import warnings
 from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import keras
 
 from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import OptimizerConfig
 from atsc_keras.config import RecipeConfig
 from atsc_keras.data.crop_and_flip_layer import device_augmentation
 from atsc_keras.data.dataset import Dataset
@@ -14,6 +17,7 @@ from atsc_keras.data.pipeline import count_steps
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.training.adaptation import AdaptationNote
 from atsc_keras.training.augmented_classifier import AugmentedClassifier
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.checkpoints import Place
@@ -29,122 +33,105 @@ from atsc_keras.training.startup import FirstStepNote
 from atsc_keras.training.termination import sigterm_held_back
 
 
+@dataclass(frozen=True)
+class Phase:
+    """One training inside a run.
+
+    Attributes:
+        name: Names its checkpoints and its rows in the history.
+        recipe: Epochs, optimizer and schedule.
+        config: Of the run; its data and seed count.
+        dataset: Of the run.
+        folder: Of the run.
+        watcher: Told of each epoch in place of printing it.
+    """
+
+    name: str
+    recipe: RecipeConfig
+    config: ExperimentConfig
+    dataset: Dataset
+    folder: RunFolder
+    watcher: keras.callbacks.Callback | None = None
+
+    def build_optimizer(
+        self, optimizer: OptimizerConfig
+    ) -> keras.optimizers.Optimizer:
+        """An optimizer with the schedule of the recipe."""
+        steps = count_steps(self.dataset.train, self.config.data)
+        return build_optimizer(optimizer, self.recipe, steps)
+
+
 def fit_network(
-    model: ImageClassifier | KnowledgeDistillation,
-    phase: str,
-    recipe: RecipeConfig,
-    config: ExperimentConfig,
-    dataset: Dataset,
-    folder: RunFolder,
-    watcher: keras.callbacks.Callback | None = None,
+    model: ImageClassifier | KnowledgeDistillation, phase: Phase
 ) -> None:
     """Train one network: on the labels alone, or with a teacher that stays.
 
     Args:
         model: a classifier, or what trains a student; in place.
-        phase: names its checkpoints and its rows in the history.
-        recipe: epochs, optimizer and schedule.
-        config: of the run; its data and seed count.
-        dataset: of the run.
-        folder: of the run.
-        watcher: told of each epoch in place of printing it.
+        phase: of the run.
 
     Raises:
         DivergedError: if the loss is not finite.
     """
-    steps = count_steps(dataset.train, config.data)
-    optimizer = build_optimizer(recipe.optimizer, recipe, steps)
-    augmentation = device_augmentation(config.data)
+    augmentation = device_augmentation(phase.config.data)
     trained: keras.Model = model
     if augmentation and isinstance(model, ImageClassifier):
         trained = AugmentedClassifier(model, augmentation)
-    _compile_and_fit(
-        trained,
-        model.classes,
-        {"optimizer": optimizer},
-        phase,
-        recipe,
-        config,
-        dataset,
-        folder,
-        watcher,
-    )
+    optimizer = phase.build_optimizer(phase.recipe.optimizer)
+    _compile_and_fit(trained, model.classes, {"optimizer": optimizer}, phase)
 
 
-def fit_distillation(
-    atsc: ATSC,
-    config: ExperimentConfig,
-    dataset: Dataset,
-    folder: RunFolder,
-    phase: str = "distillation",
-    watcher: keras.callbacks.Callback | None = None,
-) -> None:
+def fit_distillation(atsc: ATSC, phase: Phase) -> None:
     """Train student and teachers together, as the config words it.
 
     Args:
         atsc: trained in place.
-        config: of the run.
-        dataset: of the run.
-        folder: of the run.
-        phase: names its checkpoints and its rows in the history.
-        watcher: told of each epoch in place of printing it.
+        phase: of the run; `distillation` of its config counts.
 
     Raises:
         DivergedError: if a loss is not finite.
     """
-    settings = config.distillation
-    recipe = settings.training
-    steps = count_steps(dataset.train, config.data)
+    settings = phase.config.distillation
     asked = {
-        "optimizer": recipe.optimizer,
+        "optimizer": phase.recipe.optimizer,
         "teacher_optimizer": settings.teacher_optimizer,
         "classifier_optimizer": settings.classifier_optimizer,
     }
-    built = {
-        name: build_optimizer(config_of, recipe, steps)
-        for name, config_of in asked.items()
-        if config_of is not None
+    optimizers = {
+        name: phase.build_optimizer(optimizer)
+        for name, optimizer in asked.items()
+        if optimizer is not None
     }
-    _compile_and_fit(
-        atsc,
-        atsc.teacher.classes,
-        built,
-        phase,
-        recipe,
-        config,
-        dataset,
-        folder,
-        watcher,
-    )
+    note = AdaptationNote(phase.folder, phase.dataset)
+    _compile_and_fit(atsc, atsc.teacher.classes, optimizers, phase, note)
 
 
 def _compile_and_fit(
     model: keras.Model,
     classes: int,
     optimizers: dict[str, keras.optimizers.Optimizer],
-    phase: str,
-    recipe: RecipeConfig,
-    config: ExperimentConfig,
-    dataset: Dataset,
-    folder: RunFolder,
-    watcher: keras.callbacks.Callback | None,
+    phase: Phase,
+    *notes: keras.callbacks.Callback,
 ) -> None:
     """Train with optimizers by the names that `compile` has for them."""
-    metrics = classification_metrics(classes, config.data.soft_labels)
+    metrics = classification_metrics(classes, phase.config.data.soft_labels)
     model.compile(
         **optimizers,
-        loss=_loss(config),
+        loss=_loss(phase.config),
         metrics=metrics,
-        jit_compile=recipe.jit_compile,
-        steps_per_execution=recipe.steps_per_execution,
+        jit_compile=phase.recipe.jit_compile,
+        steps_per_execution=phase.recipe.steps_per_execution,
     )
     rates = {
         name.replace("optimizer", "learning_rate"): optimizer
         for name, optimizer in optimizers.items()
     }
     with sigterm_held_back(count_processes()) as is_to_end:
-        checkpoint = EpochCheckpoint(folder, phase, rates, metrics, is_to_end)
-        _fit(model, checkpoint, recipe, config, dataset, watcher)
+        checkpoint = EpochCheckpoint(
+            phase.folder, phase.name, rates, metrics, is_to_end
+        )
+        # What notes add to an epoch's logs is in the history.
+        _fit(model, phase, checkpoint, [*notes, checkpoint])
 
 
 def _loss(config: ExperimentConfig) -> keras.losses.Loss:
@@ -155,26 +142,25 @@ def _loss(config: ExperimentConfig) -> keras.losses.Loss:
 
 def _fit(
     model: keras.Model,
+    phase: Phase,
     checkpoint: EpochCheckpoint,
-    recipe: RecipeConfig,
-    config: ExperimentConfig,
-    dataset: Dataset,
-    watcher: keras.callbacks.Callback | None,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
+    config, dataset, recipe = phase.config, phase.dataset, phase.recipe
     model.optimizer.build(model.trainable_variables)
-    place, phase = checkpoint.restore(model), checkpoint.phase
+    place = checkpoint.restore(model)
     size = evaluation_batch_size(config, len(dataset.test))
     evaluated = config.data.model_copy(update={"batch_size": size})
     test = build_pipeline(dataset, "test", evaluated, training=False)
     callbacks = [
-        StopOnDivergence(phase, checkpoint.checkpoints, place),
-        checkpoint,
-        watcher or FirstStepNote(checkpoint.folder),
+        StopOnDivergence(phase.name, checkpoint.checkpoints, place),
+        *callbacks,
+        phase.watcher or FirstStepNote(phase.folder),
     ]
-    if watcher is None:
+    if phase.watcher is None:
         step = f", from step {place.step + 1}" if place.step else ""
         epochs = f"epochs {place.epoch + 1} to {recipe.epochs}{step}"
-        print(f"== {phase}: {epochs}", flush=True)
+        print(f"== {phase.name}: {epochs}", flush=True)
     for start, end in _stretches(place, recipe.epochs):
         train = build_pipeline(
             dataset,
@@ -198,7 +184,7 @@ def _fit(
                 callbacks=callbacks,
                 class_weight=class_weights(recipe.class_weight, dataset),
                 shuffle=False,  # the batches are
-                verbose=0 if watcher else 2,
+                verbose=0 if phase.watcher else 2,
             )
 
 

@@ -15,6 +15,7 @@ from atsc_keras.training.figures import History
 from atsc_keras.training.figures import draw_figures
 from atsc_keras.training.report_page import Run
 from atsc_keras.training.report_page import compose_page
+from atsc_keras.training.run_folder import ADAPTATION
 from atsc_keras.training.run_folder import damaged_record
 from atsc_keras.training.run_folder import write_atomically
 
@@ -54,7 +55,7 @@ def write_report(run_dir: Path) -> Path:
             if (run_dir / _EXPORT_REPORT).exists()
             else None
         ),
-        drawings=draw_figures(metrics, history),
+        drawings=draw_figures(metrics, history, _read_movements(run_dir)),
     )
     try:
         for drawing in run.drawings:
@@ -139,6 +140,16 @@ def _read_history(run_dir: Path) -> History:
         table[~np.isfinite(table)] = np.nan
         history[phase] = dict(zip(names, table.T, strict=True))
     return history
+
+
+def _read_movements(run_dir: Path) -> list[dict[str, Any]]:
+    """How far the teachers' layers moved; none where no teacher adapts."""
+    if not (run_dir / ADAPTATION).exists():
+        return []
+    value = json.loads(_read(run_dir, ADAPTATION))
+    if not isinstance(value, list):
+        raise damaged_record(run_dir / ADAPTATION, "not a list")
+    return value
 
 
 def _data_source(run_dir: Path, config: str) -> str:

@@ -21,6 +21,8 @@ from atsc_keras.training.processes import is_first
 from atsc_keras.training.processes import wait_for_all
 from atsc_keras.training.processes import wait_for_file
 
+LEARNING_RATES = "learning_rates.json"  # of a comparison, as chosen
+ADAPTATION = "adaptation.json"  # how far the layers of teachers moved
 _PART = ".part-"
 
 
@@ -60,6 +62,7 @@ _OWN = {
     *("samples.npz", "class_names.json", "report.html", "figures"),
     *("checkpoints", "export"),
     *("runs", "comparison.json", "comparison.csv", "comparison.md"),
+    *("rates", LEARNING_RATES, ADAPTATION),
     *("benchmark.json", "benchmark.md"),
 }
 

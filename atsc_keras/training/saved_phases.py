@@ -12,6 +12,7 @@ from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.networks import load_teacher
 from atsc_keras.training.networks import teacher_names
+from atsc_keras.training.phases import Phase
 from atsc_keras.training.phases import fit_network
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
@@ -46,7 +47,7 @@ def train_classifier(
         return
     keras.utils.set_random_seed(config.seed)
     model = build()
-    fit_network(model, phase, recipe, config, dataset, folder)
+    fit_network(model, Phase(phase, recipe, config, dataset, folder))
     save_model(folder, file, model.to_functional(file))
 
 

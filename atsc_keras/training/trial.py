@@ -1,6 +1,7 @@
 """One trial of a comparison: a method and a seed."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ import keras
 
 from atsc_keras.config import STUDENT_ALONE
 from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import RecipeConfig
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.training.candidates import WITH_ATSC
+from atsc_keras.training.candidates import Candidate
 from atsc_keras.training.checkpoints import DivergedError
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.networks import teacher_names
+from atsc_keras.training.phases import Phase
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.phases import fit_network
 from atsc_keras.training.records import write_records
@@ -24,28 +27,17 @@ from atsc_keras.training.saved_phases import save_model
 from atsc_keras.training.trainers import build_atsc
 from atsc_keras.training.trainers import build_method
 
-# These two have the teacher's classifier for a head.
-WITH_ATSC = ("simkd", "atsc")
 DIVERGED = "diverged.txt"
 
 
-def recipe_of(method: str, config: ExperimentConfig) -> RecipeConfig | None:
-    """How a method trains; None where the config does not say."""
-    own = getattr(config.methods, method, None)
-    if own is not None and own.training is not None:
-        return own.training
-    if method in WITH_ATSC:
-        return config.distillation.training
-    return config.student.training
-
-
-def config_of(method: str, config: ExperimentConfig) -> ExperimentConfig:
+def config_of(candidate: Candidate) -> ExperimentConfig:
     """The config as the method changes it: SimKD is ATSC, teachers frozen."""
-    if method != "simkd":
+    config = candidate.config
+    if candidate.method != "simkd":
         return config
     frozen = {"trainable": ()}
     settings = {
-        "training": recipe_of(method, config),
+        "training": candidate.recipe,
         "teacher_optimizer": None,
         "classifier_optimizer": None,
     }
@@ -60,55 +52,48 @@ def config_of(method: str, config: ExperimentConfig) -> ExperimentConfig:
 
 
 def build_trainer(
-    method: str,
-    teachers: list[Any],
-    config: ExperimentConfig,
-    dataset: Dataset,
+    candidate: Candidate, teachers: list[Any], dataset: Dataset
 ) -> Any:
     """What trains with a method: a classifier, or a trainer of one.
 
     Args:
-        method: of `METHODS`.
+        candidate: of the comparison.
         teachers: loaded; frozen or not as the method wants.
-        config: as `config_of` gives it.
         dataset: of the run.
 
     Raises:
         InputError: if the networks do not fit together.
     """
+    method, config = candidate.method, candidate.config
     if method == STUDENT_ALONE:
         keras.utils.set_random_seed(config.seed)
         return build_student(config.student, dataset)
     if method in WITH_ATSC:
-        return build_atsc(teachers, config, dataset)
-    recipe = recipe_of(method, config)
-    epochs = recipe.epochs if recipe else 0
+        return build_atsc(teachers, config_of(candidate), dataset)
+    epochs = candidate.recipe.epochs if candidate.recipe else 0
     return build_method(method, teachers[0], config, dataset, epochs)
 
 
 class Trial:
-    """One method with one seed, in a run folder of its own.
+    """One candidate with one seed, in a run folder of its own.
 
     Args:
         comparison: folder of the comparison; holds the teachers.
-        method: of `METHODS`.
+        candidate: what is trained.
         seed: of student, order and augmentation.
-        config: of the comparison.
+        path: of the run folder; default: that of a result.
     """
 
     def __init__(
         self,
         comparison: RunFolder,
-        method: str,
+        candidate: Candidate,
         seed: int,
-        config: ExperimentConfig,
+        path: Path | None = None,
     ) -> None:
-        self.method = method
-        self.path = comparison.file(f"runs/{method}_seed{seed}")
-        recipe = recipe_of(method, config)
-        if recipe is None:
-            raise ValueError(f"no recipe for {method}")
-        self.recipe = recipe
+        result = comparison.file(f"runs/{candidate.name}_seed{seed}")
+        self.path = path or result
+        config = candidate.config
         teachers = tuple(
             asked.model_copy(
                 update={"weights": str(comparison.file(f"{name}.keras"))}
@@ -117,11 +102,15 @@ class Trial:
                 teacher_names(config.teachers), config.teachers, strict=True
             )
         )
+        update = {"seed": seed, "teacher": teachers}
         self.comparison = comparison
-        self.config = config_of(
-            method,
-            config.model_copy(update={"seed": seed, "teacher": teachers}),
+        self.candidate = replace(
+            candidate, config=config.model_copy(update=update)
         )
+        if self.candidate.recipe is None:
+            raise ValueError(f"no recipe for {candidate.method}")
+        self.recipe = self.candidate.recipe
+        self.config = config_of(self.candidate)
 
     def run(self, dataset: Dataset, watcher: keras.callbacks.Callback) -> None:
         """Train, save and evaluate the student, unless that is done."""
@@ -130,7 +119,7 @@ class Trial:
         folder = RunFolder.open(
             self.path,
             self.config,
-            describe_environment(self.method, self.config.seed),
+            describe_environment(self.candidate.method, self.config.seed),
             resume=self.path.exists(),
         )
         try:
@@ -153,7 +142,7 @@ class Trial:
         watcher: keras.callbacks.Callback,
     ) -> None:
         teachers = load_teachers(self.comparison, self.config, dataset)
-        trainer = build_trainer(self.method, teachers, self.config, dataset)
+        trainer = build_trainer(self.candidate, teachers, dataset)
         self._fit(trainer, dataset, folder, watcher)
         student = getattr(trainer, "student", trainer)
         save_model(folder, "student", student.to_functional("student"))
@@ -165,11 +154,14 @@ class Trial:
         folder: RunFolder,
         watcher: keras.callbacks.Callback,
     ) -> None:
-        method, recipe, config = self.method, self.recipe, self.config
+        method = self.candidate.method
+        phase = Phase(
+            method, self.recipe, self.config, dataset, folder, watcher
+        )
         if method in WITH_ATSC:
-            fit_distillation(trainer, config, dataset, folder, method, watcher)
-            return
-        fit_network(trainer, method, recipe, config, dataset, folder, watcher)
+            fit_distillation(trainer, phase)
+        else:
+            fit_network(trainer, phase)
 
 
 def is_done(path: Path) -> bool:

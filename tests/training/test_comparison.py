@@ -12,6 +12,7 @@ import pytest
 
 from atsc_keras.config import METHODS
 from atsc_keras.config import load_config
+from atsc_keras.config import load_variants
 from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
 from atsc_keras.errors import InputError
 from atsc_keras.training.checkpoints import DivergedError
@@ -21,6 +22,7 @@ from atsc_keras.training.comparison_report import comparison_rows
 from atsc_keras.training.comparison_report import comparison_table
 from atsc_keras.training.comparison_report import gap_closed
 from atsc_keras.training.comparison_report import spread
+from atsc_keras.training.comparison_report import verdict
 from atsc_keras.training.trial import Trial
 from tests.tiny_experiment import write_config
 
@@ -83,7 +85,7 @@ def test_methods_begin_with_one_student(
 
     def note(trial: Any, trainer: Any, *_: Any) -> None:
         student = getattr(trainer, "student", trainer)
-        starts[f"{trial.method}{trial.config.seed}"] = [
+        starts[f"{trial.candidate.method}{trial.config.seed}"] = [
             np.array(w) for w in student.encoder.get_weights()
         ]
         raise DivergedError("enough")
@@ -189,6 +191,80 @@ def test_config_changes_what_is_published(tmp_path: Path) -> None:
     assert float(row["transfer_loss"]) > 0
 
 
+def test_variants_stand_beside_their_method(tmp_path: Path) -> None:
+    path = write_config(tmp_path, epochs=1)
+    variants = tmp_path / "variants.yaml"
+    variants.write_text(
+        "kernels_only: [distillation.l2sp_scope=kernels]\n"
+        "fixed: ['teacher.trainable=[]']\n"
+    )
+    summary = compare(
+        load_config(path),
+        tmp_path / "run",
+        ("atsc",),
+        (0,),
+        variants=load_variants(variants, path),
+    )
+    assert list(summary["methods"]) == [
+        *("atsc", "atsc-fixed", "atsc-kernels_only")
+    ]
+    trial = tmp_path / "run" / "runs" / "atsc-kernels_only_seed0"
+    assert load_config(trial / "config.yaml").distillation.l2sp_scope == (
+        "kernels"
+    )
+    (fixed,) = summary["methods"]["atsc-fixed"]["adaptation"]
+    assert fixed["layers"] == []
+    table = (tmp_path / "run" / "comparison.md").read_text()
+    assert "| ATSC, kernels only |" in table
+    assert (tmp_path / "run" / "runs" / "atsc_seed0").exists()
+
+
+def test_learning_rates_are_chosen_on_held_out_images(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, epochs=2))
+    summary = compare(
+        config,
+        tmp_path / "run",
+        ("student", "kd", "atsc"),
+        (1,),
+        learning_rates=(1e30, 1e-9, 0.05),
+    )
+    chosen = summary["learning_rates"]
+    for name in ("student", "kd", "atsc"):
+        choice = chosen[name]
+        assert choice["rates"] == [1e-9, 0.05, 1e30]
+        shares = choice["held_out_accuracy"]
+        assert shares[2] is None  # diverged
+        best = max(shares[:2])
+        assert choice["chosen"] == choice["rates"][shares.index(best)]
+        result = load_config(tmp_path / f"run/runs/{name}_seed1/config.yaml")
+        assert result.data.hold_out is None
+        recipes = {
+            "student": result.student.training,
+            "kd": result.methods.kd.training,
+            "atsc": result.distillation.training,
+        }
+        assert recipes[name].optimizer.learning_rate == choice["chosen"]
+        tried = tmp_path / "run" / "rates" / f"{name}_rate0.05"
+        data = load_config(tried / "config.yaml").data
+        assert data.hold_out == 0.1
+        metrics = json.loads((tried / "metrics.json").read_text())
+        # A tenth of the 16 images of each of 3 classes.
+        assert (metrics["train_examples"], metrics["test_examples"]) == (42, 6)
+    text = " ".join(comparison_table(summary).split())
+    assert "Learning rates, of 1e-09, 0.05, 1e+30 the best" in text
+    assert f"KD {chosen['kd']['chosen']:g}" in text
+
+
+@pytest.mark.parametrize("rates", [(0.1, 0.1), (0.0, 0.1), (-0.1,)])
+def test_wrong_learning_rates_are_refused(
+    tmp_path: Path, rates: tuple[float, ...]
+) -> None:
+    config = load_config(write_config(tmp_path))
+    with pytest.raises(InputError, match="`--learning-rates` must be"):
+        compare(config, tmp_path / "run", learning_rates=rates)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("methods", "seeds", "message"),
     [
@@ -236,6 +312,7 @@ def summary_of(**accuracies: list[float]) -> dict[str, Any]:
             "multiply_adds": [2000] * count,
             "seconds_per_epoch": [len(accuracies) * 1.0] * count,
             "curve": [[0.1, 0.5, share] for share in shares],
+            "adaptation": [None] * count,
         }
 
     return {
@@ -254,6 +331,7 @@ def summary_of(**accuracies: list[float]) -> dict[str, Any]:
         },
         "methods": {name: runs(shares) for name, shares in accuracies.items()},
         "diverged": {},
+        "learning_rates": {},
     }
 
 
@@ -270,6 +348,22 @@ def test_spread_is_the_sample_deviation() -> None:
     assert spread([0.5, 0.6, 0.7], 1000) == "60.0 ± 10.0 %"
     assert spread([0.612, 0.614], 10_000) == "61.30 ± 0.14 %"
     assert spread([0.5], 1000) == "50.0 %"
+
+
+def test_verdict_says_whether_the_seeds_can_tell() -> None:
+    # 2, 3 and 4 points behind: 3.0, with a standard error of 1 / sqrt(3).
+    clear = summary_of(kd=[0.7, 0.72, 0.71], atsc=[0.72, 0.75, 0.75])
+    assert verdict(clear) == (
+        "ATSC is ahead with 74.0 ± 1.7 %. KD is 3.00 points behind (standard "
+        "error 0.58, 3 seeds), more than chance makes likely."
+    )
+    close = summary_of(kd=[0.7, 0.76], atsc=[0.72, 0.75])
+    assert "0.50 points behind" in verdict(close)
+    assert "(standard error 1.50, 2 seeds), not more than" in verdict(close)
+    assert "One seed cannot tell it from KD." in verdict(
+        summary_of(kd=[0.7], atsc=[0.8])
+    )
+    assert verdict(summary_of(kd=[0.7])) == "KD is ahead with 70.0 %."
 
 
 def test_rows_are_in_the_columns_of_the_table() -> None:

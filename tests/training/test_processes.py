@@ -22,6 +22,7 @@ from atsc_keras.training.devices import check_devices
 from atsc_keras.training.devices import chosen_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
+from atsc_keras.training.phases import Phase
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.processes import join_processes
 from atsc_keras.training.run_folder import RunFolder
@@ -50,7 +51,9 @@ def fit(config: ExperimentConfig, run: Path) -> None:
         atsc = tiny_atsc()
         environment = describe_environment("distill", config.seed)
         folder = RunFolder.open(run, config, environment)
-        fit_distillation(atsc, config, dataset, folder)
+        recipe = config.distillation.training
+        phase = Phase("distillation", recipe, config, dataset, folder)
+        fit_distillation(atsc, phase)
         save_model(folder, "student", atsc.student.to_functional())
 
 

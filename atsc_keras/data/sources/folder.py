@@ -1,6 +1,6 @@
 """root/{train,test}/<class>/*.{png,jpg,jpeg}."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from atsc_keras.config import DataConfig
 from atsc_keras.data import memory
 from atsc_keras.data.checks import check_classes
+from atsc_keras.data.choosing import choose
+from atsc_keras.data.choosing import choose_names
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.file_stream import FileStream
 from atsc_keras.data.image_file import ImageReader
@@ -36,12 +38,12 @@ def load(config: DataConfig) -> Dataset:
     """
     root = required_path(config, folder=True)
     class_names = _class_names(root / "train")
-    listed = {}
-    for name in ("train", "test"):
-        paths, labels = _list_images(root / name, class_names)
-        listed[name] = paths, np.array(labels, np.int64)
-    check_classes(listed["train"][1], listed["test"][1], class_names, str(root))
-    every_path = listed["train"][0] + listed["test"][0]
+    train, test = (
+        _list_images(root / name, class_names) for name in ("train", "test")
+    )
+    check_classes(train[1], test[1], class_names, str(root))
+    train, test = choose(train, test, config)
+    every_path = [*train[0], *test[0]]
     size, channels = common_form(every_path, config.image_size)
     readers = {
         "train": ImageReader(size, channels),
@@ -50,7 +52,7 @@ def load(config: DataConfig) -> Dataset:
     image_shape = (*size, channels)
     in_memory = memory.fits_in_memory(len(every_path), image_shape)
     splits = []
-    for name, (paths, numbers) in listed.items():
+    for name, (paths, numbers) in (("train", train), ("test", test)):
         read = readers[name]
         # Random windows are cut out of the images as they are stored.
         if in_memory and (name == "test" or config.crop_area is None):
@@ -62,7 +64,7 @@ def load(config: DataConfig) -> Dataset:
     return Dataset(
         train=splits[0],
         test=splits[1],
-        class_names=class_names,
+        class_names=choose_names(class_names, config),
         image_shape=image_shape,
         given_mean=config.mean,
         given_std=config.std,
@@ -95,7 +97,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _list_images(
     folder: Path, class_names: tuple[str, ...]
-) -> tuple[list[Path], list[int]]:
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
     unknown = {f.name for f in _folders(folder)} - set(class_names)
     if unknown:
         raise InputError(
@@ -121,7 +123,7 @@ def _list_images(
             f"Received: {folder} without any {', '.join(_SUFFIXES)} in its "
             "classes. Add images as test/<class>/<image>.png."
         )
-    return paths, labels
+    return np.array(paths, object), np.array(labels, np.int64)
 
 
 def _images(folder: Path) -> list[Path]:
@@ -137,7 +139,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _read_all(
-    paths: Sequence[Path], read: ImageReader, shape: tuple[int, int, int]
+    paths: Collection[Path], read: ImageReader, shape: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     images = np.empty((len(paths), *shape), np.uint8)
     # Threads: decoding works outside Python's lock.

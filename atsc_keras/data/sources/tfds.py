@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from atsc_keras.config import DataConfig
 from atsc_keras.data import memory
 from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.choosing import refuse_to_choose
 from atsc_keras.data.cropping import RandomWindow
 from atsc_keras.data.cropping import decode_and_crop
 from atsc_keras.data.dataset import Dataset
@@ -48,6 +49,7 @@ def load(config: DataConfig) -> Dataset:
         return dataset_from_arrays(
             train, test, reader.still_to_do, class_names=reader.class_names
         )
+    refuse_to_choose(config, f"{config.name!r} which is read from its files")
     splits = [
         Split(name, stream=reader.stream(split, name))
         for name, split in names.items()

@@ -1,0 +1,109 @@
+"""Which of a source's examples are used, and for what."""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.config import DataConfig
+from atsc_keras.errors import InputError
+
+Images = TypeVar("Images", bound=np.ndarray)
+# The held-out part belongs to the data: no config changes it.
+_HOLD_OUT_SEED = 0
+
+
+def choose(
+    train: tuple[Images, NDArray[np.int64]],
+    test: tuple[Images, NDArray[np.int64]],
+    config: DataConfig,
+) -> tuple[tuple[Images, NDArray[np.int64]], tuple[Images, NDArray[np.int64]]]:
+    """Keeps the classes that a config asks for, and holds images out.
+
+    Args:
+        train: Images, or what stands for them, (N, ...), and their labels.
+        test: The same for testing.
+        config: Its `classes` and `hold_out` count.
+
+    Returns:
+        Training and test examples in the order of the source; with `hold_out`
+        the test examples are training ones that training does not see.
+
+    Raises:
+        InputError: No example is left for one of the two.
+    """
+    if config.classes is not None:
+        train, test = (
+            _take(part, np.flatnonzero(part[1] < config.classes))
+            for part in (train, test)
+        )
+    if config.hold_out is not None:
+        held_out = _draw(train[1], config.hold_out)
+        test = _take(train, np.flatnonzero(held_out))
+        train = _take(train, np.flatnonzero(~held_out))
+    for part, purpose in ((train, "train"), (test, "test")):
+        if len(part[1]) == 0:
+            raise InputError(
+                "`data.classes` and `data.hold_out` must leave images to "
+                f"train and to test on. Received: classes={config.classes}, "
+                f"hold_out={config.hold_out}, which leave none to {purpose} "
+                "on. Keep more classes, or hold out another share."
+            )
+    return train, test
+
+
+def choose_names(names: tuple[str, ...], config: DataConfig) -> tuple[str, ...]:
+    """Keeps the names of the classes that a config asks for.
+
+    Args:
+        names: Of all classes.
+        config: Its `classes` counts.
+
+    Raises:
+        InputError: There are not as many.
+    """
+    if config.classes is None:
+        return names
+    if config.classes > len(names):
+        raise InputError(
+            "`data.classes` must not be larger than the number of classes. "
+            f"Received: classes={config.classes}, data with {len(names)}. "
+            "Leave it out to keep all."
+        )
+    return names[: config.classes]
+
+
+def refuse_to_choose(config: DataConfig, reason: str) -> None:
+    """Says that all examples of a source are used as they are stored.
+
+    Args:
+        config: Of the run.
+        reason: Why.
+
+    Raises:
+        InputError: The config asks for a choice.
+    """
+    if (config.classes, config.hold_out) != (None, None):
+        raise InputError(
+            "`data.classes` and `data.hold_out` need images in memory, or a "
+            f"folder. Received: classes={config.classes}, "
+            f"hold_out={config.hold_out}, {reason}. Leave them out, or save "
+            "the part as a folder."
+        )
+
+
+def _draw(labels: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Marks a share of the examples of each class."""
+    random = np.random.default_rng(_HOLD_OUT_SEED)
+    marked = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        places = random.permutation(np.flatnonzero(labels == label))
+        marked[places[: round(share * len(places))]] = True
+    return marked
+
+
+def _take(
+    part: tuple[Images, NDArray[np.int64]], places: NDArray[np.intp]
+) -> tuple[Images, NDArray[np.int64]]:
+    images, labels = part
+    return images[places], labels[places]  # type: ignore[return-value]

@@ -1,0 +1,90 @@
+"""What a comparison trains: methods, and variants of ATSC."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from atsc_keras.config import STUDENT_ALONE
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import RecipeConfig
+
+# These two have the teacher's classifier for a head.
+WITH_ATSC = ("simkd", "atsc")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method as a config words it.
+
+    Attributes:
+        name: Of its folders and records: the method, or `atsc-` and the name
+            of a variant.
+        method: Of `METHODS`.
+        config: Of the experiment.
+    """
+
+    name: str
+    method: str
+    config: ExperimentConfig
+
+    @property
+    def recipe(self) -> RecipeConfig | None:
+        """How it trains; None where the config does not say."""
+        own = getattr(self.config.methods, self.method, None)
+        if own is not None and own.training is not None:
+            recipe: RecipeConfig = own.training
+            return recipe
+        if self.method in WITH_ATSC:
+            return self.config.distillation.training
+        return self.config.student.training
+
+    def with_rate(self, learning_rate: float) -> "Candidate":
+        """The same with another learning rate of the student.
+
+        Raises:
+            ValueError: if it has no recipe.
+        """
+        if self.recipe is None:
+            raise ValueError(f"no recipe for {self.method}")
+        optimizer = self.recipe.optimizer.model_copy(
+            update={"learning_rate": learning_rate}
+        )
+        recipe = self.recipe.model_copy(update={"optimizer": optimizer})
+        config, update = self.config, {"training": recipe}
+        changed: dict[str, Any]
+        if self.method == STUDENT_ALONE:
+            changed = {"student": config.student.model_copy(update=update)}
+        elif self.method == "atsc":
+            distillation = config.distillation.model_copy(update=update)
+            changed = {"distillation": distillation}
+        else:
+            own = getattr(config.methods, self.method)
+            methods = config.methods.model_copy(
+                update={self.method: own.model_copy(update=update)}
+            )
+            changed = {"methods": methods}
+        return Candidate(
+            self.name, self.method, config.model_copy(update=changed)
+        )
+
+
+def candidates_of(
+    config: ExperimentConfig,
+    methods: Sequence[str],
+    variants: Mapping[str, ExperimentConfig],
+) -> list[Candidate]:
+    """Every method once, then the variants of ATSC.
+
+    Args:
+        config: of the comparison.
+        methods: of `METHODS`.
+        variants: each a config by its name.
+    """
+    return [
+        *(Candidate(name, name, config) for name in dict.fromkeys(methods)),
+        *(
+            Candidate(f"atsc-{name}", "atsc", variant)
+            for name, variant in variants.items()
+        ),
+    ]

@@ -1,0 +1,141 @@
+"""What the trials of a comparison have shown, put together."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from atsc_keras.config import METHODS
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import config_digest
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.training.comparison_report import write_comparison
+from atsc_keras.training.evaluation import evaluate_file
+from atsc_keras.training.networks import teacher_names
+from atsc_keras.training.run_folder import ADAPTATION
+from atsc_keras.training.run_folder import LEARNING_RATES
+from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.trial import DIVERGED
+
+
+def summarise(
+    folder: RunFolder, config: ExperimentConfig, dataset: Dataset
+) -> dict[str, Any]:
+    """Put the records of all finished trials together, and write them.
+
+    Args:
+        folder: of the comparison.
+        config: of the comparison.
+        dataset: whose test images the teachers are tested on.
+
+    Returns:
+        What `comparison.json` holds.
+
+    Raises:
+        DivergedError: if no trial came to its end.
+    """
+    methods: dict[str, dict[str, Any]] = {}
+    diverged: dict[str, list[int]] = {}
+    for name in _trained(folder):
+        runs = [
+            _read_trial(RunFolder(path))
+            for path in sorted(
+                folder.path.glob(f"runs/{name}_seed*"), key=_seed_of
+            )
+            if (path / "metrics.json").exists()
+        ]
+        if lost := _diverged(folder, name):
+            diverged[name] = lost
+        if runs:
+            methods[name] = {key: [run[key] for run in runs] for key in runs[0]}
+    if not methods:
+        raise DivergedError(
+            "At least one method must come to an end. Received: "
+            f"{', '.join(diverged)}, which all diverged. Start again with "
+            "smaller learning rates."
+        )
+    teachers = {
+        name: evaluate_file(
+            folder.file(f"{name}.keras"), asked.network, dataset, config.data
+        )
+        for name, asked in zip(
+            teacher_names(config.teachers), config.teachers, strict=True
+        )
+    }
+    summary = {
+        "name": config.name,
+        "config_digest": config_digest(config),
+        "environment": folder.read_json("environment.json"),
+        "student": config.student.network,
+        "backend": keras.backend.backend(),
+        "train_examples": len(dataset.train),
+        "test_examples": len(dataset.test),
+        "teachers": teachers,
+        "methods": methods,
+        "diverged": diverged,
+        "learning_rates": folder.read_json(LEARNING_RATES) or {},
+    }
+    write_comparison(folder, summary)
+    return summary
+
+
+def _trained(folder: RunFolder) -> list[str]:
+    """Names of the candidates with a run: methods first, then variants."""
+    names = {
+        path.name.rpartition("_seed")[0]
+        for path in folder.path.glob("runs/*_seed*")
+    }
+    return [
+        *(name for name in METHODS if name in names),
+        *sorted(names.difference(METHODS)),
+    ]
+
+
+def _diverged(folder: RunFolder, name: str) -> list[int]:
+    """Seeds with which a candidate came to no end."""
+    found = folder.path.glob(f"runs/{name}_seed*/{DIVERGED}")
+    return sorted(_seed_of(path.parent) for path in found)
+
+
+def _seed_of(path: Path) -> int:
+    return int(path.name.rpartition("_seed")[2])
+
+
+def _read_trial(folder: RunFolder) -> dict[str, Any]:
+    metrics = folder.read_json("metrics.json")
+    student = metrics["models"]["student"]
+    history = folder.read_history()
+    curve = [float(row["val_accuracy"]) for row in history]
+    # The first epoch compiles.
+    seconds = [float(row["seconds"]) for row in history][1:] or [
+        float(history[0]["seconds"])
+    ]
+    return {
+        "seed": metrics["seed"],
+        **{
+            key: student[key]
+            for key in ("accuracy", "top5_accuracy", "loss", "parameters")
+        },
+        "multiply_adds": student["multiply_adds"],
+        "best_accuracy": max(curve),
+        "seconds_per_epoch": statistics.median(seconds),
+        "curve": curve,
+        "adaptation": _adaptation(folder, history),
+    }
+
+
+def _adaptation(
+    folder: RunFolder, history: list[dict[str, str]]
+) -> dict[str, Any] | None:
+    """What a run notes of teachers that share their classifier."""
+    moved = folder.read_json(ADAPTATION)
+    if moved is None:
+        return None
+    curves = {
+        name: [float(row[name]) for row in history]
+        for name in ("val_feature_distance", "val_teacher_accuracy")
+        if history[0].get(name)
+    }
+    return {**curves, "layers": moved}

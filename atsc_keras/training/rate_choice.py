@@ -1,0 +1,86 @@
+"""The learning rate of each candidate, chosen without the test images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from atsc_keras.config import DataConfig
+from atsc_keras.errors import InputError
+from atsc_keras.training.candidates import Candidate
+from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.trial import Trial
+
+_HOLD_OUT = 0.1  # of the training images of each class
+
+
+def data_of_choice(data: DataConfig) -> DataConfig:
+    """The data that learning rates are chosen on."""
+    return data.model_copy(update={"hold_out": data.hold_out or _HOLD_OUT})
+
+
+def check_rates(rates: Sequence[float]) -> None:
+    """Check that learning rates can be compared.
+
+    Raises:
+        InputError: if they cannot.
+    """
+    if len(set(rates)) < len(rates) or any(rate <= 0 for rate in rates):
+        raise InputError(
+            "`--learning-rates` must be different numbers above 0. Received: "
+            f"{','.join(map(str, rates))}. Use, for example, 0.05,0.2."
+        )
+
+
+@dataclass(frozen=True)
+class RateChoice:
+    """Trials of one candidate that differ in the learning rate.
+
+    Args:
+        comparison: folder of the comparison.
+        candidate: what is trained.
+        rates: to choose from, in ascending order.
+        seed: of all these trials.
+    """
+
+    comparison: RunFolder
+    candidate: Candidate
+    rates: Sequence[float]
+    seed: int
+
+    @property
+    def trials(self) -> list[Trial]:
+        """One for each rate, in the order of `rates`."""
+        config = self.candidate.config
+        data = data_of_choice(config.data)
+        candidate = Candidate(
+            self.candidate.name,
+            self.candidate.method,
+            config.model_copy(update={"data": data}),
+        )
+        return [
+            Trial(
+                self.comparison,
+                candidate.with_rate(rate),
+                self.seed,
+                self.comparison.file(f"rates/{candidate.name}_rate{rate:g}"),
+            )
+            for rate in self.rates
+        ]
+
+    def record(self) -> dict[str, Any]:
+        """What the trials have shown.
+
+        Returns:
+            `rates`, the student's `held_out_accuracy` with each (None where
+            it diverged), and the best as `chosen`: of equals the smallest.
+        """
+        shares = []
+        for trial in self.trials:
+            metrics = RunFolder(trial.path).read_json("metrics.json")
+            shares.append(metrics and metrics["models"]["student"]["accuracy"])
+        best = max(range(len(shares)), key=lambda n: shares[n] or 0.0)
+        return {
+            "rates": list(self.rates),
+            "held_out_accuracy": shares,
+            "chosen": self.rates[best],
+        }

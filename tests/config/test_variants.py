@@ -1,0 +1,87 @@
+"""Variants of an experiment change how it is distilled, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from atsc_keras.config import config_digest
+from atsc_keras.config import load_config
+from atsc_keras.config import load_variants
+from atsc_keras.errors import InputError
+
+_EXPERIMENT = {
+    "data": {"source": "npz", "path": "here/data.npz"},
+    "teacher": {"network": "resnet14", "weights": "here/teacher.keras"},
+    "student": {"network": "resnet8"},
+    "distillation": {"training": {"epochs": 3}},
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(yaml.safe_dump(_EXPERIMENT))
+    return path
+
+
+def _variants(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "variants.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_variant_is_the_experiment_with_its_overrides(
+    tmp_path: Path, config: Path
+) -> None:
+    path = _variants(
+        tmp_path,
+        "kernels: [distillation.l2sp_scope=kernels]\n"
+        "last_stage:\n"
+        "  - 'teacher.trainable=[stage3_.*]'\n"
+        "  - distillation.l2sp_weight=10\n",
+    )
+    found = load_variants(path, config, ["seed=7"])
+    assert list(found) == ["kernels", "last_stage"]
+    assert found["kernels"].distillation.l2sp_scope == "kernels"
+    assert found["kernels"].distillation.l2sp_weight == 1
+    assert found["last_stage"].teachers[0].trainable == ("stage3_.*",)
+    assert found["last_stage"].distillation.l2sp_weight == 10
+    assert [variant.seed for variant in found.values()] == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("wide: [student.network=resnet14]", "may change `distillation`"),
+        ("more: [data.batch_size=32]", "may change `distillation`"),
+        ("a/b: [distillation.reduction=4]", "must be a name of letters"),
+        ("four: distillation.reduction=4", "with a list of overrides"),
+        ("four: [4]", "with a list of overrides"),
+        ("wrong: [distillation.l2sp_weigth=1]", "Variant wrong of"),
+        ("[a, b]", "must be a mapping"),
+    ],
+)
+def test_wrong_variants_are_refused(
+    tmp_path: Path, config: Path, text: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        load_variants(_variants(tmp_path, text), config)
+
+
+def test_digest_is_of_what_is_done_not_of_where_files_lie(
+    config: Path,
+) -> None:
+    def digest(*overrides: str) -> str:
+        return config_digest(load_config(config, overrides))
+
+    assert digest() == digest("data.path=there/data.npz")
+    assert digest() == digest("teacher.weights=/runs/3/teacher.keras")
+    assert digest() == digest("distillation.l2sp_weight=1.0")
+    changed = [
+        digest("data.path=here/other.npz"),
+        digest("seed=1"),
+        digest("distillation.l2sp_weight=1.5"),
+    ]
+    assert len({digest(), *changed}) == 4
+    assert all(len(text) == 16 for text in changed)

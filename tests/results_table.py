@@ -1,0 +1,180 @@
+"""README's tables of results, from the records in `configs/results`.
+
+    python -m tests.results_table                     # writes README's tables
+    python -m tests.results_table --add RUN [RUN ...] # first keeps the records
+
+RUN: the folder of a finished `compare`. Of its `comparison.json` all numbers
+are kept but the layers of further seeds.
+"""
+
+import json
+import re
+import shlex
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from atsc_keras.training.comparison_figures import method_label
+from atsc_keras.training.comparison_report import comparison_rows
+from atsc_keras.training.comparison_report import spread
+from atsc_keras.training.comparison_report import teacher_rows
+from atsc_keras.training.comparison_report import verdict
+from atsc_keras.training.formats import markdown_table
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "configs" / "results"
+README = ROOT / "README.md"
+BEGIN, END = (
+    "<!-- results: written by tests/results_table.py -->",
+    "<!-- end -->",
+)
+_DIGITS = 5
+_COLUMNS = (
+    *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
+    *("Parameters", "Multiply-adds", "Time an epoch"),
+)
+
+
+def rounded(value: Any) -> Any:
+    """Plain data with as many digits as anyone reads."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return round(value, _DIGITS) if isinstance(value, float) else value
+
+
+def record_of(run: Path) -> dict[str, Any]:
+    """What is kept of a comparison."""
+    summary: dict[str, Any] = json.loads((run / "comparison.json").read_text())
+    for runs in summary["methods"].values():
+        for later in runs["adaptation"][1:]:
+            if later:
+                del later["layers"]
+    kept: dict[str, Any] = rounded(summary)
+    return kept
+
+
+def write_record(run: Path) -> Path:
+    """Keep the record of a comparison, by the name of its config."""
+    record = record_of(run)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{record['name']}.json"
+    path.write_text(json.dumps(record, separators=(",", ":")) + "\n")
+    return path
+
+
+def command_of(summary: dict[str, Any]) -> str:
+    """The command that makes a record again."""
+    methods = [name for name in summary["methods"] if "-" not in name]
+    seeds = next(iter(summary["methods"].values()))["seed"]
+    words = ["python", "-m", "atsc_keras", "compare"]
+    words += [f"configs/{summary['name']}.yaml"]
+    words += ["--methods", ",".join(methods)]
+    words += ["--seeds", ",".join(map(str, seeds))]
+    for choice in summary["learning_rates"].values():
+        rates = ",".join(f"{rate:g}" for rate in choice["rates"])
+        words += ["--learning-rates", rates]
+        break
+    if len(methods) < len(summary["methods"]):
+        words += ["--variants", "configs/variants/atsc.yaml"]
+    return shlex.join(words)
+
+
+def methods_table(summary: dict[str, Any]) -> str:
+    """Teachers and methods of one comparison."""
+    rates = summary["learning_rates"]
+    names = [name for name in summary["methods"] if "-" not in name]
+    shown = {**summary, "methods": {n: summary["methods"][n] for n in names}}
+    rows = []
+    for name, row in zip(
+        [*[""] * len(summary["teachers"]), *names],
+        [*teacher_rows(shown), *comparison_rows(shown)],
+        strict=True,
+    ):
+        method, top1, _, best, gap, *sizes = row
+        rate = f"{rates[name]['chosen']:g}" if name in rates else ""
+        rows.append([method, top1, best, gap, rate, *sizes])
+    environment = summary["environment"]
+    versions = ", ".join(
+        f"{name} {environment[name]}" for name in ("keras", summary["backend"])
+    )
+    return (
+        f"`{command_of(summary)}` ({versions}; config "
+        f"{summary['config_digest']}):\n\n"
+        f"{markdown_table(_COLUMNS, rows)}\n\n{verdict(shown)}"
+    )
+
+
+def variants_table(summaries: list[dict[str, Any]]) -> str:
+    """Variants of ATSC beside it, a column for each data set."""
+    names = list(
+        dict.fromkeys(
+            name
+            for summary in summaries
+            for name in summary["methods"]
+            if name in ("simkd", "atsc") or "-" in name
+        )
+    )
+    rows = []
+    for name in names:
+        row = [method_label(name)]
+        for summary in summaries:
+            runs = summary["methods"].get(name)
+            if runs is None:
+                row += ["", ""]
+                continue
+            noted = [seed for seed in runs["adaptation"] if seed]
+            distance = statistics.mean(
+                seed["val_feature_distance"][-1] for seed in noted
+            )
+            row += [
+                spread(runs["accuracy"], summary["test_examples"]),
+                f"{distance:.2f}",
+            ]
+        rows.append(row)
+    header = ["ATSC"]
+    for summary in summaries:
+        header += [summary["name"].replace("_", " "), "distance"]
+    return markdown_table(header, rows)
+
+
+def results_text() -> str:
+    """All that README says between the two marks."""
+    records = [
+        json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))
+    ]
+    plain = [r for r in records if "kd" in r["methods"]]
+    varied = [r for r in records if any("-" in n for n in r["methods"])]
+    parts = [
+        f"**{record['name']}**, {record['test_examples']:,} test images. "
+        f"{methods_table(record)}"
+        for record in plain
+    ]
+    if varied:
+        commands = "\n".join(command_of(record) for record in varied)
+        parts.append(
+            f"**Variants of ATSC.**\n\n```sh\n{commands}\n```\n\n"
+            f"{variants_table(varied)}"
+        )
+    return "\n\n".join(parts)
+
+
+def with_results(readme: str) -> str:
+    """README with its tables as the records have them."""
+    pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
+    text = f"{BEGIN}\n\n{results_text()}\n\n{END}"
+    return re.sub(pattern, lambda _: text, readme, flags=re.DOTALL)
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    if words[:1] == ["--add"]:
+        for run in words[1:]:
+            print(write_record(Path(run)))
+    README.write_text(with_results(README.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

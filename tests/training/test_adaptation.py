@@ -1,0 +1,121 @@
+"""What a distillation notes of its teachers."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keras import ops
+
+from atsc_keras.config import load_config
+from atsc_keras.data import Dataset
+from atsc_keras.data import Split
+from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.training.adaptation import AdaptationNote
+from atsc_keras.training.adaptation import feature_distance
+from atsc_keras.training.adaptation import relative_movements
+from atsc_keras.training.comparison import compare
+from atsc_keras.training.run_folder import RunFolder
+from tests.tiny import CLASSES
+from tests.tiny import SHAPE
+from tests.tiny import batch
+from tests.tiny import sgd
+from tests.tiny import tiny_atsc
+from tests.tiny import tiny_encoder
+from tests.tiny import tiny_teacher
+from tests.tiny_experiment import write_config
+
+
+def test_distance_is_relative_to_the_variance() -> None:
+    # Two channels of variance 1 and 4; the student is off by 1 everywhere.
+    features = np.array([[-1.0, -2.0], [1.0, 2.0]])
+    assert feature_distance(features, features) == 0
+    assert feature_distance(features, features + 1) == pytest.approx(1 / 2.5)
+    mean = np.zeros_like(features)
+    assert feature_distance(features, mean) == pytest.approx(1)
+    assert feature_distance(10 * features, 10 * (features + 1)) == (
+        pytest.approx(1 / 2.5)
+    )
+    assert feature_distance(np.ones((2, 2)), mean) == float("inf")
+
+
+def test_movement_is_the_share_of_a_layers_norm() -> None:
+    atsc = tiny_atsc()
+    assert all(layer["moved"] == 0 for layer in relative_movements(atsc))
+    layer = atsc.teacher.encoder.layers[2]  # the first convolution
+    (kernel,) = layer.get_weights()
+    layer.set_weights([kernel * 1.25])
+    moved = {m["layer"]: m["moved"] for m in relative_movements(atsc)}
+    assert moved.pop(layer.name) == pytest.approx(0.25)
+    assert len(moved) == 3
+    assert not any(moved.values())
+
+
+def test_layers_that_do_not_adapt_are_left_out() -> None:
+    atsc = tiny_atsc()
+    atsc.teacher.encoder.trainable = False
+    assert relative_movements(atsc) == []
+
+
+def test_epochs_tell_distance_and_accuracy_on_unseen_images(
+    tmp_path: Path,
+) -> None:
+    images, labels = batch(8)
+    test = Split("test", images.astype("uint8"), labels.astype("int64"))
+    dataset = Dataset(test, test, tuple("abcd"[:CLASSES]), SHAPE)
+    # One of another stride: its map is pooled to the student's.
+    teachers = [tiny_teacher(), tiny_teacher(6, strides=1)]
+    atsc = ATSC(teachers, tiny_encoder(4))
+    atsc.compile(optimizer=sgd())
+    history = atsc.fit(
+        images,
+        labels,
+        batch_size=8,
+        epochs=2,
+        verbose=0,
+        callbacks=[AdaptationNote(RunFolder(tmp_path), dataset)],
+    ).history
+    pixels = test.images.astype("float32")
+    shares, distances = [], []
+    for teacher, projected in zip(
+        teachers, atsc.student.features(pixels, training=False), strict=True
+    ):
+        logits = teacher.predict(pixels, verbose=0)
+        shares.append((logits.argmax(axis=-1) == labels).mean())
+        features = teacher.encoder.predict(pixels, verbose=0)
+        if features.shape[1] > projected.shape[1]:
+            blocks = features.reshape(8, 4, 2, 4, 2, -1)
+            features = blocks.mean(axis=(2, 4))
+        distances.append(
+            feature_distance(features, ops.convert_to_numpy(projected))
+        )
+    assert history["val_teacher_accuracy"][-1] == pytest.approx(np.mean(shares))
+    assert history["val_feature_distance"][-1] == pytest.approx(
+        np.mean(distances), rel=1e-4
+    )
+    layers = json.loads((tmp_path / "adaptation.json").read_text())
+    assert {layer["teacher"] for layer in layers} == {1, 2}
+    assert all(layer["moved"] > 0 for layer in layers)
+
+
+def test_comparison_shows_it(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, epochs=2))
+    summary = compare(config, tmp_path / "run", ("student", "simkd", "atsc"))
+    assert summary["methods"]["student"]["adaptation"] == [None]
+    (fixed,) = summary["methods"]["simkd"]["adaptation"]
+    (adapted,) = summary["methods"]["atsc"]["adaptation"]
+    assert fixed["layers"] == []
+    assert len(set(fixed["val_teacher_accuracy"])) == 1  # it stays as it is
+    assert [len(adapted["val_feature_distance"])] == [2]
+    assert any(layer["moved"] for layer in adapted["layers"])
+    figures = {path.stem for path in (tmp_path / "run/figures").iterdir()}
+    assert {"teacher_adaptation", "teacher_movement"} <= figures
+    trial = tmp_path / "run/runs/atsc_seed0"
+    lines = (trial / "history.csv").read_text().splitlines()
+    rows = list(csv.DictReader(lines))
+    assert [float(row["val_feature_distance"]) for row in rows] == (
+        adapted["val_feature_distance"]
+    )
+    page = (trial / "report.html").read_text()
+    assert "How far the teacher moved" in page
