@@ -35,6 +35,7 @@ def check_recipes(config: ExperimentConfig, dataset: Dataset) -> None:
             check_xla(f"{key}.jit_compile", section.jit_compile, devices)
         if isinstance(section, OptimizerConfig):
             _check_accumulation(key, section, devices)
+    _check_l2sp(config)
 
 
 def check_xla(
@@ -102,4 +103,28 @@ def _check_accumulation(
             f"gradients. Received: {key}.gradient_accumulation_steps={steps}, "
             f"devices={devices}. Set KERAS_BACKEND=jax, or devices: 1, or a "
             "larger data.batch_size instead."
+        )
+
+
+def _check_l2sp(config: ExperimentConfig) -> None:
+    """SGD on the parabola of L2-SP must not overshoot more and more."""
+    settings = config.distillation
+    optimizer = settings.teacher_optimizer or settings.training.optimizer
+    adapting = any(teacher.trainable != () for teacher in config.teachers)
+    curvature = 2 * settings.l2sp_weight + optimizer.weight_decay
+    if optimizer.name != "sgd" or not adapting or not curvature:
+        return
+    momentum = optimizer.momentum
+    # Where the larger root of a step's recursion leaves the unit circle.
+    limit = 2 * (1 + momentum) / curvature
+    if optimizer.nesterov:
+        limit /= 1 + 2 * momentum
+    if optimizer.learning_rate >= limit:
+        raise InputError(
+            "The teacher's learning rate must be under "
+            f"{limit:.3g}, where L2-SP diverges with SGD. Received: "
+            f"learning_rate={optimizer.learning_rate:g}, momentum="
+            f"{momentum:g}, l2sp_weight={settings.l2sp_weight:g}. Give "
+            "`distillation.teacher_optimizer` a smaller one, or L2-SP a "
+            "smaller weight."
         )

@@ -1,5 +1,7 @@
 """Schedules and optimizers are the ones that the config words."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,11 +9,16 @@ import pytest
 from atsc_keras.config import OptimizerConfig
 from atsc_keras.config import RecipeConfig
 from atsc_keras.config import ScheduleConfig
+from atsc_keras.config import load_config
+from atsc_keras.data import load_dataset
 from atsc_keras.distillation.coupled_sgd import CoupledSGD
+from atsc_keras.errors import InputError
+from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.recipes import build_schedule
 from tests.reference import golden
 from tests.reference import under
+from tests.tiny_experiment import write_config
 
 PUBLISHED = under(golden("units"), "lr_schedule")
 STEPS = 7  # an epoch
@@ -74,6 +81,49 @@ def test_warm_up_survives_saving() -> None:
     again = keras.saving.deserialize_keras_object(config)
     for step in (0, 5, 14, 21):
         assert float(again(step)) == float(schedule(step))
+
+
+def distances(learning_rate: float, nesterov: bool) -> list[float]:
+    """Of a weight from its start, under L2-SP of weight 3 alone."""
+    optimizer = CoupledSGD(learning_rate, momentum=0.5, nesterov=nesterov)
+    weight = keras.Variable([1.0])
+    optimizer.build([weight])
+    found = []
+    for _ in range(60):
+        optimizer.apply([2 * 3.0 * weight.value])
+        found.append(abs(float(keras.ops.squeeze(weight.value))))
+    return found
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_learning_rate_at_which_l2sp_diverges_is_refused(
+    tmp_path: Path, nesterov: bool
+) -> None:
+    limit = 2 * 1.5 / 6 / (2 if nesterov else 1)
+    assert distances(0.97 * limit, nesterov)[-1] < 1
+    assert distances(1.03 * limit, nesterov)[-1] > 1
+    path = write_config(tmp_path)
+
+    def check(learning_rate: float, *changes: str) -> None:
+        optimizer = (
+            f"{{learning_rate: {learning_rate}, momentum: 0.5, "
+            f"nesterov: {str(nesterov).lower()}, weight_decay: 0.0}}"
+        )
+        config = load_config(
+            path,
+            [
+                "distillation.l2sp_weight=3.0",
+                f"distillation.teacher_optimizer={optimizer}",
+                *changes,
+            ],
+        )
+        check_recipes(config, load_dataset(config.data))
+
+    check(0.97 * limit)
+    with pytest.raises(InputError, match=f"must be under {limit:.3g}, where"):
+        check(1.03 * limit)
+    check(1.03 * limit, "distillation.l2sp_weight=2.0")
+    check(1.03 * limit, "teacher.trainable=[]")
 
 
 def test_sgd_is_coupled_and_takes_every_setting() -> None:
