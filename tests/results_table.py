@@ -25,6 +25,7 @@ from atsc_keras.training.formats import markdown_table
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
 README = ROOT / "README.md"
+VARIANTS = "configs/variants/atsc.yaml"
 BEGIN, END = (
     "<!-- results: written by tests/results_table.py -->",
     "<!-- end -->",
@@ -57,28 +58,43 @@ def record_of(run: Path) -> dict[str, Any]:
 
 
 def write_record(run: Path) -> Path:
-    """Keep the record of a comparison, by the name of its config."""
+    """Keep the record of a comparison, by the name of its config.
+
+    What an earlier one of the same config and teacher has more is kept.
+    """
     record = record_of(run)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{record['name']}.json"
+    if path.exists():
+        known = json.loads(path.read_text())
+        if _origin(known) != _origin(record):
+            raise ValueError(f"{path} is of another experiment than {run}")
+        for key in ("methods", "learning_rates", "diverged"):
+            record[key] = {**known[key], **record[key]}
     path.write_text(json.dumps(record, separators=(",", ":")) + "\n")
     return path
 
 
-def command_of(summary: dict[str, Any]) -> str:
-    """The command that makes a record again."""
+def _origin(record: dict[str, Any]) -> list[Any]:
+    """What must be equal for records to stand in one table."""
+    teachers = [t["accuracy"] for t in record["teachers"].values()]
+    return [record["config_digest"], record["backend"], *teachers]
+
+
+def command_of(summary: dict[str, Any], *, variants: bool = False) -> str:
+    """The command that makes a record again: its methods, or its variants."""
     methods = [name for name in summary["methods"] if "-" not in name]
     seeds = next(iter(summary["methods"].values()))["seed"]
     words = ["python", "-m", "atsc_keras", "compare"]
     words += [f"configs/{summary['name']}.yaml"]
-    words += ["--methods", ",".join(methods)]
+    if variants:
+        words += ["--methods", "simkd,atsc", "--variants", VARIANTS]
+    else:
+        words += ["--methods", ",".join(methods)]
+        for choice in list(summary["learning_rates"].values())[:1]:
+            rates = ",".join(f"{rate:g}" for rate in choice["rates"])
+            words += ["--learning-rates", rates]
     words += ["--seeds", ",".join(map(str, seeds))]
-    for choice in summary["learning_rates"].values():
-        rates = ",".join(f"{rate:g}" for rate in choice["rates"])
-        words += ["--learning-rates", rates]
-        break
-    if len(methods) < len(summary["methods"]):
-        words += ["--variants", "configs/variants/atsc.yaml"]
     return shlex.join(words)
 
 
@@ -153,7 +169,9 @@ def results_text() -> str:
         for record in plain
     ]
     if varied:
-        commands = "\n".join(command_of(record) for record in varied)
+        commands = "\n".join(
+            command_of(record, variants=True) for record in varied
+        )
         parts.append(
             f"**Variants of ATSC.**\n\n```sh\n{commands}\n```\n\n"
             f"{variants_table(varied)}"

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -99,6 +100,9 @@ def test_epochs_tell_distance_and_accuracy_on_unseen_images(
     assert all(layer["moved"] > 0 for layer in layers)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="once is enough"
+)
 def test_comparison_shows_it(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=2))
     summary = compare(config, tmp_path / "run", ("student", "simkd", "atsc"))

@@ -191,6 +191,9 @@ def test_config_changes_what_is_published(tmp_path: Path) -> None:
     assert float(row["transfer_loss"]) > 0
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="once is enough"
+)
 def test_variants_stand_beside_their_method(tmp_path: Path) -> None:
     path = write_config(tmp_path, epochs=1)
     variants = tmp_path / "variants.yaml"
@@ -219,6 +222,9 @@ def test_variants_stand_beside_their_method(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "runs" / "atsc_seed0").exists()
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="once is enough"
+)
 def test_learning_rates_are_chosen_on_held_out_images(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=2))
     summary = compare(
