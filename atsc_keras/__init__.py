@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from atsc_keras.models.networks import build_classifier
     from atsc_keras.models.networks import build_encoder
     from atsc_keras.models.projector import build_projector
-    from atsc_keras.training.comparison import compare
+    from atsc_keras.training.comparing.comparison import compare
     from atsc_keras.training.experiment import distill
     from atsc_keras.training.experiment import train
 
@@ -56,7 +56,7 @@ _HOMES = {
     "build_encoder": "models.networks",
     "build_pipeline": "data.pipeline",
     "build_projector": "models.projector",
-    "compare": "training.comparison",
+    "compare": "training.comparing.comparison",
     "distill": "training.experiment",
     "load_config": "config.loading",
     "train": "training.experiment",

@@ -127,8 +127,8 @@ def compare(
     rates = parse_numbers("--learning-rates", learning_rates, float)
     varied = load_variants(variants, config, overrides or ())
     join_frameworks()
-    from atsc_keras.training.comparison import compare as run
-    from atsc_keras.training.comparison_report import comparison_table
+    from atsc_keras.training.comparing.comparison import compare as run
+    from atsc_keras.training.comparing.report import comparison_table
 
     with ended_by_sigterm(folder):
         summary = run(
@@ -191,9 +191,9 @@ def benchmark(
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
     prepare_frameworks()
-    from atsc_keras.training.benchmark import benchmark as run
-    from atsc_keras.training.benchmark_report import benchmark_table
-    from atsc_keras.training.benchmark_steps import BenchmarkSettings
+    from atsc_keras.training.benchmarking.benchmark import benchmark as run
+    from atsc_keras.training.benchmarking.report import benchmark_table
+    from atsc_keras.training.benchmarking.steps import BenchmarkSettings
 
     settings = BenchmarkSettings(
         "auto" if jit_compile == "auto" else jit_compile == "true",
@@ -279,9 +279,9 @@ def _evaluate_run(folder: Path, overrides: list[str]) -> None:
 
 
 def _print_summary(folder: Path) -> None:
-    from atsc_keras.training.report import write_report
+    from atsc_keras.training.reporting.report import write_report
+    from atsc_keras.training.reporting.summary import summary_table
     from atsc_keras.training.run_folder import RunFolder
-    from atsc_keras.training.summary import summary_table
 
     run = RunFolder(folder)
     report = write_report(folder)

@@ -15,12 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.training.comparison_figures import method_label
-from atsc_keras.training.comparison_report import comparison_rows
-from atsc_keras.training.comparison_report import spread
-from atsc_keras.training.comparison_report import teacher_rows
-from atsc_keras.training.comparison_report import verdict
-from atsc_keras.training.formats import markdown_table
+from atsc_keras.training.comparing.figures import method_label
+from atsc_keras.training.comparing.report import comparison_rows
+from atsc_keras.training.comparing.report import spread
+from atsc_keras.training.comparing.report import teacher_rows
+from atsc_keras.training.comparing.report import verdict
+from atsc_keras.training.reporting.formats import markdown_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"

@@ -16,7 +16,7 @@ from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.training.adaptation import AdaptationNote
 from atsc_keras.training.adaptation import feature_distance
 from atsc_keras.training.adaptation import relative_movements
-from atsc_keras.training.comparison import compare
+from atsc_keras.training.comparing.comparison import compare
 from atsc_keras.training.run_folder import RunFolder
 from tests.tiny import CLASSES
 from tests.tiny import SHAPE

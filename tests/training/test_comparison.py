@@ -16,14 +16,14 @@ from atsc_keras.config import load_variants
 from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
 from atsc_keras.errors import InputError
 from atsc_keras.training.checkpoints import DivergedError
-from atsc_keras.training.comparison import compare
-from atsc_keras.training.comparison_figures import draw_comparison
-from atsc_keras.training.comparison_report import comparison_rows
-from atsc_keras.training.comparison_report import comparison_table
-from atsc_keras.training.comparison_report import gap_closed
-from atsc_keras.training.comparison_report import spread
-from atsc_keras.training.comparison_report import verdict
-from atsc_keras.training.trial import Trial
+from atsc_keras.training.comparing.comparison import compare
+from atsc_keras.training.comparing.figures import draw_comparison
+from atsc_keras.training.comparing.report import comparison_rows
+from atsc_keras.training.comparing.report import comparison_table
+from atsc_keras.training.comparing.report import gap_closed
+from atsc_keras.training.comparing.report import spread
+from atsc_keras.training.comparing.report import verdict
+from atsc_keras.training.comparing.trial import Trial
 from tests.tiny_experiment import write_config
 
 FEW = ("student", "at")

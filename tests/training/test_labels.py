@@ -13,7 +13,7 @@ from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.training.comparison import compare
+from atsc_keras.training.comparing.comparison import compare
 from atsc_keras.training.experiment import distill
 from atsc_keras.training.experiment import train
 from atsc_keras.training.run_folder import RunFolder

@@ -13,8 +13,8 @@ import pytest
 
 from atsc_keras.errors import InputError
 from atsc_keras.errors import WriteError
-from atsc_keras.training.report import write_report
-from atsc_keras.training.summary import summary_table
+from atsc_keras.training.reporting.report import write_report
+from atsc_keras.training.reporting.summary import summary_table
 from tests.training.fake_run import PHASES
 from tests.training.fake_run import export_report
 from tests.training.fake_run import history_of
@@ -88,7 +88,7 @@ def without(metrics: dict[str, Any], *roles: str) -> dict[str, Any]:
 
 def test_report_needs_no_framework() -> None:
     code = (
-        "import sys, atsc_keras.training.report; "
+        "import sys, atsc_keras.training.reporting.report; "
         "sys.exit(any(name in sys.modules for name in "
         "('keras', 'tensorflow', 'jax', 'torch', 'matplotlib.pyplot')))"
     )

@@ -2,11 +2,11 @@
 
 import pytest
 
-from atsc_keras.training.formats import duration
-from atsc_keras.training.formats import interval
-from atsc_keras.training.formats import percent
-from atsc_keras.training.formats import quantity
-from atsc_keras.training.summary import summary_table
+from atsc_keras.training.reporting.formats import duration
+from atsc_keras.training.reporting.formats import interval
+from atsc_keras.training.reporting.formats import percent
+from atsc_keras.training.reporting.formats import quantity
+from atsc_keras.training.reporting.summary import summary_table
 from tests.training.fake_run import export_report
 from tests.training.fake_run import metrics_of
 

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.training.drawing import Drawing
+from atsc_keras.training.reporting.drawing import Drawing
 
 _STYLE = Path(__file__).with_name("report.css")
 _TEXT_COLUMNS = {"Model", "Method", "File", "Verdict"}

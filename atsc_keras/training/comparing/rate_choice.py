@@ -6,9 +6,9 @@ from typing import Any
 
 from atsc_keras.config import DataConfig
 from atsc_keras.errors import InputError
-from atsc_keras.training.candidates import Candidate
+from atsc_keras.training.comparing.candidates import Candidate
+from atsc_keras.training.comparing.trial import Trial
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.trial import Trial
 
 _HOLD_OUT = 0.1  # of the training images of each class
 

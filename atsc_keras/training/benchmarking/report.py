@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from atsc_keras.training.benchmark_steps import LABELS
-from atsc_keras.training.benchmark_steps import STUDENT
-from atsc_keras.training.benchmark_steps import TEACHER
-from atsc_keras.training.formats import NOTHING
-from atsc_keras.training.formats import markdown_table
-from atsc_keras.training.formats import quantity
+from atsc_keras.training.benchmarking.steps import LABELS
+from atsc_keras.training.benchmarking.steps import STUDENT
+from atsc_keras.training.benchmarking.steps import TEACHER
+from atsc_keras.training.reporting.formats import NOTHING
+from atsc_keras.training.reporting.formats import markdown_table
+from atsc_keras.training.reporting.formats import quantity
+from atsc_keras.training.reporting.summary import align
+from atsc_keras.training.reporting.summary import wrap
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.summary import align
-from atsc_keras.training.summary import wrap
 
 _COLUMNS = (
     *("Step", "Multiply-adds", "Ratio", "CPU time", "Ratio", "Memory"),

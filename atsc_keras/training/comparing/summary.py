@@ -11,13 +11,13 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import config_digest
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.training.checkpoints import DivergedError
-from atsc_keras.training.comparison_report import write_comparison
+from atsc_keras.training.comparing.report import write_comparison
+from atsc_keras.training.comparing.trial import DIVERGED
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import teacher_names
 from atsc_keras.training.run_folder import ADAPTATION
 from atsc_keras.training.run_folder import LEARNING_RATES
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.trial import DIVERGED
 
 
 def summarise(

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from atsc_keras.training.axes import DASHES
-from atsc_keras.training.axes import is_finite
-from atsc_keras.training.axes import label_axes
-from atsc_keras.training.axes import percent_axis
-from atsc_keras.training.axes import plot_line
-from atsc_keras.training.drawing import BLUE
-from atsc_keras.training.drawing import GREEN
-from atsc_keras.training.drawing import ORANGE
-from atsc_keras.training.drawing import QUIET
-from atsc_keras.training.drawing import VIOLET
-from atsc_keras.training.drawing import WIDTH
-from atsc_keras.training.drawing import Drawing
+from atsc_keras.training.reporting.axes import DASHES
+from atsc_keras.training.reporting.axes import is_finite
+from atsc_keras.training.reporting.axes import label_axes
+from atsc_keras.training.reporting.axes import percent_axis
+from atsc_keras.training.reporting.axes import plot_line
+from atsc_keras.training.reporting.drawing import BLUE
+from atsc_keras.training.reporting.drawing import GREEN
+from atsc_keras.training.reporting.drawing import ORANGE
+from atsc_keras.training.reporting.drawing import QUIET
+from atsc_keras.training.reporting.drawing import VIOLET
+from atsc_keras.training.reporting.drawing import WIDTH
+from atsc_keras.training.reporting.drawing import Drawing
 
 # Columns of the history, and what they are called on an axis.
 _SHOWN = {

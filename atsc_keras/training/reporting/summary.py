@@ -5,13 +5,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from atsc_keras.training.formats import NOTHING
-from atsc_keras.training.formats import decimal
-from atsc_keras.training.formats import difference
-from atsc_keras.training.formats import percent
-from atsc_keras.training.formats import quantity
-from atsc_keras.training.formats import ratio
-from atsc_keras.training.formats import wrong_images
+from atsc_keras.training.reporting.formats import NOTHING
+from atsc_keras.training.reporting.formats import decimal
+from atsc_keras.training.reporting.formats import difference
+from atsc_keras.training.reporting.formats import percent
+from atsc_keras.training.reporting.formats import quantity
+from atsc_keras.training.reporting.formats import ratio
+from atsc_keras.training.reporting.formats import wrong_images
 
 WIDTH = 100  # characters of the terminal table
 _SHORTEST = 10  # characters that a shortened cell keeps

@@ -8,17 +8,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from atsc_keras.training.adaptation_figures import draw_compared_adaptation
-from atsc_keras.training.adaptation_figures import draw_movements
-from atsc_keras.training.drawing import BLUE
-from atsc_keras.training.drawing import GREEN
-from atsc_keras.training.drawing import INK
-from atsc_keras.training.drawing import ORANGE
-from atsc_keras.training.drawing import QUIET
-from atsc_keras.training.drawing import VIOLET
-from atsc_keras.training.drawing import WIDTH
-from atsc_keras.training.drawing import Drawing
-from atsc_keras.training.drawing import drawing_settings
+from atsc_keras.training.reporting.adaptation_figures import (
+    draw_compared_adaptation,
+)
+from atsc_keras.training.reporting.adaptation_figures import draw_movements
+from atsc_keras.training.reporting.drawing import BLUE
+from atsc_keras.training.reporting.drawing import GREEN
+from atsc_keras.training.reporting.drawing import INK
+from atsc_keras.training.reporting.drawing import ORANGE
+from atsc_keras.training.reporting.drawing import QUIET
+from atsc_keras.training.reporting.drawing import VIOLET
+from atsc_keras.training.reporting.drawing import WIDTH
+from atsc_keras.training.reporting.drawing import Drawing
+from atsc_keras.training.reporting.drawing import drawing_settings
 
 _LABELS = {
     "student": "Student alone",

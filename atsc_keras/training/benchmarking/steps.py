@@ -14,10 +14,10 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import last_stage
+from atsc_keras.training.benchmarking.step_timer import StepTime
+from atsc_keras.training.benchmarking.step_timer import StepTimer
 from atsc_keras.training.networks import build_network
 from atsc_keras.training.recipes import build_optimizer
-from atsc_keras.training.step_timer import StepTime
-from atsc_keras.training.step_timer import StepTimer
 from atsc_keras.training.trainers import build_atsc
 
 # Each supervised step; ATSC as a whole, with a teacher that adapts in its

@@ -16,26 +16,26 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
-from atsc_keras.training.candidates import WITH_ATSC
-from atsc_keras.training.candidates import Candidate
-from atsc_keras.training.candidates import candidates_of
 from atsc_keras.training.class_weights import check_class_weights
-from atsc_keras.training.comparison_summary import summarise
+from atsc_keras.training.comparing.candidates import WITH_ATSC
+from atsc_keras.training.comparing.candidates import Candidate
+from atsc_keras.training.comparing.candidates import candidates_of
+from atsc_keras.training.comparing.rate_choice import RateChoice
+from atsc_keras.training.comparing.rate_choice import check_rates
+from atsc_keras.training.comparing.rate_choice import data_of_choice
+from atsc_keras.training.comparing.summary import summarise
+from atsc_keras.training.comparing.trial import Trial
+from atsc_keras.training.comparing.trial import build_trainer
+from atsc_keras.training.comparing.trial import is_done
 from atsc_keras.training.devices import check_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.formats import percent
 from atsc_keras.training.networks import build_teacher
-from atsc_keras.training.rate_choice import RateChoice
-from atsc_keras.training.rate_choice import check_rates
-from atsc_keras.training.rate_choice import data_of_choice
 from atsc_keras.training.recipe_checks import check_recipes
+from atsc_keras.training.reporting.formats import percent
 from atsc_keras.training.run_folder import LEARNING_RATES
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.saved_phases import train_teachers
-from atsc_keras.training.trial import Trial
-from atsc_keras.training.trial import build_trainer
-from atsc_keras.training.trial import is_done
 
 
 def compare(

@@ -10,27 +10,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from atsc_keras.training.adaptation_figures import draw_adaptation
-from atsc_keras.training.adaptation_figures import draw_movements
-from atsc_keras.training.axes import DASHES
-from atsc_keras.training.axes import is_finite
-from atsc_keras.training.axes import label_axes
-from atsc_keras.training.axes import log_axis
-from atsc_keras.training.axes import percent_axis
-from atsc_keras.training.axes import plot_line
-from atsc_keras.training.drawing import BLUE
-from atsc_keras.training.drawing import GREEN
-from atsc_keras.training.drawing import INK
-from atsc_keras.training.drawing import ORANGE
-from atsc_keras.training.drawing import VIOLET
-from atsc_keras.training.drawing import WIDTH
-from atsc_keras.training.drawing import Drawing
-from atsc_keras.training.drawing import drawing_settings
-from atsc_keras.training.formats import interval
-from atsc_keras.training.formats import percent
-from atsc_keras.training.formats import wrong_images
-from atsc_keras.training.summary import order_roles
-from atsc_keras.training.summary import role_label
+from atsc_keras.training.reporting.adaptation_figures import draw_adaptation
+from atsc_keras.training.reporting.adaptation_figures import draw_movements
+from atsc_keras.training.reporting.axes import DASHES
+from atsc_keras.training.reporting.axes import is_finite
+from atsc_keras.training.reporting.axes import label_axes
+from atsc_keras.training.reporting.axes import log_axis
+from atsc_keras.training.reporting.axes import percent_axis
+from atsc_keras.training.reporting.axes import plot_line
+from atsc_keras.training.reporting.drawing import BLUE
+from atsc_keras.training.reporting.drawing import GREEN
+from atsc_keras.training.reporting.drawing import INK
+from atsc_keras.training.reporting.drawing import ORANGE
+from atsc_keras.training.reporting.drawing import VIOLET
+from atsc_keras.training.reporting.drawing import WIDTH
+from atsc_keras.training.reporting.drawing import Drawing
+from atsc_keras.training.reporting.drawing import drawing_settings
+from atsc_keras.training.reporting.formats import interval
+from atsc_keras.training.reporting.formats import percent
+from atsc_keras.training.reporting.formats import wrong_images
+from atsc_keras.training.reporting.summary import order_roles
+from atsc_keras.training.reporting.summary import role_label
 
 # Columns of each phase of `history.csv`; NaN where the file is blank.
 History: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]

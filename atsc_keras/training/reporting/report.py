@@ -11,10 +11,10 @@ import yaml
 
 from atsc_keras.errors import InputError
 from atsc_keras.errors import WriteError
-from atsc_keras.training.figures import History
-from atsc_keras.training.figures import draw_figures
-from atsc_keras.training.report_page import Run
-from atsc_keras.training.report_page import compose_page
+from atsc_keras.training.reporting.figures import History
+from atsc_keras.training.reporting.figures import draw_figures
+from atsc_keras.training.reporting.report_page import Run
+from atsc_keras.training.reporting.report_page import compose_page
 from atsc_keras.training.run_folder import ADAPTATION
 from atsc_keras.training.run_folder import damaged_record
 from atsc_keras.training.run_folder import write_atomically

@@ -1,6 +1,6 @@
 """Peak memory of one kind of training step, in a process of its own.
 
-python -m atsc_keras.training.benchmark_memory NAME RUN_DIR SETTINGS
+python -m atsc_keras.training.benchmarking.memory NAME RUN_DIR SETTINGS
 """
 
 import json
@@ -12,8 +12,8 @@ from pathlib import Path
 from atsc_keras.backend import peak_device_memory
 from atsc_keras.config import load_config
 from atsc_keras.data.loading import load_dataset
-from atsc_keras.training.benchmark_steps import BenchmarkSettings
-from atsc_keras.training.benchmark_steps import BenchmarkStep
+from atsc_keras.training.benchmarking.steps import BenchmarkSettings
+from atsc_keras.training.benchmarking.steps import BenchmarkStep
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.run_folder import RunFolder
@@ -42,7 +42,7 @@ def measure_peak_memory(
     Raises:
         MeasurementError: if that process fails.
     """
-    module = "atsc_keras.training.benchmark_memory"
+    module = "atsc_keras.training.benchmarking.memory"
     arguments = [name, str(folder.path), json.dumps(settings.as_json())]
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],

@@ -10,9 +10,9 @@ import keras
 from atsc_keras.config import STUDENT_ALONE
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.training.candidates import WITH_ATSC
-from atsc_keras.training.candidates import Candidate
 from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.training.comparing.candidates import WITH_ATSC
+from atsc_keras.training.comparing.candidates import Candidate
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.networks import build_student
