@@ -14,6 +14,10 @@ class StudentConfig(StrictModel):
         weights: To start from: a saved `.keras` file; of a network of
             keras.applications, `imagenet` or a local `.h5` file; of a preset
             of KerasHub or KerasCV, `preset`; null (default) = none.
+        batch_norm_momentum: Of all its batch normalisation, from 0 to under
+            1; null (default) = as the network has it. Libraries have 0.99 or
+            0.999: in a run of some hundred steps moving statistics then lag
+            behind, and 0.9 is better.
         training: How the student alone is trained, the baseline; null
             (default) = no baseline.
     """
@@ -21,5 +25,8 @@ class StudentConfig(StrictModel):
     network: str = Field(min_length=1, examples=["resnet8x4"])
     weights: str | None = Field(
         default=None, min_length=1, examples=["student.keras"]
+    )
+    batch_norm_momentum: float | None = Field(
+        default=None, ge=0, lt=1, examples=[0.9]
     )
     training: RecipeConfig | None = None

@@ -22,6 +22,7 @@ class TeacherConfig(StrictModel):
         trainable: Layers of its encoder that adapt while it teaches, by name
             or regular expression, such as [stage3_.*]; null (default) = all;
             [] = none, the classifier neither, which is SimKD.
+        batch_norm_momentum: As of the student.
         training: How to train it where there are no weights.
     """
 
@@ -31,6 +32,9 @@ class TeacherConfig(StrictModel):
     )
     trainable: tuple[str, ...] | None = Field(
         default=None, strict=False, examples=[["stage3_.*"]]
+    )
+    batch_norm_momentum: float | None = Field(
+        default=None, ge=0, lt=1, examples=[0.9]
     )
     training: RecipeConfig | None = Field(default=None, validate_default=True)
 

@@ -11,6 +11,7 @@ from atsc_keras.config import TeacherConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 from atsc_keras.errors import first_line
+from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.libraries import are_of_library
@@ -101,18 +102,21 @@ def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
         InputError: if it cannot be loaded or split, or does not fit the data.
     """
     if asked.weights is None:
-        return build_network(asked.network, dataset)
-    if are_of_library(asked.weights):
-        teacher = _build_pretrained(asked.network, asked.weights, dataset)
-        if asked.training is None and not teacher.knows_classes:
+        teacher = build_network(asked.network, dataset)
+    elif are_of_library(asked.weights):
+        found = _build_pretrained(asked.network, asked.weights, dataset)
+        if asked.training is None and not found.knows_classes:
             raise InputError(
                 "A teacher must know the classes of the data. Received: "
                 f"{asked.network} with weights={asked.weights}, which know "
                 f"others, data with {len(dataset.class_names)} classes. Say "
                 "how to train it as teacher.training: {epochs: 10}."
             )
-        return teacher.classifier
-    return load_teacher(asked.weights, dataset, asked.network)
+        teacher = found.classifier
+    else:
+        teacher = load_teacher(asked.weights, dataset, asked.network)
+    set_batch_norm_momentum(teacher, asked.batch_norm_momentum)
+    return teacher
 
 
 def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
@@ -124,16 +128,23 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
         InputError: if it cannot be loaded or split, or does not fit the data.
     """
     if asked.weights is None:
-        return build_network(asked.network, dataset)
-    if are_of_library(asked.weights):
-        return _build_pretrained(
+        student = build_network(asked.network, dataset)
+    elif are_of_library(asked.weights):
+        student = _build_pretrained(
             asked.network, asked.weights, dataset
         ).classifier
-    model = load_classifier(asked.weights)
-    _check_images(model, asked.weights, dataset)
+    else:
+        student = _load_student(asked.weights, asked.network, dataset)
+    set_batch_norm_momentum(student, asked.batch_norm_momentum)
+    return student
+
+
+def _load_student(path: str, network: str, dataset: Dataset) -> ImageClassifier:
+    model = load_classifier(path)
+    _check_images(model, path, dataset)
     classes = len(dataset.class_names)
     student = ImageClassifier.for_classes(model, classes)
-    _check_network(asked.network, student.encoder, asked.weights, dataset)
+    _check_network(network, student.encoder, path, dataset)
     return student
 
 
