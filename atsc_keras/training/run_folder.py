@@ -188,7 +188,7 @@ class RunFolder:
                 "Name another folder."
             )
         elif self.file("config.yaml").exists():
-            self._check_same_config(config)
+            self.check_same_config(config)
 
     def _check_inputs_survive(self, config: ExperimentConfig) -> None:
         inputs = [
@@ -204,7 +204,12 @@ class RunFolder:
                     "another folder."
                 )
 
-    def _check_same_config(self, config: ExperimentConfig) -> None:
+    def check_same_config(self, config: ExperimentConfig) -> None:
+        """Check that a config is that of the folder.
+
+        Raises:
+            InputError: if it is not; every difference is named.
+        """
         known = self.file("config.yaml")
         before, now = (
             dict(_flat(c.model_dump(mode="json")))

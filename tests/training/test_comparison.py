@@ -141,6 +141,20 @@ def test_resumed_comparison_trains_what_is_missing_only(
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
+def test_finished_trial_of_another_recipe_is_not_taken_for_this_one(
+    finished: dict[str, Any],
+) -> None:
+    with pytest.raises(InputError, match="optimizer.learning_rate=0.01 instea"):
+        compare(
+            finished["config"],
+            finished["dir"],
+            ("at",),
+            (0,),
+            learning_rates=(0.01,),
+            resume=True,
+        )
+
+
 def test_method_that_diverges_does_not_end_the_others(tmp_path: Path) -> None:
     recipe = {"epochs": 1, "optimizer": {"learning_rate": 1e30}}
     config = load_config(

@@ -84,7 +84,8 @@ def compare(
     dataset = load_dataset(config.data)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
-    check_recipes(config, dataset)
+    for asked in (config, *(variants or {}).values()):
+        check_recipes(asked, dataset)
     with placed(config):
         teachers = [build_teacher(asked, dataset) for asked in config.teachers]
         for candidate in candidates:  # what cannot be built is found now

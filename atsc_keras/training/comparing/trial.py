@@ -9,6 +9,8 @@ import keras
 
 from atsc_keras.config import STUDENT_ALONE
 from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import config_digest
+from atsc_keras.config import load_config
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.training.checkpoints import DivergedError
 from atsc_keras.training.comparing.candidates import WITH_ATSC
@@ -113,8 +115,15 @@ class Trial:
         self.config = config_of(self.candidate)
 
     def run(self, dataset: Dataset, watcher: keras.callbacks.Callback) -> None:
-        """Train, save and evaluate the student, unless that is done."""
+        """Train, save and evaluate the student, unless that is done.
+
+        Raises:
+            InputError: if it was done in another way.
+        """
         if is_done(self.path):
+            done = load_config(self.path / "config.yaml")
+            if config_digest(done) != config_digest(self.config):
+                RunFolder(self.path).check_same_config(self.config)
             return
         folder = RunFolder.open(
             self.path,
