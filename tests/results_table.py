@@ -1,6 +1,6 @@
 """README's tables of results, from the records in `configs/results`.
 
-    python -m tests.results_table                     # writes README's tables
+    python -m tests.results_table                     # writes tables, figures
     python -m tests.results_table --add RUN [RUN ...] # first keeps the records
 
 RUN: the folder of a finished `compare`. Of its `comparison.json` all numbers
@@ -15,11 +15,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from atsc_keras.training.comparing.figures import draw_comparison
 from atsc_keras.training.comparing.figures import method_label
 from atsc_keras.training.comparing.report import comparison_rows
 from atsc_keras.training.comparing.report import spread
 from atsc_keras.training.comparing.report import teacher_rows
 from atsc_keras.training.comparing.report import verdict
+from atsc_keras.training.reporting.drawing import Drawing
+from atsc_keras.training.reporting.formats import duration
 from atsc_keras.training.reporting.formats import markdown_table
 
 ROOT = Path(__file__).parent.parent
@@ -116,11 +119,39 @@ def methods_table(summary: dict[str, Any]) -> str:
     versions = ", ".join(
         f"{name} {environment[name]}" for name in ("keras", summary["backend"])
     )
+    images = "".join(
+        f"\n\n![{drawing.title}]({_figure(summary, drawing).relative_to(ROOT)})"
+        for drawing in drawings_of(summary)
+    )
     return (
         f"`{command_of(summary)}` ({versions}; config "
         f"{summary['config_digest']}):\n\n"
-        f"{markdown_table(_COLUMNS, rows)}\n\n{verdict(shown)}"
+        f"{markdown_table(_COLUMNS, rows)}\n\n{verdict(shown)} All seeds took "
+        f"{duration(_seconds(shown))} on one thread.{images}"
     )
+
+
+def _seconds(summary: dict[str, Any]) -> float:
+    """Of all epochs, the choice of learning rates not counted."""
+    total: float = sum(
+        seconds * len(curve)
+        for runs in summary["methods"].values()
+        for seconds, curve in zip(
+            runs["seconds_per_epoch"], runs["curve"], strict=True
+        )
+    )
+    return total
+
+
+def drawings_of(summary: dict[str, Any]) -> list[Drawing]:
+    """What adapting did to the teacher."""
+    names = [name for name in summary["methods"] if "-" not in name]
+    shown = {**summary, "methods": {n: summary["methods"][n] for n in names}}
+    return [d for d in draw_comparison(shown) if d.name.startswith("teacher")]
+
+
+def _figure(summary: dict[str, Any], drawing: Drawing) -> Path:
+    return RESULTS / f"{summary['name']}_{drawing.name}.svg"
 
 
 def variants_table(summaries: list[dict[str, Any]]) -> str:
@@ -191,6 +222,10 @@ def main() -> None:
     if words[:1] == ["--add"]:
         for run in words[1:]:
             print(write_record(Path(run)))
+    for path in RESULTS.glob("*.json"):
+        summary = json.loads(path.read_text())
+        for drawing in drawings_of(summary):
+            _figure(summary, drawing).write_text(drawing.file_text())
     README.write_text(with_results(README.read_text("utf-8")), "utf-8")
 
 
