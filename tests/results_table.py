@@ -29,10 +29,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
 README = ROOT / "README.md"
 VARIANTS = "configs/variants/atsc.yaml"
-BEGIN, END = (
-    "<!-- results: written by tests/results_table.py -->",
-    "<!-- end -->",
-)
+BEGIN = "<!-- results: written by tests/results_table.py -->"
+END = "<!-- end of results -->"
 _DIGITS = 5
 _COLUMNS = (
     *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
