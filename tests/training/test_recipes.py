@@ -91,7 +91,7 @@ def distances(learning_rate: float, nesterov: bool) -> list[float]:
     found = []
     for _ in range(60):
         optimizer.apply([2 * 3.0 * weight.value])
-        found.append(abs(float(keras.ops.squeeze(weight.value))))
+        found.append(abs(float(keras.ops.convert_to_numpy(weight)[0])))
     return found
 
 
