@@ -91,6 +91,9 @@ def results(run: Path) -> tuple[list[np.ndarray], list[list[float]]]:
     rows = RunFolder(run).read_history()
     for row in rows:
         del row["phase"], row["seconds"]
+        # Of one process only.
+        row.pop("val_feature_distance", None)
+        row.pop("val_teacher_accuracy", None)
     return model.get_weights(), [[float(x) for x in r.values()] for r in rows]
 
 
