@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -14,6 +13,7 @@ from atsc_keras.training.phases import Phase
 from atsc_keras.training.phases import fit_distillation
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.trainers import build_atsc
+from tests.markers import ONCE
 from tests.mocked_tfds import mocked_tfds
 from tests.mocked_tfds import write_imagenet_records
 from tests.tiny_experiment import write_data
@@ -38,9 +38,7 @@ def test_there_are_configs() -> None:
     assert CONFIGS
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="once is enough"
-)
+@ONCE
 @pytest.mark.filterwarnings("ignore:Even though the")  # of tf.data
 @pytest.mark.parametrize(
     "path", PUBLISHED, ids=[path.stem for path in PUBLISHED]

@@ -4,7 +4,6 @@ import csv
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -18,6 +17,7 @@ from atsc_keras.training.adaptation import feature_distance
 from atsc_keras.training.adaptation import relative_movements
 from atsc_keras.training.comparing.comparison import compare
 from atsc_keras.training.run_folder import RunFolder
+from tests.markers import ONCE
 from tests.tiny import CLASSES
 from tests.tiny import SHAPE
 from tests.tiny import batch
@@ -100,9 +100,7 @@ def test_epochs_tell_distance_and_accuracy_on_unseen_images(
     assert all(layer["moved"] > 0 for layer in layers)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="once is enough"
-)
+@ONCE
 def test_comparison_shows_it(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=2))
     summary = compare(config, tmp_path / "run", ("student", "simkd", "atsc"))

@@ -25,6 +25,7 @@ from atsc_keras.training.benchmarking.steps import BenchmarkStep
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.run_folder import RunFolder
+from tests.markers import ONCE
 from tests.tiny import batch
 from tests.tiny import tiny_teacher
 from tests.tiny_experiment import write_config
@@ -124,6 +125,7 @@ def test_precision_is_that_of_the_steps_only(tmp_path: Path) -> None:
     assert model.encoder.layers[-1].compute_dtype == "bfloat16"
 
 
+@ONCE
 def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
     recipe = {"epochs": 1}
     teachers = [
@@ -142,6 +144,7 @@ def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
     assert len(step.run(images.astype("float32"), labels, 16)) == 1
 
 
+@ONCE
 def test_peak_memory_grows_with_the_batch(tmp_path: Path) -> None:
     peaks = []
     for size in (1, 48):

@@ -24,6 +24,7 @@ from atsc_keras.training.comparing.report import gap_closed
 from atsc_keras.training.comparing.report import spread
 from atsc_keras.training.comparing.report import verdict
 from atsc_keras.training.comparing.trial import Trial
+from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
 FEW = ("student", "at")
@@ -205,9 +206,7 @@ def test_config_changes_what_is_published(tmp_path: Path) -> None:
     assert float(row["transfer_loss"]) > 0
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="once is enough"
-)
+@ONCE
 def test_variants_stand_beside_their_method(tmp_path: Path) -> None:
     path = write_config(tmp_path, epochs=1)
     variants = tmp_path / "variants.yaml"
@@ -236,9 +235,7 @@ def test_variants_stand_beside_their_method(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "runs" / "atsc_seed0").exists()
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="once is enough"
-)
+@ONCE
 def test_learning_rates_are_chosen_on_held_out_images(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=2))
     summary = compare(

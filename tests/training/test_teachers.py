@@ -13,6 +13,7 @@ from atsc_keras.training.experiment import distill
 from atsc_keras.training.experiment import evaluate
 from atsc_keras.training.experiment import train
 from atsc_keras.training.run_folder import RunFolder
+from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
 
@@ -139,6 +140,7 @@ def test_pattern_that_matches_nothing_starts_no_run(
     assert not (tmp_path / "run").exists()
 
 
+@ONCE
 @pytest.mark.filterwarnings("ignore:`input_shape` is undefined")
 def test_library_weights_are_trained_for_the_task(tmp_path: Path) -> None:
     network = "keras.applications/MobileNet(alpha=0.25)"
