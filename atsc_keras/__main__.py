@@ -252,12 +252,16 @@ def samples(
 ) -> None:
     """Write images of a config's data, for `python -m export --data`."""
     experiment = load_config(config, overrides or ())
+    if out.suffix != ".npz" or (out.exists() and not overwrite):
+        raise InputError(
+            "--out must be a new `.npz` file. Received: "
+            f"{out}{', which is there already' if out.exists() else ''}. Name "
+            "another, or add --overwrite."
+        )
     prepare_frameworks()
     from atsc_keras.data import load_dataset
-    from atsc_keras.training.samples import check_new
     from atsc_keras.training.samples import write_samples
 
-    check_new(out, overwrite)
     dataset = load_dataset(experiment.data)
     with dataset.naming_broken_files():
         write_samples(out, dataset)

@@ -21,7 +21,6 @@ from atsc_keras.training.comparing.report import comparison_rows
 from atsc_keras.training.comparing.report import spread
 from atsc_keras.training.comparing.report import teacher_rows
 from atsc_keras.training.comparing.report import verdict
-from atsc_keras.training.reporting.drawing import Drawing
 from atsc_keras.training.reporting.formats import duration
 from atsc_keras.training.reporting.formats import markdown_table
 
@@ -31,6 +30,11 @@ README = ROOT / "README.md"
 VARIANTS = "configs/variants/atsc.yaml"
 BEGIN = "<!-- results: written by tests/results_table.py -->"
 END = "<!-- end of results -->"
+# Of those of a comparison, what adapting did to the teacher.
+FIGURES = {
+    "teacher_adaptation": "What adapting does",
+    "teacher_movement": "How far the teacher moved",
+}
 _DIGITS = 5
 _COLUMNS = (
     *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
@@ -84,7 +88,7 @@ def _origin(record: dict[str, Any]) -> list[Any]:
 
 def command_of(summary: dict[str, Any], *, variants: bool = False) -> str:
     """The command that makes a record again: its methods, or its variants."""
-    methods = [name for name in summary["methods"] if "-" not in name]
+    methods = list(without_variants(summary)["methods"])
     seeds = next(iter(summary["methods"].values()))["seed"]
     words = ["python", "-m", "atsc_keras", "compare"]
     words += [f"configs/{summary['name']}.yaml"]
@@ -99,14 +103,20 @@ def command_of(summary: dict[str, Any], *, variants: bool = False) -> str:
     return shlex.join(words)
 
 
+def without_variants(summary: dict[str, Any]) -> dict[str, Any]:
+    """The same, of methods only."""
+    methods = summary["methods"]
+    plain = {name: runs for name, runs in methods.items() if "-" not in name}
+    return {**summary, "methods": plain}
+
+
 def methods_table(summary: dict[str, Any]) -> str:
     """Teachers and methods of one comparison."""
     rates = summary["learning_rates"]
-    names = [name for name in summary["methods"] if "-" not in name]
-    shown = {**summary, "methods": {n: summary["methods"][n] for n in names}}
+    shown = without_variants(summary)
     rows = []
     for name, row in zip(
-        [*[""] * len(summary["teachers"]), *names],
+        [*[""] * len(summary["teachers"]), *shown["methods"]],
         [*teacher_rows(shown), *comparison_rows(shown)],
         strict=True,
     ):
@@ -118,8 +128,8 @@ def methods_table(summary: dict[str, Any]) -> str:
         f"{name} {environment[name]}" for name in ("keras", summary["backend"])
     )
     images = "".join(
-        f"\n\n![{drawing.title}]({_figure(summary, drawing).relative_to(ROOT)})"
-        for drawing in drawings_of(summary)
+        f"\n\n![{title}]({_figure(summary, name).relative_to(ROOT)})"
+        for name, title in FIGURES.items()
     )
     return (
         f"`{command_of(summary)}` ({versions}; config "
@@ -141,15 +151,8 @@ def _seconds(summary: dict[str, Any]) -> float:
     return total
 
 
-def drawings_of(summary: dict[str, Any]) -> list[Drawing]:
-    """What adapting did to the teacher."""
-    names = [name for name in summary["methods"] if "-" not in name]
-    shown = {**summary, "methods": {n: summary["methods"][n] for n in names}}
-    return [d for d in draw_comparison(shown) if d.name.startswith("teacher")]
-
-
-def _figure(summary: dict[str, Any], drawing: Drawing) -> Path:
-    return RESULTS / f"{summary['name']}_{drawing.name}.svg"
+def _figure(summary: dict[str, Any], name: str) -> Path:
+    return RESULTS / f"{summary['name']}_{name}.svg"
 
 
 def variants_table(summaries: list[dict[str, Any]]) -> str:
@@ -222,8 +225,10 @@ def main() -> None:
             print(write_record(Path(run)))
     for path in RESULTS.glob("*.json"):
         summary = json.loads(path.read_text())
-        for drawing in drawings_of(summary):
-            _figure(summary, drawing).write_text(drawing.file_text())
+        for drawing in draw_comparison(without_variants(summary)):
+            if drawing.name in FIGURES:
+                file = _figure(summary, drawing.name)
+                file.write_text(drawing.file_text())
     README.write_text(with_results(README.read_text("utf-8")), "utf-8")
 
 

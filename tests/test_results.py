@@ -12,7 +12,7 @@ from tests.results_table import command_of
 from tests.results_table import variants_table
 from tests.results_table import with_results
 from tests.results_table import write_record
-from tests.training.test_comparison import summary_of
+from tests.training.fake_comparison import summary_of
 
 RECORDS = sorted(RESULTS.glob("*.json"))
 

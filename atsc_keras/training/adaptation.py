@@ -43,8 +43,11 @@ class AdaptationNote(keras.callbacks.Callback):
     def __init__(self, folder: RunFolder, dataset: Dataset) -> None:
         super().__init__()
         self.folder = folder
-        self.images, self.labels = dataset.test.sample(_IMAGES)
+        self.dataset = dataset
         self._probe: keras.Model | None = None
+        # Read when the first epoch has ended, not before the first step.
+        self._images: np.ndarray | None = None
+        self._labels: np.ndarray | None = None
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -67,15 +70,16 @@ class AdaptationNote(keras.callbacks.Callback):
 
     def _outputs(self) -> list[list[np.ndarray]]:
         """Of each teacher: its features, the student's, its logits."""
-        if self._probe is None:
+        if self._probe is None or self._images is None:
             self._probe = _AdaptationProbe(self.model)
+            self._images, self._labels = self.dataset.test.sample(_IMAGES)
         flat = self._probe.predict(
-            self.images.astype("float32"), batch_size=_BATCH, verbose=0
+            self._images.astype("float32"), batch_size=_BATCH, verbose=0
         )
         return [flat[n : n + 3] for n in range(0, len(flat), 3)]
 
     def _right(self, logits: np.ndarray) -> float:
-        return float(np.mean(logits.argmax(axis=-1) == self.labels))
+        return float(np.mean(logits.argmax(axis=-1) == self._labels))
 
 
 def feature_distance(features: np.ndarray, projected: np.ndarray) -> float:

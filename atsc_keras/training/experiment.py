@@ -78,7 +78,9 @@ def train(
         build()  # what cannot be built is found now
         folder = _start(config, run_dir, f"train {role}", resume, overwrite)
         train_classifier(
-            folder, phase, "model", build, asked.training, config, dataset
+            Phase(phase, asked.training, config, dataset, folder),
+            "model",
+            build,
         )
     files = {phase: ("model", asked.network)}
     return write_records(folder, config, dataset, files)
@@ -125,13 +127,11 @@ def distill(
         student = config.student
         if student.training is not None:
             train_classifier(
-                folder,
-                "student_alone",
+                Phase(
+                    "student_alone", student.training, config, dataset, folder
+                ),
                 "student_alone",
                 partial(build_student, student, dataset),
-                student.training,
-                config,
-                dataset,
             )
             files["student_alone"] = ("student_alone", student.network)
         _distillation(folder, names, config, dataset)

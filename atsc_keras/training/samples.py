@@ -5,29 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.errors import InputError
 from atsc_keras.training.run_folder import write_atomically
 
 _CALIBRATION = 200
 _TEST = 500
-
-
-def check_new(path: Path, overwrite: bool) -> None:
-    """Check that samples can be written to a file.
-
-    Args:
-        path: of the file.
-        overwrite: whether an earlier one may be replaced.
-
-    Raises:
-        InputError: if not.
-    """
-    if path.suffix != ".npz" or (path.exists() and not overwrite):
-        there = ", which is there already" if path.exists() else ""
-        raise InputError(
-            f"--out must be a new `.npz` file. Received: {path}{there}. Name "
-            "another, or add --overwrite."
-        )
 
 
 def write_samples(path: Path, dataset: Dataset) -> None:

@@ -6,7 +6,6 @@ from functools import partial
 import keras
 
 from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import RecipeConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.networks import build_teacher
@@ -24,30 +23,21 @@ def save_model(folder: RunFolder, name: str, model: keras.Model) -> None:
 
 
 def train_classifier(
-    folder: RunFolder,
-    phase: str,
-    file: str,
-    build: Callable[[], ImageClassifier],
-    recipe: RecipeConfig,
-    config: ExperimentConfig,
-    dataset: Dataset,
+    phase: Phase, file: str, build: Callable[[], ImageClassifier]
 ) -> None:
     """Train a classifier, unless an earlier try has finished it.
 
     Args:
-        folder: of the run.
-        phase: names its checkpoints and its rows in the history.
+        phase: of the run.
         file: stem of the result.
         build: makes the network.
-        recipe: how to train it.
-        config: of the run.
-        dataset: of the run.
     """
+    folder = phase.folder
     if folder.file(f"{file}.keras").exists():
         return
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(phase.config.seed)
     model = build()
-    fit_network(model, Phase(phase, recipe, config, dataset, folder))
+    fit_network(model, phase)
     save_model(folder, file, model.to_functional(file))
 
 
@@ -77,13 +67,9 @@ def train_teachers(
             save_model(folder, name, teacher.to_functional(name))
         else:
             train_classifier(
-                folder,
-                name,
+                Phase(name, asked.training, config, dataset, folder),
                 name,
                 partial(build_teacher, asked, dataset),
-                asked.training,
-                config,
-                dataset,
             )
     return files
 

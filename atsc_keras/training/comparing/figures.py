@@ -47,6 +47,18 @@ def method_label(name: str) -> str:
     return f"{_LABELS[method]}, {words}" if variant else _LABELS[method]
 
 
+def ranked(summary: dict[str, Any]) -> list[str]:
+    """Names of the methods by their mean accuracy, the best first.
+
+    Args:
+        summary: what `comparison.json` holds.
+    """
+    methods = summary["methods"]
+    return sorted(
+        methods, key=lambda name: -statistics.mean(methods[name]["accuracy"])
+    )
+
+
 def draw_comparison(summary: dict[str, Any]) -> list[Drawing]:
     """Every seed of every method, and the accuracies by epoch.
 
@@ -87,23 +99,18 @@ def _adaptations(
 
 
 def _draw_seeds(summary: dict[str, Any]) -> Drawing:
-    methods = sorted(
-        summary["methods"].items(),
-        key=lambda item: statistics.mean(item[1]["accuracy"]),
-    )
+    methods = ranked(summary)[::-1]
     figure = Figure((WIDTH, 0.9 + 0.34 * len(methods)), layout="constrained")
     axes = figure.subplots()
-    for place, (name, runs) in enumerate(methods):
+    for place, name in enumerate(methods):
         color = _COLORS.get(name, QUIET)
-        shares = runs["accuracy"]
+        shares = summary["methods"][name]["accuracy"]
         axes.plot(shares, [place] * len(shares), "o", color=color, ms=5)
         mean = statistics.mean(shares)
         axes.plot([mean, mean], [place - 0.3, place + 0.3], color=INK, lw=1.4)
     teacher = max(t["accuracy"] for t in summary["teachers"].values())
     axes.axvline(teacher, color=QUIET, linewidth=0.9, linestyle=(0, (4, 1.6)))
-    axes.set_yticks(
-        range(len(methods)), [method_label(name) for name, _ in methods]
-    )
+    axes.set_yticks(range(len(methods)), map(method_label, methods))
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(False, axis="y")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))

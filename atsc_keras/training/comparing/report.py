@@ -9,6 +9,7 @@ from typing import Any
 
 from atsc_keras.training.comparing.figures import draw_comparison
 from atsc_keras.training.comparing.figures import method_label
+from atsc_keras.training.comparing.figures import ranked
 from atsc_keras.training.reporting.drawing import Drawing
 from atsc_keras.training.reporting.formats import NOTHING
 from atsc_keras.training.reporting.formats import markdown_table
@@ -78,17 +79,14 @@ def verdict(summary: dict[str, Any]) -> str:
         name: dict(zip(runs["seed"], runs["accuracy"], strict=True))
         for name, runs in summary["methods"].items()
     }
-    ranked = sorted(
-        shares, key=lambda name: -statistics.mean(shares[name].values())
-    )
-    best = ranked[0]
+    best, *others = ranked(summary)
     text = (
         f"{method_label(best)} is ahead with "
         f"{spread(list(shares[best].values()), summary['test_examples'])}."
     )
-    if len(ranked) < 2:
+    if not others:
         return text
-    behind = ranked[1]
+    behind = others[0]
     differences = [
         shares[best][seed] - shares[behind][seed]
         for seed in shares[best].keys() & shares[behind].keys()
@@ -249,11 +247,7 @@ def _markdown(summary: dict[str, Any]) -> str:
 
 
 def _page(summary: dict[str, Any], drawings: list[Drawing]) -> str:
-    means = {
-        name: statistics.mean(runs["accuracy"])
-        for name, runs in summary["methods"].items()
-    }
-    best = max(means, key=lambda name: means[name])
+    best = ranked(summary)[0]
     rows = []
     for cells in [*teacher_rows(summary), *comparison_rows(summary)]:
         first, *rest = (escape(cell) for cell in cells)

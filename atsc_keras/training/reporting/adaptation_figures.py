@@ -1,11 +1,13 @@
 """Figures that show what adapting does to the teachers."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from atsc_keras.training.reporting.axes import DASHES
@@ -22,8 +24,9 @@ from atsc_keras.training.reporting.drawing import WIDTH
 from atsc_keras.training.reporting.drawing import Drawing
 
 # Columns of the history, and what they are called on an axis.
+_ACCURACY = "val_teacher_accuracy"
 _SHOWN = {
-    "val_teacher_accuracy": "teacher's accuracy",
+    _ACCURACY: "teacher's accuracy",
     "val_feature_distance": "distance to student",
     "teacher_feature_power": "feature power",
 }
@@ -43,19 +46,15 @@ def draw_adaptation(phase: Mapping[str, np.ndarray]) -> Drawing | None:
     shown = [name for name in _SHOWN if is_finite(phase.get(name))]
     if not shown:
         return None
-    figure = Figure((WIDTH, 1.7 * len(shown)), layout="constrained")
-    panels = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
-    for axes, name in zip(panels, shown, strict=True):
+
+    def plot(axes: Axes, name: str) -> None:
         plot_line(axes, phase["epoch"], phase[name], color=VIOLET)
-        label_axes(axes, _SHOWN[name], 1)
-        axes.label_outer()
-        if name == "val_teacher_accuracy":
-            axes.yaxis.set_major_formatter(percent_axis())
-        else:
+        if name != _ACCURACY:
             axes.set_ylim(0.0, 1.15 * max(1.0, np.nanmax(phase[name])))
             axes.axhline(1.0, color=QUIET, linewidth=0.9, linestyle=DASHES[1])
+
     return Drawing.of(
-        figure,
+        _panels(shown, 1.7, plot),
         "teacher_adaptation",
         "The teacher while it adapts",
         "On test images: its own accuracy, and how far the student's "
@@ -119,9 +118,8 @@ def draw_compared_adaptation(curves: Mapping[str, Any]) -> Drawing | None:
     shown = [name for name in _SHOWN if any(name in c for c in curves.values())]
     if not shown:
         return None
-    figure = Figure((WIDTH, 2.2 * len(shown)), layout="constrained")
-    panels = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
-    for axes, name in zip(panels, shown, strict=True):
+
+    def plot(axes: Axes, name: str) -> None:
         for (label, columns), color in zip(
             curves.items(), cycle(_CYCLE), strict=False
         ):
@@ -129,17 +127,32 @@ def draw_compared_adaptation(curves: Mapping[str, Any]) -> Drawing | None:
                 means = np.mean(columns[name], axis=0)
                 epochs = np.arange(1, len(means) + 1)
                 plot_line(axes, epochs, means, color=color, label=label)
-        label_axes(axes, _SHOWN[name], len(curves) if name == shown[0] else 1)
-        axes.label_outer()
-        if name == "val_teacher_accuracy":
-            axes.yaxis.set_major_formatter(percent_axis())
-        else:
+        if name != _ACCURACY:
             axes.set_ylim(bottom=0.0)
+
     return Drawing.of(
-        figure,
+        _panels(shown, 2.2, plot, lines=len(curves)),
         "teacher_adaptation",
         "What adapting does",
         "Means over the seeds, on test images: the teacher's own accuracy, "
         "and how far the student's features are from its own, relative to "
         "their variance.",
     )
+
+
+def _panels(
+    shown: Sequence[str],
+    height: float,
+    plot: Callable[[Axes, str], None],
+    lines: int = 1,
+) -> Figure:
+    """One panel a column, one above the other; the first has the legend."""
+    figure = Figure((WIDTH, height * len(shown)), layout="constrained")
+    panels = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(panels, shown, strict=True):
+        plot(axes, name)
+        label_axes(axes, _SHOWN[name], lines if name == shown[0] else 1)
+        axes.label_outer()
+        if name == _ACCURACY:
+            axes.yaxis.set_major_formatter(percent_axis())
+    return figure
