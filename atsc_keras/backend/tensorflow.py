@@ -31,7 +31,13 @@ def value_and_grad(
     del state  # assigned in place
     with tf.GradientTape() as tape:
         loss, other = objective()
-    return (loss, other), tape.gradient(loss, [v.value for v in variables])
+    gradients = tape.gradient(loss, [v.value for v in variables])
+    # Grappler drops the order of reading before assigning where a path joins
+    # both through the IdentityN in which Keras sums gradients, then splits
+    # that IdentityN: without this, heads held fixed may be read too late.
+    with tf.control_dependencies(tf.nest.flatten((loss, other))):
+        gradients = [g if g is None else tf.identity(g) for g in gradients]
+    return (loss, other), gradients
 
 
 def apply_gradients(
