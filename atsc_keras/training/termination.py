@@ -20,8 +20,18 @@ class TerminatedError(SystemExit):
         super().__init__(128 + signal.SIGTERM)  # as a shell reports it
 
 
-def _end(*_: Any) -> NoReturn:
-    raise TerminatedError
+class _Ending:
+    """Answers SIGTERM by ending the job.
+
+    Remembers it: Python drops an exception that is raised in a destructor,
+    and those of frameworks take their time.
+    """
+
+    came = False
+
+    def __call__(self, *_: Any) -> NoReturn:
+        self.came = True
+        raise TerminatedError
 
 
 @contextmanager
@@ -37,7 +47,7 @@ def ended_by_sigterm(run_dir: Path) -> Iterator[None]:
     Raises:
         TerminatedError: if SIGTERM comes.
     """
-    before = signal.signal(signal.SIGTERM, _end)
+    before = signal.signal(signal.SIGTERM, _Ending())
     try:
         yield
     except TerminatedError:
@@ -65,17 +75,20 @@ def sigterm_held_back(processes: int) -> Iterator[Callable[[], bool]]:
         Says whether it has come.
 
     Raises:
-        TerminatedError: at the end, if it has come.
+        TerminatedError: at the end, if it has come; at once, if it came
+            before and was lost.
     """
     came: list[bool] = []
-    answered = signal.getsignal(signal.SIGTERM) is not _end
-    if answered or processes > 1:
+    ending = signal.getsignal(signal.SIGTERM)
+    if not isinstance(ending, _Ending) or processes > 1:
         yield lambda: False
         return
+    if ending.came:
+        raise TerminatedError
     signal.signal(signal.SIGTERM, lambda *_: came.append(True))
     try:
         yield lambda: bool(came)
     finally:
-        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGTERM, ending)
     if came:
         raise TerminatedError

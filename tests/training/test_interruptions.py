@@ -144,6 +144,22 @@ def test_sigterm_outside_training_ends_the_job_at_once(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_sigterm_lost_in_a_destructor_ends_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closing:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    lost: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    with pytest.raises(TerminatedError), ended_by_sigterm(tmp_path):
+        Closing()
+        assert len(lost) == 1
+        with sigterm_held_back(processes=1):
+            pytest.fail("training began")
+
+
 def test_one_of_several_processes_ends_at_once(tmp_path: Path) -> None:
     with pytest.raises(TerminatedError), ended_by_sigterm(tmp_path):
         with sigterm_held_back(processes=2):
