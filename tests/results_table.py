@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from atsc_keras.training.comparing.figures import draw_comparison
 from atsc_keras.training.comparing.figures import method_label
 from atsc_keras.training.comparing.report import comparison_rows
@@ -23,6 +25,7 @@ from atsc_keras.training.comparing.report import teacher_rows
 from atsc_keras.training.comparing.report import verdict
 from atsc_keras.training.reporting.formats import duration
 from atsc_keras.training.reporting.formats import markdown_table
+from atsc_keras.training.reporting.formats import quantity
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
@@ -65,7 +68,8 @@ def record_of(run: Path) -> dict[str, Any]:
 def write_record(run: Path) -> Path:
     """Keep the record of a comparison, by the name of its config.
 
-    What an earlier one of the same config and teacher has more is kept.
+    What an earlier one of the same config and teacher has more, methods or
+    seeds of one, is kept.
     """
     record = record_of(run)
     RESULTS.mkdir(exist_ok=True)
@@ -74,10 +78,19 @@ def write_record(run: Path) -> Path:
         known = json.loads(path.read_text())
         if _origin(known) != _origin(record):
             raise ValueError(f"{path} is of another experiment than {run}")
-        for key in ("methods", "learning_rates", "diverged"):
+        for key in ("learning_rates", "diverged"):
             record[key] = {**known[key], **record[key]}
+        record["methods"] = known["methods"] | {
+            name: runs
+            for name, runs in record["methods"].items()
+            if len(runs["seed"]) >= _seeds(known, name)
+        }
     path.write_text(json.dumps(record, separators=(",", ":")) + "\n")
     return path
+
+
+def _seeds(record: dict[str, Any], method: str) -> int:
+    return len(record["methods"].get(method, {"seed": []})["seed"])
 
 
 def _origin(record: dict[str, Any]) -> list[Any]:
@@ -129,14 +142,20 @@ def methods_table(summary: dict[str, Any]) -> str:
     )
     images = "".join(
         f"\n\n![{title}]({_figure(summary, name).relative_to(ROOT)})"
-        for name, title in FIGURES.items()
+        for name, title in _figures_of(summary).items()
     )
+    ahead = f"{verdict(shown)} " if len(shown["methods"]) > 1 else ""
     return (
         f"`{command_of(summary)}` ({versions}; config "
         f"{summary['config_digest']}):\n\n"
-        f"{markdown_table(_COLUMNS, rows)}\n\n{verdict(shown)} All seeds took "
+        f"{markdown_table(_COLUMNS, rows)}\n\n{ahead}All seeds took "
         f"{duration(_seconds(shown))} on one thread.{images}"
     )
+
+
+def _figures_of(summary: dict[str, Any]) -> dict[str, str]:
+    """Those that README shows: once a pair, where rates were chosen."""
+    return FIGURES if summary["learning_rates"] else {}
 
 
 def _seconds(summary: dict[str, Any]) -> float:
@@ -156,18 +175,17 @@ def _figure(summary: dict[str, Any], name: str) -> Path:
 
 
 def variants_table(summaries: list[dict[str, Any]]) -> str:
-    """Variants of ATSC beside it, a column for each data set."""
-    names = list(
-        dict.fromkeys(
-            name
-            for summary in summaries
-            for name in summary["methods"]
-            if name in ("simkd", "atsc") or "-" in name
-        )
-    )
+    """Variants of ATSC beside it, in the order of their file."""
+    listed = yaml.safe_load((ROOT / VARIANTS).read_text("utf-8"))
+    names = [
+        name
+        for name in ("simkd", "atsc", *(f"atsc-{key}" for key in listed))
+        if any(name in summary["methods"] for summary in summaries)
+    ]
     rows = []
     for name in names:
-        row = [method_label(name)]
+        known = [s["methods"][name] for s in summaries if name in s["methods"]]
+        row = [method_label(name), quantity(known[0]["parameters"][0])]
         for summary in summaries:
             runs = summary["methods"].get(name)
             if runs is None:
@@ -177,12 +195,15 @@ def variants_table(summaries: list[dict[str, Any]]) -> str:
             distance = statistics.mean(
                 seed["val_feature_distance"][-1] for seed in noted
             )
+            top1 = spread(runs["accuracy"], summary["test_examples"])
+            seeds = _seeds(summary, name)
+            few = seeds < _seeds(summary, "atsc")
             row += [
-                spread(runs["accuracy"], summary["test_examples"]),
+                f"{top1} ({seeds})" if few else top1,
                 f"{distance:.2f}",
             ]
         rows.append(row)
-    header = ["ATSC"]
+    header = ["ATSC", "Parameters"]
     for summary in summaries:
         header += [summary["name"].replace("_", " "), "distance"]
     return markdown_table(header, rows)
@@ -193,12 +214,11 @@ def results_text() -> str:
     records = [
         json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))
     ]
-    plain = [r for r in records if "kd" in r["methods"]]
     varied = [r for r in records if any("-" in n for n in r["methods"])]
     parts = [
         f"**{record['name']}**, {record['test_examples']:,} test images. "
         f"{methods_table(record)}"
-        for record in plain
+        for record in records
     ]
     if varied:
         commands = "\n".join(
@@ -226,7 +246,7 @@ def main() -> None:
     for path in RESULTS.glob("*.json"):
         summary = json.loads(path.read_text())
         for drawing in draw_comparison(without_variants(summary)):
-            if drawing.name in FIGURES:
+            if drawing.name in _figures_of(summary):
                 file = _figure(summary, drawing.name)
                 file.write_text(drawing.file_text())
     README.write_text(with_results(README.read_text("utf-8")), "utf-8")

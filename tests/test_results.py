@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from atsc_keras.config import METHODS
 from tests import results_table
 from tests.results_table import README
 from tests.results_table import RESULTS
+from tests.results_table import ROOT
+from tests.results_table import VARIANTS
 from tests.results_table import command_of
 from tests.results_table import variants_table
 from tests.results_table import with_results
@@ -31,6 +35,9 @@ def test_record_can_be_traced(path: Path) -> None:
     assert len(record["config_digest"]) == 16
     environment = record["environment"]
     assert {"keras", record["backend"], "python"} <= environment.keys()
+    variants = yaml.safe_load((ROOT / VARIANTS).read_text("utf-8"))
+    known = {*METHODS, *(f"atsc-{variant}" for variant in variants)}
+    assert record["methods"].keys() <= known
     for runs in record["methods"].values():
         assert len(runs["seed"]) == len(runs["accuracy"])
 
@@ -55,10 +62,10 @@ def test_records_of_one_experiment_are_joined(
 ) -> None:
     monkeypatch.setattr(results_table, "RESULTS", tmp_path / "results")
     first = comparison(tmp_path / "a", student=[0.6, 0.7], atsc=[0.8, 0.9])
-    second = comparison(tmp_path / "b", atsc__kernels=[0.7, 0.75])
+    second = comparison(tmp_path / "b", atsc=[0.8], atsc__reduction_8=[0.7])
     write_record(first)
     record = json.loads(write_record(second).read_text())
-    assert list(record["methods"]) == ["student", "atsc", "atsc-kernels"]
+    assert list(record["methods"]) == ["student", "atsc", "atsc-reduction_8"]
     kept = record["methods"]["atsc"]["adaptation"]
     assert ["layers" in seed for seed in kept] == [True, False]
     assert kept[1]["val_feature_distance"][-1] == 0.12346
@@ -67,8 +74,8 @@ def test_records_of_one_experiment_are_joined(
         "student,atsc --seeds 0,1"
     )
     assert variants_table([record]).splitlines()[2:] == [
-        "| ATSC | 85.0 ± 7.1 % | 0.12 |",
-        "| ATSC, kernels | 72.5 ± 3.5 % | 0.12 |",
+        "| ATSC | 1.0 k | 85.0 ± 7.1 % | 0.12 |",
+        "| ATSC, reduction 8 | 1.0 k | 70.0 % (1) | 0.12 |",
     ]
     other = comparison(tmp_path / "c", atsc=[0.1])
     text = (other / "comparison.json").read_text()

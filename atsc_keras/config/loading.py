@@ -74,12 +74,13 @@ def config_digest(config: ExperimentConfig) -> str:
 
     Args:
         config: The experiment. Of paths only the last part counts: data lie
-            elsewhere on each machine.
+            elsewhere on each machine. What is left at its default does not
+            count: options that come later change no digest.
 
     Returns:
         16 hexadecimal digits, a part of the SHA-256 of its YAML.
     """
-    values = config.model_dump(mode="json")
+    values = config.model_dump(mode="json", exclude_defaults=True)
     teachers = values["teacher"]
     if isinstance(teachers, dict):
         teachers = [teachers]
@@ -88,7 +89,8 @@ def config_digest(config: ExperimentConfig) -> str:
         (values["student"], "weights"),
         *((teacher, "weights") for teacher in teachers),
     ]:
-        section[key] = section[key] and Path(section[key]).name
+        if key in section:
+            section[key] = Path(section[key]).name
     text = write_yaml(values).encode()
     return hashlib.sha256(text).hexdigest()[:_DIGEST_LENGTH]
 
