@@ -93,6 +93,13 @@ def _seeds(record: dict[str, Any], method: str) -> int:
     return len(record["methods"].get(method, {"seed": []})["seed"])
 
 
+def _fewer_seeds(record: dict[str, Any], method: str) -> str:
+    """In brackets how many a method has, where others have more."""
+    seeds = _seeds(record, method)
+    most = max(_seeds(record, name) for name in record["methods"])
+    return f" ({seeds})" if 0 < seeds < most else ""
+
+
 def _origin(record: dict[str, Any]) -> list[Any]:
     """What must be equal for records to stand in one table."""
     teachers = [t["accuracy"] for t in record["teachers"].values()]
@@ -135,6 +142,7 @@ def methods_table(summary: dict[str, Any]) -> str:
     ):
         method, top1, _, best, gap, *sizes = row
         rate = f"{rates[name]['chosen']:g}" if name in rates else ""
+        top1 += _fewer_seeds(summary, name)
         rows.append([method, top1, best, gap, rate, *sizes])
     environment = summary["environment"]
     versions = ", ".join(
@@ -196,12 +204,7 @@ def variants_table(summaries: list[dict[str, Any]]) -> str:
                 seed["val_feature_distance"][-1] for seed in noted
             )
             top1 = spread(runs["accuracy"], summary["test_examples"])
-            seeds = _seeds(summary, name)
-            few = seeds < _seeds(summary, "atsc")
-            row += [
-                f"{top1} ({seeds})" if few else top1,
-                f"{distance:.2f}",
-            ]
+            row += [top1 + _fewer_seeds(summary, name), f"{distance:.2f}"]
         rows.append(row)
     header = ["ATSC", "Parameters"]
     for summary in summaries:
