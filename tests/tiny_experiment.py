@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import yaml
 
@@ -51,3 +52,9 @@ def write_config(folder: Path, epochs: int = 2, **sections: Any) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+def student_weights(run: Path, name: str = "student") -> list[np.ndarray]:
+    """Of a saved network of a run."""
+    model = keras.models.load_model(run / f"{name}.keras", compile=False)
+    return model.get_weights()
