@@ -14,6 +14,8 @@ class DistillationConfig(StrictModel):
 
     Attributes:
         feature_loss_weight: Weight of the alignment of features; default 1.
+        feature_loss: `mse` (default), or `normalized_mse`: over the variance of
+            the teacher's features.
         l2sp_weight: Weight of the teacher's L2-SP; default 1.
         student_loss_weight: Weight of the student's cross-entropy; default 0.
         logits_loss_weight: Weight of the tempered KL; default 0.
@@ -29,6 +31,7 @@ class DistillationConfig(StrictModel):
     """
 
     feature_loss_weight: float = Field(default=1.0, ge=0)
+    feature_loss: Literal["mse", "normalized_mse"] = "mse"
     l2sp_weight: float = Field(default=1.0, ge=0)
     student_loss_weight: float = Field(default=0.0, ge=0)
     logits_loss_weight: float = Field(default=0.0, ge=0)

@@ -51,6 +51,8 @@ class ATSC(DistillationTrainer):
         student: any Keras classifier (its head is not used), an encoder, or
             a `DistilledStudent` of these teachers.
         feature_loss_weight: default 1.
+        feature_loss: "mse" (default), or "normalized_mse", which divides it by
+            the variance of the teacher's features.
         l2sp_weight: default 1.
         student_loss_weight: of the cross-entropy of the student's logits,
             which reaches the student only; default 0.
@@ -94,6 +96,7 @@ class ATSC(DistillationTrainer):
         student: keras.Model,
         *,
         feature_loss_weight: float = 1.0,
+        feature_loss: Literal["mse", "normalized_mse"] = "mse",
         l2sp_weight: float = 1.0,
         student_loss_weight: float = 0.0,
         logits_loss_weight: float = 0.0,
@@ -111,11 +114,14 @@ class ATSC(DistillationTrainer):
             student_loss_weight=student_loss_weight,
             logits_loss_weight=logits_loss_weight,
             temperature=temperature,
+            feature_loss=feature_loss,
             l2sp_scope=l2sp_scope,
         )
         self.teachers = [ImageClassifier.from_model(model) for model in models]
         self.student = as_distilled_student(student, self.teachers, reduction)
-        self.feature_alignment = FeatureAlignment()
+        self.feature_alignment = FeatureAlignment(
+            normalized=feature_loss == "normalized_mse"
+        )
         self.starting_point = add_starting_point(self, self._teacher_weights())
         self.feature_power = FeaturePower(len(self.teachers))
         self.built = True

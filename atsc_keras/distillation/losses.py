@@ -8,6 +8,8 @@ from keras import ops
 from atsc_keras.models.projector import average_pool
 from atsc_keras.types import Tensor
 
+_TINY = 1e-12  # features of a constant have no variance
+
 
 def weighted_mean(
     values: Tensor, sample_weight: Tensor | None = None
@@ -21,6 +23,28 @@ def weighted_mean(
         weight = ops.cast(sample_weight, values.dtype)
         values = values * ops.reshape(weight, (-1,))
     return ops.mean(values)
+
+
+def feature_variance(
+    features: Tensor, sample_weight: Tensor | None = None
+) -> Tensor:
+    """How much features differ from image to image and place to place.
+
+    Args:
+        features: float32 `(B, h, w, C)` or `(B, C)`.
+        sample_weight: `(B,)`; default: 1 for every image.
+
+    Returns:
+        A scalar: the variance of each channel, averaged over the channels.
+    """
+    axes = tuple(range(len(features.shape) - 1))
+    if sample_weight is None:
+        return ops.mean(ops.var(features, axis=axes))
+    weight = ops.cast(sample_weight, features.dtype)
+    share = weight / ops.maximum(ops.mean(weight), _TINY)
+    share = ops.reshape(share, (-1, *[1] * len(axes)))
+    mean = ops.mean(share * features, axis=axes, keepdims=True)
+    return ops.mean(share * ops.square(features - mean))
 
 
 def matched_maps(teacher: Tensor, student: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,6 +68,12 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
 
     The larger map is average-pooled to the smaller one first.
 
+    Args:
+        normalized: whether to divide by the variance of the teacher's
+            features in the batch; default: no. The loss is then the same
+            whatever their scale, and a teacher that learns cannot lower it by
+            features that are small or equal for all images.
+
     Example:
 
     ```python
@@ -53,6 +83,9 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
     Reference:
         ATSC (arXiv 2406.08528), the feature loss; SimKD, equation 2.
     """
+
+    def __init__(self, normalized: bool = False) -> None:
+        self.normalized = normalized
 
     def compute_loss(
         self,
@@ -71,7 +104,7 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
 
         Returns:
             A float32 scalar: the mean over all elements of the squared
-            difference.
+            difference, over the variance if `normalized`.
         """
         teacher, student = matched_maps(
             ops.cast(teacher_outputs, "float32"),
@@ -79,10 +112,14 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
         )
         squared = ops.square(student - teacher)
         axes = tuple(range(1, len(squared.shape)))
-        return weighted_mean(ops.mean(squared, axis=axes), sample_weight)
+        loss = weighted_mean(ops.mean(squared, axis=axes), sample_weight)
+        if self.normalized:
+            variance = feature_variance(teacher, sample_weight)
+            loss = loss / ops.maximum(variance, _TINY)
+        return loss
 
     def get_config(self) -> dict[str, object]:
-        return {}
+        return {"normalized": self.normalized}
 
 
 def l2sp(

@@ -5,21 +5,29 @@ from typing import Any
 
 from atsc_keras.errors import InputError
 
+_CHOICES = {
+    "feature_loss": ("mse", "normalized_mse"),
+    "l2sp_scope": ("all", "kernels"),
+}
+
 
 def check_settings(**settings: Any) -> dict[str, Any]:
     """Check what `ATSC` was given.
 
     Args:
-        **settings: weights of the terms, `temperature` and `l2sp_scope`.
+        **settings: weights of the terms, `temperature`, `feature_loss` and
+            `l2sp_scope`.
 
     Returns:
         The settings.
 
     Raises:
-        InputError: if one is no finite number, or out of range.
+        InputError: if a number is not finite or out of range, or a name is
+            not one of those known.
     """
     for name, value in settings.items():
-        if name == "l2sp_scope":
+        if name in _CHOICES:
+            _check_choice(name, value)
             continue
         if not isinstance(value, int | float) or not math.isfinite(value):
             raise InputError(
@@ -35,9 +43,12 @@ def check_settings(**settings: Any) -> dict[str, Any]:
             "`temperature` must be positive. "
             f"Received: temperature={settings['temperature']}. Usual: 4."
         )
-    if settings["l2sp_scope"] not in ("all", "kernels"):
-        raise InputError(
-            "`l2sp_scope` must be 'all' or 'kernels'. "
-            f"Received: l2sp_scope={settings['l2sp_scope']!r}."
-        )
     return settings
+
+
+def _check_choice(name: str, value: Any) -> None:
+    if value not in _CHOICES[name]:
+        raise InputError(
+            f"`{name}` must be {' or '.join(map(repr, _CHOICES[name]))}. "
+            f"Received: {name}={value!r}."
+        )

@@ -42,6 +42,7 @@ def build_atsc(
         teachers,
         student.encoder,
         feature_loss_weight=settings.feature_loss_weight,
+        feature_loss=settings.feature_loss,
         l2sp_weight=settings.l2sp_weight,
         student_loss_weight=settings.student_loss_weight,
         logits_loss_weight=settings.logits_loss_weight,

@@ -66,6 +66,7 @@ def test_smallest_config_has_the_documented_defaults(write: Write) -> None:
     )
     assert recipe.jit_compile == "auto"
     assert config.distillation.temperature == 4.0
+    assert config.distillation.feature_loss == "mse"
     assert config.distillation.l2sp_scope == "all"
     assert config.student.training is None
 
@@ -190,12 +191,13 @@ def test_all_mistakes_of_a_file_come_at_once(write: Write) -> None:
             "teacher:\n"
             "- {network: 3, weights: w}\n"
             "- {network: a}\n"
-            "distillation: {training: {epochs: 1.5}, l2sp_scope: some}\n"
+            "distillation: {training: {epochs: 1.5}, l2sp_scope: some,\n"
+            " feature_loss: mae}\n"
         ),
         "nonsense",
     )
     first, *lines = message.splitlines()
-    assert first.endswith("digits.yaml has 11 mistakes:")
+    assert first.endswith("digits.yaml has 12 mistakes:")
     assert "an override must be key=value" in lines[0]
     assert {line.split(":")[0].strip() for line in lines[1:]} == {
         "seed",
@@ -208,6 +210,7 @@ def test_all_mistakes_of_a_file_come_at_once(write: Write) -> None:
         "student",
         "distillation.training.epochs",
         "distillation.l2sp_scope",
+        "distillation.feature_loss",
     }
     assert all("Received: " in line for line in lines)
 

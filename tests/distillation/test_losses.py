@@ -50,6 +50,54 @@ def test_feature_alignment_weighs_samples() -> None:
     np.testing.assert_allclose(loss, (5.0 + 0.5 * 4.0) / 2)
 
 
+@pytest.mark.parametrize("places", [(), (2, 2)])
+def test_normalized_alignment_is_relative_to_what_the_teacher_says(
+    places: tuple,
+) -> None:
+    random = np.random.default_rng(0)
+    teacher = random.normal(size=(3, *places, 2)).astype("float32")
+    teacher[..., 1] += 10.0  # what all images have in common says nothing
+    student = random.normal(size=teacher.shape).astype("float32")
+    alignment = FeatureAlignment(normalized=True)
+    variance = teacher.reshape(-1, 2).var(axis=0).mean()
+    loss = float(alignment.compute_loss(teacher, student))
+    assert loss == pytest.approx(
+        ((student - teacher) ** 2).mean() / variance, rel=1e-5
+    )
+    smaller = alignment.compute_loss(teacher / 8, student / 8)
+    assert float(smaller) == pytest.approx(loss, rel=1e-5)
+    # An image that does not count is not in the variance either.
+    weight = np.array([1.0, 1.0, 0.0], "float32")
+    weighted = float(alignment.compute_loss(teacher, student, weight))
+    counting = float(alignment.compute_loss(teacher[:2], student[:2]))
+    assert weighted == pytest.approx(counting * 2 / 3, rel=1e-5)
+
+
+def test_normalized_alignment_does_not_shrink_the_teacher() -> None:
+    random = np.random.default_rng(1)
+    features = random.normal(size=(4, 2, 2, 3)).astype("float32")
+    student = random.normal(size=features.shape).astype("float32")
+    scale = keras.Variable(1.0)
+    pulls = {}
+    for normalized in (False, True):
+        alignment = FeatureAlignment(normalized=normalized)
+
+        def objective(alignment: FeatureAlignment = alignment) -> tuple:
+            maps = [ops.multiply(scale.value, x) for x in (features, student)]
+            return alignment.compute_loss(*maps), ()
+
+        _, (pull,) = value_and_grad(objective, [scale], [])
+        pulls[normalized] = float(ops.convert_to_numpy(pull))
+    assert pulls[False] > 1  # both maps smaller: a smaller loss
+    assert pulls[True] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_normalized_alignment_of_equal_features_is_finite() -> None:
+    equal = np.ones((2, 3), "float32")
+    loss = FeatureAlignment(normalized=True).compute_loss(equal, equal)
+    assert float(loss) == 0.0
+
+
 def test_feature_alignment_works_inside_keras_distiller() -> None:
     layers = [keras.Input((4,)), keras.layers.Dense(3)]
     teacher = keras.Sequential(layers)

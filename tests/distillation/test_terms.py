@@ -82,6 +82,18 @@ def test_loss_is_the_sum_of_its_terms() -> None:
     np.testing.assert_allclose(logs["loss"], expected, rtol=1e-6)
 
 
+def test_normalized_feature_loss_is_relative_to_the_teachers_variance() -> None:
+    plain, relative = twins({}, {"feature_loss": "normalized_mse"})
+    features = ops.convert_to_numpy(
+        plain.teacher.encoder(batch()[0], training=True)
+    )
+    variance = features.reshape(-1, features.shape[-1]).var(axis=0).mean()
+    absolute = logs_of_one_step(plain)["feature_loss"]
+    assert logs_of_one_step(relative)["feature_loss"] == pytest.approx(
+        absolute / variance, rel=1e-4
+    )
+
+
 def test_regularisers_of_the_given_models_count() -> None:
     regularizer = keras.regularizers.L2(0.1)
     atsc = ATSC(tiny_teacher(), tiny_encoder(4, regularizer=regularizer))
@@ -284,6 +296,7 @@ def test_shrinking_teacher_warns_once() -> None:
         ({"logits_loss_weight": None}, "finite.*logits_loss_weight=None"),
         ({"temperature": 0.0}, "temperature=0.0"),
         ({"l2sp_scope": "biases"}, "l2sp_scope='biases'"),
+        ({"feature_loss": "mae"}, "feature_loss='mae'"),
         ({"reduction": 3}, "reduction=3"),
         ({"reduction": 2.0}, r"reduction=2\.0"),
         ({"reduction": "2"}, "reduction='2'"),

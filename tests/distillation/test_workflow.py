@@ -241,7 +241,12 @@ def test_own_optimizers_move_their_own_weights() -> None:
 def test_saved_training_goes_on_as_if_undisturbed(
     tmp_path: Path, several: bool
 ) -> None:
-    atsc = tiny_atsc(l2sp_weight=0.5, temperature=2.0, l2sp_scope="kernels")
+    atsc = tiny_atsc(
+        feature_loss="normalized_mse",
+        l2sp_weight=0.5,
+        temperature=2.0,
+        l2sp_scope="kernels",
+    )
     own = (
         {"teacher_optimizer": sgd(0.001), "classifier_optimizer": sgd(0.002)}
         if several
