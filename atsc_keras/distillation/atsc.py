@@ -8,11 +8,11 @@ from typing import Literal
 import keras
 from keras import ops
 
+from atsc_keras.distillation.collapse_warning import CollapseWarning
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.distilled_student import as_distilled_student
 from atsc_keras.distillation.feature_power import FeaturePower
-from atsc_keras.distillation.feature_power import FeaturePowerWarning
 from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.distillation.losses import accuracy
@@ -148,7 +148,7 @@ class ATSC(DistillationTrainer):
 
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
         """Warn if a teacher collapses."""
-        return [FeaturePowerWarning()]
+        return [CollapseWarning()]
 
     # === The step ===
 

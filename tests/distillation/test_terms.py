@@ -274,18 +274,6 @@ def test_feature_power_starts_at_one_and_follows_the_features() -> None:
     assert logs["teacher_feature_power"] == pytest.approx(0.25, abs=0.05)
 
 
-def test_shrinking_teacher_warns_once() -> None:
-    atsc = tiny_atsc()
-    atsc.compile(optimizer=sgd(1e-6))
-    atsc.train_on_batch(*batch())
-    last = atsc.teacher.encoder.layers[-2]
-    last.gamma.assign(last.gamma * 0.5)
-    last.beta.assign(last.beta * 0.5)
-    with pytest.warns(UserWarning, match="shrinking") as caught:
-        atsc.fit(*batch(), epochs=3, batch_size=8, verbose=0)
-    assert len([w for w in caught if "shrinking" in str(w.message)]) == 1
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
