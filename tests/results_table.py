@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from atsc_keras.config import METHODS
 from atsc_keras.training.comparing.figures import draw_comparison
 from atsc_keras.training.comparing.figures import method_label
 from atsc_keras.training.comparing.report import comparison_rows
@@ -80,11 +81,13 @@ def write_record(run: Path) -> Path:
             raise ValueError(f"{path} is of another experiment than {run}")
         for key in ("learning_rates", "diverged"):
             record[key] = {**known[key], **record[key]}
-        record["methods"] = known["methods"] | {
+        methods = known["methods"] | {
             name: runs
             for name, runs in record["methods"].items()
             if len(runs["seed"]) >= _seeds(known, name)
         }
+        plain = {name: methods[name] for name in METHODS if name in methods}
+        record["methods"] = plain | methods
     path.write_text(json.dumps(record, separators=(",", ":")) + "\n")
     return path
 
@@ -115,7 +118,8 @@ def command_of(summary: dict[str, Any], *, variants: bool = False) -> str:
     if variants:
         words += ["--methods", "simkd,atsc", "--variants", VARIANTS]
     else:
-        words += ["--methods", ",".join(methods)]
+        every = set(methods) == set(METHODS)
+        words += ["--methods", "all" if every else ",".join(methods)]
         for choice in list(summary["learning_rates"].values())[:1]:
             rates = ",".join(f"{rate:g}" for rate in choice["rates"])
             words += ["--learning-rates", rates]

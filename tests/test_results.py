@@ -77,7 +77,10 @@ def test_records_of_one_experiment_are_joined(
         "| ATSC | 1.0 k | 85.0 ± 7.1 % | 0.12 |",
         "| ATSC, reduction 8 | 1.0 k | 70.0 % (1) | 0.12 |",
     ]
-    other = comparison(tmp_path / "c", atsc=[0.1])
+    late = comparison(tmp_path / "c", kd=[0.6, 0.7])
+    joined = json.loads(write_record(late).read_text())["methods"]
+    assert list(joined) == ["student", "kd", "atsc", "atsc-reduction_8"]
+    other = comparison(tmp_path / "d", atsc=[0.1])
     text = (other / "comparison.json").read_text()
     (other / "comparison.json").write_text(text.replace("0" * 16, "1" * 16))
     with pytest.raises(ValueError, match="of another experiment"):
