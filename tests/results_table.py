@@ -40,6 +40,7 @@ FIGURES = {
     "teacher_movement": "How far the teacher moved",
 }
 _DIGITS = 5
+_FEW = 3
 _COLUMNS = (
     *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
     *("Parameters", "Multiply-adds", "Time an epoch"),
@@ -123,6 +124,8 @@ def command_of(summary: dict[str, Any], *, variants: bool = False) -> str:
         for choice in list(summary["learning_rates"].values())[:1]:
             rates = ",".join(f"{rate:g}" for rate in choice["rates"])
             words += ["--learning-rates", rates]
+        if len(methods) < len(summary["methods"]) and has_few_variants(summary):
+            words += ["--variants", VARIANTS]
     words += ["--seeds", ",".join(map(str, seeds))]
     return shlex.join(words)
 
@@ -134,10 +137,16 @@ def without_variants(summary: dict[str, Any]) -> dict[str, Any]:
     return {**summary, "methods": plain}
 
 
+def has_few_variants(summary: dict[str, Any]) -> bool:
+    """Whether they stand among the methods, not in a table of variants."""
+    return sum("-" in name for name in summary["methods"]) <= _FEW
+
+
 def methods_table(summary: dict[str, Any]) -> str:
-    """Teachers and methods of one comparison."""
+    """Teachers and methods of one comparison, and variants if they are few."""
     rates = summary["learning_rates"]
-    shown = without_variants(summary)
+    plain = without_variants(summary)
+    shown = summary if has_few_variants(summary) else plain
     rows = []
     for name, row in zip(
         [*[""] * len(summary["teachers"]), *shown["methods"]],
@@ -156,7 +165,7 @@ def methods_table(summary: dict[str, Any]) -> str:
         f"\n\n![{title}]({_figure(summary, name).relative_to(ROOT)})"
         for name, title in _figures_of(summary).items()
     )
-    ahead = f"{verdict(shown)} " if len(shown["methods"]) > 1 else ""
+    ahead = f"{verdict(plain)} " if len(plain["methods"]) > 1 else ""
     return (
         f"`{command_of(summary)}` ({versions}; config "
         f"{summary['config_digest']}):\n\n"
@@ -221,7 +230,7 @@ def results_text() -> str:
     records = [
         json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))
     ]
-    varied = [r for r in records if any("-" in n for n in r["methods"])]
+    varied = [record for record in records if not has_few_variants(record)]
     parts = [
         f"**{record['name']}**, {record['test_examples']:,} test images. "
         f"{methods_table(record)}"

@@ -13,6 +13,7 @@ from tests.results_table import RESULTS
 from tests.results_table import ROOT
 from tests.results_table import VARIANTS
 from tests.results_table import command_of
+from tests.results_table import methods_table
 from tests.results_table import variants_table
 from tests.results_table import with_results
 from tests.results_table import write_record
@@ -71,8 +72,10 @@ def test_records_of_one_experiment_are_joined(
     assert kept[1]["val_feature_distance"][-1] == 0.12346
     assert command_of(record) == (
         "python -m atsc_keras compare configs/made.yaml --methods "
-        "student,atsc --seeds 0,1"
+        "student,atsc --variants configs/variants/atsc.yaml --seeds 0,1"
     )
+    # So few variants stand among the methods.
+    assert "| ATSC, reduction 8 | 70.0 % (1) |" in methods_table(record)
     assert variants_table([record]).splitlines()[2:] == [
         "| ATSC | 1.0 k | 85.0 ± 7.1 % | 0.12 |",
         "| ATSC, reduction 8 | 1.0 k | 70.0 % (1) | 0.12 |",

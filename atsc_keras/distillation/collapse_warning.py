@@ -34,10 +34,8 @@ class CollapseWarning(keras.callbacks.Callback):
     ) -> None:
         if self.warned or not logs:
             return
-        power, accuracy = (
-            logs["teacher_feature_power"],
-            logs["teacher_accuracy"],
-        )
+        power = logs["teacher_feature_power"]
+        accuracy = logs["teacher_accuracy"]
         self._best = max(self._best, accuracy)
         if power < LOWEST_FEATURE_POWER:
             self._warn(
