@@ -70,9 +70,10 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
 
     Args:
         normalized: whether to divide by the variance of the teacher's
-            features in the batch; default: no. The loss is then the same
-            whatever their scale, and a teacher that learns cannot lower it by
-            features that are small or equal for all images.
+            features in the batch (TensorFlow: in that of each replica);
+            default: no. The loss is then the same whatever their scale, and
+            a teacher that learns cannot lower it by features that are small
+            or equal for all images.
 
     Example:
 
