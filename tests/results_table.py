@@ -40,7 +40,7 @@ FIGURES = {
     "teacher_movement": "How far the teacher moved",
 }
 _DIGITS = 5
-_FEW = 3
+_FEW = 3  # variants that stand among the methods of their record
 _COLUMNS = (
     *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
     *("Parameters", "Multiply-adds", "Time an epoch"),
