@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from atsc_keras.types import Logs
@@ -47,6 +48,31 @@ def apply_gradients(
 ) -> None:
     """Let an optimizer move the variables that it was built for."""
     optimizer.apply(gradients, variables)
+
+
+def check_elements(
+    dataset: tf.data.Dataset, labels: Any, check: Callable[[Any], None]
+) -> tf.data.Dataset:
+    """Let a dataset check its labels on the host, before they are used.
+
+    Args:
+        dataset: of batches; whatever backend trains on it.
+        labels: their spec in it; None where it has none.
+        check: takes labels as an array; what it raises ends the iteration.
+    """
+    if labels is None:
+        check(None)
+
+    def checked(images: Any, labels: Any, *weight: Any) -> Any:
+        def look(values: Any) -> Any:
+            check(values)
+            return np.bool_(True)
+
+        seen = tf.numpy_function(look, [labels], tf.bool)
+        with tf.control_dependencies([seen]):
+            return (images, tf.identity(labels), *weight)
+
+    return dataset.map(checked)
 
 
 def replica_count() -> int:

@@ -1,5 +1,6 @@
 """Adaptive teaching with a shared classifier."""
 
+import warnings
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -17,14 +18,18 @@ from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.distillation.losses import accuracy
 from atsc_keras.distillation.losses import l2sp
+from atsc_keras.distillation.losses import loss_dtype
 from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
+from atsc_keras.distillation.ownership import check_owners
+from atsc_keras.distillation.ownership import other_students_of
 from atsc_keras.distillation.reporting import combine
 from atsc_keras.distillation.reporting import reported_names
-from atsc_keras.distillation.settings import check_settings
+from atsc_keras.distillation.settings import ATSCSettings
 from atsc_keras.distillation.starting_point import add_starting_point
 from atsc_keras.distillation.starting_point import copy_weights
 from atsc_keras.distillation.starting_point import held_weights
+from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs
@@ -43,11 +48,13 @@ class ATSC(DistillationTrainer):
       logits, features held constant.
 
     `call`, `evaluate` and `predict` are the student's. The given models are
-    trained in place; their own regularisation losses are added, as in `fit`.
+    adopted: their weights move in place, the teachers' too, but not their
+    `trainable` flags. Their own regularisation losses are added, as in `fit`.
 
     Args:
         teacher: a pretrained classifier, `ImageClassifier` or any Keras model
-            that `ImageClassifier.from_model` can split; or a list of them.
+            that `ImageClassifier.from_model` can split; or a list of them. It
+            shares no layer with the student.
         student: any Keras classifier (its head is not used), an encoder, or
             a `DistilledStudent` of these teachers.
         feature_loss_weight: default 1.
@@ -61,7 +68,9 @@ class ATSC(DistillationTrainer):
         temperature: of that divergence; default 4.
         reduction: of the projectors' bottleneck; default 2.
         l2sp_scope: which teacher weights L2-SP holds near their start: "all"
-            trainable ones (default), or their "kernels" only.
+            trainable ones (default), or their "kernels" only: weights whose
+            name ends so.
+        batch_norm_momentum: of the projectors; default 0.9.
         augmentation: a layer applied to each training batch inside the step,
             once for all networks, such as
             `keras.layers.RandomFlip("horizontal")`; default: none.
@@ -90,6 +99,8 @@ class ATSC(DistillationTrainer):
         teacher shrink its features.
     """
 
+    settings: ATSCSettings
+
     def __init__(
         self,
         teacher: keras.Model | Sequence[keras.Model],
@@ -103,34 +114,42 @@ class ATSC(DistillationTrainer):
         temperature: float = 4.0,
         reduction: int = 2,
         l2sp_scope: Literal["all", "kernels"] = "all",
+        batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
         augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
-        models = teacher if isinstance(teacher, list | tuple) else [teacher]
-        super().__init__(reported_names(len(models)), augmentation, **kwargs)
-        self.settings = check_settings(
+        settings = ATSCSettings(
             feature_loss_weight=feature_loss_weight,
+            feature_loss=feature_loss,
             l2sp_weight=l2sp_weight,
             student_loss_weight=student_loss_weight,
             logits_loss_weight=logits_loss_weight,
             temperature=temperature,
-            feature_loss=feature_loss,
             l2sp_scope=l2sp_scope,
         )
-        self.teachers = [ImageClassifier.from_model(model) for model in models]
-        self.student = as_distilled_student(student, self.teachers, reduction)
+        models = teacher if isinstance(teacher, list | tuple) else [teacher]
+        teachers = [ImageClassifier.from_model(model) for model in models]
+        distilled = as_distilled_student(
+            student, teachers, reduction, batch_norm_momentum
+        )
+        check_owners(
+            {
+                **_named(teachers),
+                "student": distilled.encoder,
+            }
+        )
+        names = reported_names(len(teachers))
+        super().__init__(teachers, settings, names, augmentation, **kwargs)
+        self.student = distilled
         self.feature_alignment = FeatureAlignment(
             normalized=feature_loss == "normalized_mse"
         )
         self.starting_point = add_starting_point(self, self._teacher_weights())
-        self.feature_power = FeaturePower(len(self.teachers))
+        self.feature_power = FeaturePower(
+            len(teachers), loss_dtype(*self._teacher_weights())
+        )
         self.built = True
         self.reset_starting_point()
-
-    @property
-    def teacher(self) -> ImageClassifier:
-        """The teacher, or the first of several."""
-        return self.teachers[0]
 
     def reset_starting_point(self) -> None:
         """Make the teachers' present weights the starting point of L2-SP.
@@ -148,7 +167,22 @@ class ATSC(DistillationTrainer):
 
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
         """Warn if a teacher collapses."""
-        return [CollapseWarning()]
+        return [*super().own_callbacks(), CollapseWarning()]
+
+    def before_fit(self) -> None:
+        """Warn where training moves the logits of an earlier student."""
+        for teacher, head in zip(
+            self.teachers, self.student.heads, strict=True
+        ):
+            moves = any(v.trainable for v in teacher.head_variables)
+            if moves and other_students_of(teacher.classifier, head):
+                warnings.warn(
+                    "The classifier of this teacher is shared with another "
+                    "student, trained earlier and still in use: what it "
+                    "answers will change. Save that student first, and load "
+                    "its file, or give this one a teacher of its own.",
+                    stacklevel=3,
+                )
 
     # === The step ===
 
@@ -178,8 +212,8 @@ class ATSC(DistillationTrainer):
             }
         )
         logs["loss"] = (
-            self.settings["feature_loss_weight"] * logs["feature_loss"]
-            + self.settings["l2sp_weight"] * logs["l2sp_loss"]
+            self.settings.feature_loss_weight * logs["feature_loss"]
+            + self.settings.l2sp_weight * logs["l2sp_loss"]
             + logs["teacher_loss"]
             + self._student_terms(
                 labels, student_logits, teacher_logits, weight
@@ -219,7 +253,7 @@ class ATSC(DistillationTrainer):
 
     def _l2sp_losses(self) -> list[Tensor]:
         """Distance of each teacher from its starting point."""
-        scope = self.settings["l2sp_scope"]
+        scope = self.settings.l2sp_scope
         starts = iter(self.starting_point)
         each = [teacher.encoder.weights for teacher in self.teachers]
         return [
@@ -236,18 +270,18 @@ class ATSC(DistillationTrainer):
     ) -> Tensor | float:
         """The optional terms on the logits that the student really uses."""
         loss: Tensor | float = 0.0
-        if self.settings["student_loss_weight"]:
-            loss += self.settings["student_loss_weight"] * self.cross_entropy(
+        if self.settings.student_loss_weight:
+            loss += self.settings.student_loss_weight * self.cross_entropy(
                 labels, student_logits, weight
             )
-        if self.settings["logits_loss_weight"]:
+        if self.settings.logits_loss_weight:
             for logits in teacher_logits:
                 divergence = tempered_kl(
                     ops.stop_gradient(logits),
                     student_logits,
-                    self.settings["temperature"],
+                    self.settings.temperature,
                 )
-                loss += self.settings["logits_loss_weight"] * weighted_mean(
+                loss += self.settings.logits_loss_weight * weighted_mean(
                     divergence, weight
                 )
         return loss
@@ -263,10 +297,11 @@ class ATSC(DistillationTrainer):
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            **self.settings,
+            **self.settings.as_dict(),
             "teacher": [serialize(teacher) for teacher in self.teachers],
             "student": serialize(self.student.encoder),
             "reduction": self.student.reduction,
+            "batch_norm_momentum": self.student.batch_norm_momentum,
             "augmentation": serialize(self.augmentation),
         }
 
@@ -281,9 +316,20 @@ class ATSC(DistillationTrainer):
             for key in ("teacher", "student", "augmentation")
         )
         student = DistilledStudent(
-            encoder, teachers, config.pop("reduction"), name="student"
+            encoder,
+            teachers,
+            config.pop("reduction"),
+            config.pop("batch_norm_momentum", BATCH_NORM_MOMENTUM),
+            name="student",
         )
         return cls(teachers, student, augmentation=augmentation, **config)
+
+
+def _named(teachers: Sequence[ImageClassifier]) -> dict[str, keras.Model]:
+    """Teachers by the words that a message has for them."""
+    if len(teachers) == 1:
+        return {"teacher": teachers[0]}
+    return {f"teacher {n}": t for n, t in enumerate(teachers, start=1)}
 
 
 def align_rank(

@@ -14,7 +14,7 @@ _LOSSES_BY_NAME = {
 
 
 def classification_loss(
-    loss: str | keras.losses.Loss | None,
+    loss: str | keras.losses.Loss | None, dtype: str = "float32"
 ) -> keras.losses.Loss:
     """Resolve the compiled loss to one that takes logits.
 
@@ -22,6 +22,7 @@ def classification_loss(
         loss: a name, which is then understood on logits; a Keras loss with
             `from_logits=True`, or one of your own that takes logits, averaged
             over the batch; default: sparse categorical cross-entropy.
+        dtype: of a loss that is given by name; default float32.
 
     Returns:
         The loss object. Its kind says whether labels are class indices or
@@ -34,7 +35,7 @@ def classification_loss(
     if loss is None:
         loss = "sparse_categorical_crossentropy"
     if isinstance(loss, str) and loss in _LOSSES_BY_NAME:
-        return _LOSSES_BY_NAME[loss](from_logits=True)
+        return _LOSSES_BY_NAME[loss](from_logits=True, dtype=dtype)
     if not isinstance(loss, keras.losses.Loss):
         names = " or ".join(repr(name) for name in _LOSSES_BY_NAME)
         raise InputError(

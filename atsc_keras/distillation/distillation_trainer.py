@@ -15,10 +15,15 @@ from atsc_keras.backend import replica_count
 from atsc_keras.backend import value_and_grad
 from atsc_keras.distillation.compiling import classification_loss
 from atsc_keras.distillation.compiling import route_optimizers
+from atsc_keras.distillation.labels import LabelCheck
+from atsc_keras.distillation.losses import loss_dtype
+from atsc_keras.distillation.settings import Settings
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs
 from atsc_keras.types import Tensor
+
+_OWN_LOSS = {"loss": "training_loss"}
 
 
 class DistillationTrainer(UpdateTrainer):
@@ -26,11 +31,13 @@ class DistillationTrainer(UpdateTrainer):
 
     It takes up to three optimizers, and keeps running means that only
     training reports: Keras would log them in `evaluate` as `val_...: 0.0`.
-    A subclass sets `teachers` and `student`, whose `call` is this model's, and
-    says in `objective` what is descended.
+    A subclass sets `student`, whose `call` is this model's, and says in
+    `objective` what is descended.
 
     Args:
-        reported: names of the means.
+        teachers: one or several.
+        settings: checked.
+        reported: names of the means, beside `loss`.
         augmentation: applied to each training batch, once for all networks;
             default: none.
         **kwargs: as for `keras.Model`.
@@ -38,22 +45,41 @@ class DistillationTrainer(UpdateTrainer):
 
     def __init__(
         self,
+        teachers: Sequence[ImageClassifier],
+        settings: Settings,
         reported: Sequence[str],
         augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.augmentation = augmentation
-        self.teachers: list[ImageClassifier] = []
-        self._means = [keras.metrics.Mean(name=name) for name in reported]
+        self.settings = settings
+        self.teachers = list(teachers)
+        weights = [w for teacher in teachers for w in teacher.weights]
+        dtype = loss_dtype(*weights)
+        # Keras has a mean called `loss` too, which `evaluate` uses.
+        self.means = {
+            name: keras.metrics.Mean(
+                name=_OWN_LOSS.get(name, name), dtype=dtype
+            )
+            for name in ("loss", *reported)
+        }
         self._evaluating = False
+
+    @property
+    def teacher(self) -> ImageClassifier:
+        """The teacher, or the first of several."""
+        return self.teachers[0]
 
     def prepare_step(self) -> None:
         """Do what must be done again when layers have been frozen."""
 
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
-        """What every `fit` of this method takes."""
-        return []
+        """What every `fit` of this method takes, before the user's."""
+        return [_LearningRates()]
+
+    def before_fit(self) -> None:
+        """Say what the user should know before training."""
 
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
@@ -125,8 +151,9 @@ class DistillationTrainer(UpdateTrainer):
                 logits, `jit_compile`, `steps_per_execution`, ...
 
         Raises:
-            InputError: if `loss` is not a classification loss on logits, or
-                `optimizer` is None.
+            InputError: if `loss` is not a classification loss on logits,
+                `optimizer` is None, or a metric has the name of a mean that
+                training reports.
         """
         if optimizer is None:
             raise InputError(
@@ -137,7 +164,9 @@ class DistillationTrainer(UpdateTrainer):
             None if value is None else keras.optimizers.get(value)
             for value in (optimizer, teacher_optimizer, classifier_optimizer)
         )
-        self._classification_loss = classification_loss(loss)
+        self._check_metrics(kwargs)
+        dtype = loss_dtype(*self.teacher.classifier.weights)
+        self._classification_loss = classification_loss(loss, dtype)
         # Copied now: Keras wraps what it is given while it compiles.
         self._compile_arguments = {
             "optimizer": own,
@@ -161,6 +190,27 @@ class DistillationTrainer(UpdateTrainer):
             optimizer=routed, loss=self._classification_loss, **kwargs
         )
 
+    def _check_metrics(self, arguments: dict[str, Any]) -> None:
+        taken = {*self.means, *(mean.name for mean in self.means.values())}
+        for kind in ("metrics", "weighted_metrics"):
+            for metric in keras.tree.flatten(arguments.get(kind)):
+                name = getattr(metric, "name", None) or getattr(
+                    metric, "__name__", metric
+                )
+                if name in taken:
+                    raise InputError(
+                        "A metric must not have the name of a mean that "
+                        f"training reports. Received: {kind} with {name!r}. "
+                        f"Name it otherwise: name='my_{name}'."
+                    )
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """The compiled optimizers by their names in `compile`."""
+        names = ("optimizer", "teacher_optimizer", "classifier_optimizer")
+        found = {name: self._compile_arguments[name] for name in names}
+        return {name: own for name, own in found.items() if own is not None}
+
     def get_compile_config(self) -> dict[str, Any] | None:
         if not self.compiled:
             return None
@@ -180,34 +230,66 @@ class DistillationTrainer(UpdateTrainer):
         callbacks: Any = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        """Train as `keras.Model.fit`, with callbacks of the method's own."""
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            for callback in self.own_callbacks():
-                callbacks.append(callback)
+        """Train as `keras.Model.fit`, with callbacks of the method's own.
+
+        They come first and add the rate of every optimizer to an epoch's
+        logs: `learning_rate`, `teacher_learning_rate`, ...
+
+        Raises:
+            InputError: if labels are missing, in another form than the loss
+                takes, between the classes or out of range: of arrays before
+                the first step, of streams before that of their batch.
+        """
+        check = LabelCheck(self.teacher.classes, self._fitted_loss())
+        x = check.watch(x, y)
+        if (validation := kwargs.get("validation_data")) is not None:
+            kwargs["validation_data"] = _watched(check, validation)
+        self.before_fit()
+        own = self.own_callbacks()
+        given = isinstance(callbacks, keras.callbacks.CallbackList)
+        listed = callbacks.callbacks if given else []
+        if given:
+            for callback in own:
+                callback.set_model(self)
+                callback.set_params(callbacks.params)
+            listed[:0] = own
         else:
-            callbacks = keras.tree.flatten(callbacks or [])
-            callbacks = [*callbacks, *self.own_callbacks()]
-        return super().fit(
-            x, y, batch_size, epochs, verbose, callbacks, **kwargs
-        )
+            callbacks = [*own, *keras.tree.flatten(callbacks or [])]
+        try:
+            return super().fit(
+                x, y, batch_size, epochs, verbose, callbacks, **kwargs
+            )
+        except Exception as error:
+            if check.error is None or error is check.error:
+                raise
+            # What read the stream has wrapped it.
+            raise check.error from None
+        finally:
+            listed[:] = [c for c in listed if c not in own]
+
+    def _fitted_loss(self) -> keras.losses.Loss:
+        if not self.compiled:
+            raise InputError(
+                "A trainer must be compiled before `fit`. Received: one that "
+                "is not. Call compile(optimizer=CoupledSGD(0.05, "
+                "momentum=0.9))."
+            )
+        return self._classification_loss
 
     def cross_entropy(
         self, labels: Tensor, logits: Tensor, weight: Tensor | None
     ) -> Tensor:
         """The compiled loss of a batch, a mean over this replica's images."""
         # Keras's losses divide by the replicas already; the sum does it once.
-        logits = ops.cast(logits, "float32")
+        logits = ops.cast(logits, loss_dtype(logits))
         return replica_count() * self._classification_loss(
             labels, logits, sample_weight=weight
         )
 
     def record(self, values: Logs, batch_size: Tensor) -> None:
         """Add one step's scalars, `loss` among them, to the means."""
-        for metric in self.metrics:
-            if metric.name in values:
-                metric.update_state(
-                    values[metric.name], sample_weight=batch_size
-                )
+        for name, mean in self.means.items():
+            mean.update_state(values[name], sample_weight=batch_size)
 
     @contextmanager
     def _evaluation(self) -> Iterator[None]:
@@ -219,9 +301,10 @@ class DistillationTrainer(UpdateTrainer):
 
     def get_metrics_result(self) -> Logs:
         results = super().get_metrics_result()
-        if self._evaluating:
-            for mean in self._means:
-                results.pop(mean.name)
+        for name, mean in self.means.items():
+            value = results.pop(mean.name)
+            if not self._evaluating:
+                results[name] = value
         return results
 
     def test_step(self, *args: Any) -> Any:
@@ -231,3 +314,24 @@ class DistillationTrainer(UpdateTrainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         with self._evaluation():
             return super().evaluate(*args, **kwargs)
+
+
+class _LearningRates(keras.callbacks.Callback):
+    """Adds the rate of every optimizer to the logs, under its own name."""
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        if logs is not None:
+            for name, optimizer in self.model.optimizers.items():
+                rate = ops.convert_to_numpy(optimizer.learning_rate)
+                logs[name.replace("optimizer", "learning_rate")] = float(rate)
+
+
+def _watched(check: LabelCheck, validation: Any) -> Any:
+    """Validation data whose labels are checked too."""
+    if not isinstance(validation, list | tuple):
+        return check.watch(validation, None)
+    x, y, _ = keras.utils.unpack_x_y_sample_weight(validation)
+    check.watch(x, y)
+    return validation

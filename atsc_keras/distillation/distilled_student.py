@@ -9,10 +9,12 @@ from keras import ops
 from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.folding import fold_linear_end
 from atsc_keras.errors import InputError
+from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
 from atsc_keras.models.signs import is_never_negative
 from atsc_keras.models.splitting import split_model
+from atsc_keras.models.walking import leaf_layers
 from atsc_keras.types import Shape
 from atsc_keras.types import Tensor
 
@@ -65,6 +67,8 @@ class DistilledStudent(keras.Model):
             `(B, C_s)`.
         teachers: one or several `ImageClassifier`.
         reduction: of the projectors' bottleneck; default 2.
+        batch_norm_momentum: of the projectors; default 0.9. They normalise
+            over all replicas where the encoder does.
         **kwargs: as for `keras.Model`.
 
     Raises:
@@ -89,12 +93,17 @@ class DistilledStudent(keras.Model):
         encoder: keras.Model,
         teachers: Sequence[ImageClassifier],
         reduction: int = 2,
+        batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         _check_agreement(encoder, teachers)
         self.encoder = encoder
-        self.reduction = reduction
+        self.batch_norm_momentum = batch_norm_momentum
+        synchronized = any(
+            getattr(layer, "synchronized", False)
+            for layer in leaf_layers(encoder)
+        )
         self.projectors = []
         self.heads = []
         shape = _feature_shape(encoder)
@@ -109,12 +118,15 @@ class DistilledStudent(keras.Model):
                 reduction,
                 f"projector_{index}",
                 rectified=is_never_negative(teacher.encoder),
+                momentum=batch_norm_momentum,
+                synchronized=synchronized,
             )
             head = _build_head(
                 teacher, _feature_shape(projector), f"head_{index}"
             )
             self.projectors.append(projector)
             self.heads.append(head)
+        self.reduction = int(reduction)
         self.built = True
 
     def features(
@@ -153,14 +165,22 @@ class DistilledStudent(keras.Model):
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         return self.classify(self.features(images, training=training))
 
-    def save(self, filepath: Any, **kwargs: Any) -> None:
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Save `to_functional()`: the file loads without this package.
 
         Args:
             filepath: ends in `.keras`.
-            **kwargs: as for `keras.Model.save`.
+            overwrite: as for `keras.Model.save`.
+            zipped: likewise.
+            **kwargs: likewise.
         """
-        self.to_functional().save(filepath, **kwargs)
+        self.to_functional().save(filepath, overwrite, zipped, **kwargs)
 
     def export(self, filepath: Any, **kwargs: Any) -> None:
         """Export `to_functional()` by Keras's own exporters.
@@ -237,7 +257,10 @@ def _check_agreement(
 
 
 def as_distilled_student(
-    student: keras.Model, teachers: Sequence[ImageClassifier], reduction: int
+    student: keras.Model,
+    teachers: Sequence[ImageClassifier],
+    reduction: int,
+    batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
 ) -> DistilledStudent:
     """Make a distilled student of whatever describes one.
 
@@ -246,6 +269,7 @@ def as_distilled_student(
             whose head is left out; or an encoder.
         teachers: whose classifiers it will use.
         reduction: of the projectors' bottleneck.
+        batch_norm_momentum: of the projectors.
 
     Returns:
         The student.
@@ -254,6 +278,7 @@ def as_distilled_student(
         InputError: if it does not fit the teachers.
     """
     if isinstance(student, DistilledStudent):
+        _check_heads(student, teachers)
         return student
     classes: int | None
     if isinstance(student, ImageClassifier):
@@ -269,4 +294,23 @@ def as_distilled_student(
             f"classes={classes}. Train the teacher on the labels that the "
             "student is to learn."
         )
-    return DistilledStudent(encoder, teachers, reduction, name="student")
+    return DistilledStudent(
+        encoder, teachers, reduction, batch_norm_momentum, name="student"
+    )
+
+
+def _check_heads(
+    student: DistilledStudent, teachers: Sequence[ImageClassifier]
+) -> None:
+    """Check that a student classifies with these teachers' own Dense."""
+    heads = [head.layers[-1] for head in student.heads]
+    expected = [teacher.classifier for teacher in teachers]
+    if list(map(id, heads)) != list(map(id, expected)):
+        raise InputError(
+            "A student's heads must be its teachers' own Dense classifiers. "
+            f"Received: a DistilledStudent of {len(heads)} with "
+            f"{', '.join(x.name for x in heads)}, made for another teacher "
+            "object (a model with a softmax is split into a copy of its "
+            "Dense each time). Make teacher = ImageClassifier.from_model("
+            "model) once, for both, or give the student's encoder."
+        )

@@ -16,10 +16,11 @@ class FeaturePower(keras.layers.Layer):
 
     Args:
         teachers: how many.
+        dtype: of the first values.
     """
 
-    def __init__(self, teachers: int) -> None:
-        super().__init__(dtype="float32", name="feature_power")
+    def __init__(self, teachers: int, dtype: str) -> None:
+        super().__init__(dtype=dtype, name="feature_power")
         self.first = self.add_weight(
             shape=(teachers,),
             initializer="zeros",  # 0: not measured yet
@@ -39,9 +40,9 @@ class FeaturePower(keras.layers.Layer):
         Args:
             features: of each teacher, `(B, h, w, C)` or `(B, C)`.
         """
-        power = ops.stack(
-            [ops.mean(ops.square(ops.stop_gradient(x))) for x in features]
-        )
+        dtype = self.first.dtype
+        held = [ops.cast(ops.stop_gradient(x), dtype) for x in features]
+        power = ops.stack([ops.mean(ops.square(x)) for x in held])
         first = self.first.value
         self.first.assign(ops.where(first > 0, first, power))
         return ops.unstack(power / ops.maximum(self.first.value, _TINY))

@@ -9,35 +9,46 @@ from keras import ops
 
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.losses import class_indices
+from atsc_keras.distillation.losses import loss_dtype
 from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
 from atsc_keras.distillation.methods.transfer_loss import Outputs
 from atsc_keras.distillation.methods.transfer_loss import TransferLoss
+from atsc_keras.distillation.ownership import check_owners
+from atsc_keras.distillation.settings import FixedTeacherSettings
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import with_stage_maps
 from atsc_keras.types import Logs
 from atsc_keras.types import Tensor
 
+_OBJECTS = ("teacher", "student", "transfer", "augmentation")
 _REPORTED = ("student_loss", "transfer_loss", "logits_loss")
 
 
+# Beside the labels, where nothing else is compared: KD as it is published.
+_KD_WEIGHT = 1.0
+
+
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class KnowledgeDistillation(DistillationTrainer):
     """Trains a student with a head of its own on a teacher that stays.
 
     `student_loss_weight * cross-entropy + transfer_weight * transfer loss +
     logits_loss_weight * tempered KL`, each network once a step, the teacher
-    in inference mode. `call`, `evaluate` and `predict` are the student's.
-    Its weights can be saved and loaded; to keep a result, save the student.
+    in inference mode. `call`, `evaluate` and `predict` are the student's. The
+    teacher's weights and `trainable` flags stay as they are.
 
     Args:
         teacher: a pretrained classifier, `ImageClassifier` or any Keras model
-            that `ImageClassifier.from_model` can split; it is frozen.
-        student: any such classifier; trained in place.
-        transfer: what the method compares; None = the KL alone.
+            that `ImageClassifier.from_model` can split.
+        student: any such classifier; trained in place. It shares no layer
+            with the teacher.
+        transfer: what the method compares, not yet used by another trainer;
+            default: nothing but the KL.
         transfer_weight: default 1.
         student_loss_weight: default 1.
-        logits_loss_weight: default 0.
+        logits_loss_weight: default 1 without `transfer` (KD), else 0.
         temperature: of the KL; default 4.
         warmup_epochs: over which `transfer_weight` rises linearly from near
             0; default 0 = at once.
@@ -51,7 +62,8 @@ class KnowledgeDistillation(DistillationTrainer):
     probabilities.
 
     Raises:
-        InputError: if the networks cannot be split, or know other classes.
+        InputError: if the networks cannot be split, share layers or know
+            other classes, or a setting is out of range.
 
     Example:
 
@@ -63,6 +75,8 @@ class KnowledgeDistillation(DistillationTrainer):
     ```
     """
 
+    settings: FixedTeacherSettings
+
     def __init__(
         self,
         teacher: keras.Model,
@@ -71,47 +85,71 @@ class KnowledgeDistillation(DistillationTrainer):
         transfer_weight: float = 1.0,
         *,
         student_loss_weight: float = 1.0,
-        logits_loss_weight: float = 0.0,
+        logits_loss_weight: float | None = None,
         temperature: float = 4.0,
         warmup_epochs: int = 0,
         augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(_REPORTED, augmentation, **kwargs)
-        self.teachers = [ImageClassifier.from_model(teacher)]
-        self.student = ImageClassifier.from_model(student)
-        _check_agreement(self.teachers[0], self.student)
-        self.teachers[0].trainable = False
+        if logits_loss_weight is None:
+            logits_loss_weight = 0.0 if transfer else _KD_WEIGHT
+        settings = FixedTeacherSettings(
+            transfer_weight=transfer_weight,
+            student_loss_weight=student_loss_weight,
+            logits_loss_weight=logits_loss_weight,
+            temperature=temperature,
+            warmup_epochs=warmup_epochs,
+        )
+        fixed = ImageClassifier.from_model(teacher)
+        learner = ImageClassifier.from_model(student)
+        _check_agreement(fixed, learner)
+        check_owners({"teacher": fixed, "student": learner})
+        _check_transfer(transfer)
+        super().__init__([fixed], settings, _REPORTED, augmentation, **kwargs)
+        self.student = learner
         self.transfer = transfer
-        self.transfer_weight = transfer_weight
-        self.student_loss_weight = student_loss_weight
-        self.logits_loss_weight = logits_loss_weight
-        self.temperature = temperature
-        self.warmup_epochs = warmup_epochs
         self.ramp = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="ramp"
         )
         # Functions, past Keras's tracking: the layers are the networks'.
-        self._ask_teacher = _outputs_of(self.teachers[0], training=False)
+        self._ask_teacher = _outputs_of(fixed, training=False)
         self._ask_student = _outputs_of(self.student, training=True)
         if transfer is not None:
             images = keras.Input(self.student.image_shape)
             transfer.prepare(
                 self._ask_teacher(images),
                 self._ask_student(images),
-                self.teachers[0],
+                fixed,
             )
         self.built = True
-
-    @property
-    def teacher(self) -> ImageClassifier:
-        """The teacher."""
-        return self.teachers[0]
 
     @property
     def classes(self) -> int:
         """How many classes the student tells apart."""
         return self.student.classes
+
+    # === What learns: all but the teacher, whatever its flags say ===
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        return self._learning(super().trainable_variables)
+
+    @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        return self._learning(super().trainable_weights)
+
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        return _without(self.variables, self.trainable_variables)
+
+    @property
+    def non_trainable_weights(self) -> list[keras.Variable]:
+        return _without(self.weights, self.trainable_weights)
+
+    def _learning(
+        self, variables: list[keras.Variable]
+    ) -> list[keras.Variable]:
+        return _without(variables, self.teacher.variables)
 
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
@@ -133,20 +171,44 @@ class KnowledgeDistillation(DistillationTrainer):
             indices = class_indices(labels, self.student.classes)
             each = self.transfer.compute_loss(teacher, student, indices)
             logs["transfer_loss"] = weighted_mean(each, weight)
-        if self.logits_loss_weight:
-            each = tempered_kl(teacher.logits, student.logits, self.temperature)
+        if self.settings.logits_loss_weight:
+            each = tempered_kl(
+                teacher.logits, student.logits, self.settings.temperature
+            )
             logs["logits_loss"] = weighted_mean(each, weight)
         logs["loss"] = (
-            self.student_loss_weight * logs["student_loss"]
-            + self.transfer_weight * self.ramp * logs["transfer_loss"]
-            + self.logits_loss_weight * logs["logits_loss"]
+            self.settings.student_loss_weight * logs["student_loss"]
+            + self.settings.transfer_weight * self.ramp * logs["transfer_loss"]
+            + self.settings.logits_loss_weight * logs["logits_loss"]
             + sum(self.losses)
         )
         return logs, student.logits
 
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
         """Raise the weight of the transfer loss."""
-        return [_RaiseWeight(self.warmup_epochs)] if self.warmup_epochs else []
+        epochs = self.settings.warmup_epochs
+        raising = [_RaiseWeight(epochs)] if epochs else []
+        return [*super().own_callbacks(), *raising]
+
+    # === Saving ===
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            **self.settings.as_dict(),
+            **{name: serialize(getattr(self, name)) for name in _OBJECTS},
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict | None = None
+    ) -> "KnowledgeDistillation":
+        for name in _OBJECTS:
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
 
 
 class _RaiseWeight(keras.callbacks.Callback):
@@ -173,15 +235,35 @@ def _ask(
     training: bool,
     images: Tensor,
 ) -> Outputs:
-    """Everything that a classifier gives, float32."""
+    """Everything that a classifier gives, float32 at least."""
     maps = keras.tree.flatten(encoder(images, training=training))
     embedding = classifier.pool(maps[-1], training)
     logits = classifier.classifier(embedding)
     return Outputs(
-        [ops.cast(x, "float32") for x in maps if len(x.shape) == 4],
-        ops.cast(embedding, "float32"),
-        ops.cast(logits, "float32"),
+        [_widened(x) for x in maps if len(x.shape) == 4],
+        _widened(embedding),
+        _widened(logits),
     )
+
+
+def _widened(x: Tensor) -> Tensor:
+    return ops.cast(x, loss_dtype(x))
+
+
+def _without(
+    variables: list[keras.Variable], others: list[keras.Variable]
+) -> list[keras.Variable]:
+    known = set(map(id, others))
+    return [v for v in variables if id(v) not in known]
+
+
+def _check_transfer(transfer: TransferLoss | None) -> None:
+    if transfer is not None and transfer.weights:
+        raise InputError(
+            "`transfer` must belong to one trainer: its layers learn with the "
+            f"student. Received: {type(transfer).__name__}, which has "
+            f"{len(transfer.weights)} weights already. Make a new one."
+        )
 
 
 def _check_agreement(

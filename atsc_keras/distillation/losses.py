@@ -11,6 +11,16 @@ from atsc_keras.types import Tensor
 _TINY = 1e-12  # features of a constant have no variance
 
 
+def loss_dtype(*tensors: Tensor) -> str:
+    """What losses on these are computed in: float32, or float64 if one is.
+
+    Args:
+        tensors: tensors or variables.
+    """
+    types = [keras.backend.standardize_dtype(x.dtype) for x in tensors]
+    return "float64" if "float64" in types else "float32"
+
+
 def weighted_mean(
     values: Tensor, sample_weight: Tensor | None = None
 ) -> Tensor:
@@ -31,7 +41,7 @@ def feature_variance(
     """How much features differ from image to image and place to place.
 
     Args:
-        features: float32 `(B, h, w, C)` or `(B, C)`.
+        features: `(B, h, w, C)` or `(B, C)`.
         sample_weight: `(B,)`; default: 1 for every image.
 
     Returns:
@@ -104,12 +114,13 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
             **kwargs: ignored; Keras may pass its own.
 
         Returns:
-            A float32 scalar: the mean over all elements of the squared
-            difference, over the variance if `normalized`.
+            A scalar, float32 or as wide as the features: the mean over all
+            elements of the squared difference, over the variance if
+            `normalized`.
         """
+        dtype = loss_dtype(teacher_outputs, student_outputs)
         teacher, student = matched_maps(
-            ops.cast(teacher_outputs, "float32"),
-            ops.cast(student_outputs, "float32"),
+            ops.cast(teacher_outputs, dtype), ops.cast(student_outputs, dtype)
         )
         squared = ops.square(student - teacher)
         axes = tuple(range(1, len(squared.shape)))
@@ -133,15 +144,16 @@ def l2sp(
         starting_point: for each, its value before training.
 
     Returns:
-        A float32 scalar; 0 without weights.
+        A scalar, float32 or as wide as the weights; 0 without weights.
 
     Reference:
         Li et al. 2018, "Explicit inductive bias for transfer learning",
         equation 2, without its factor 1/2, as ATSC uses it.
     """
-    total = ops.zeros((), dtype="float32")
+    dtype = loss_dtype(*weights)
+    total = ops.zeros((), dtype=dtype)
     for weight, start in zip(weights, starting_point, strict=True):
-        difference = ops.cast(weight.value, "float32") - start.value
+        difference = ops.cast(weight.value, dtype) - start.value
         total = total + ops.sum(ops.square(difference))
     return total
 
@@ -158,14 +170,15 @@ def tempered_kl(
             square, so that gradients keep their size.
 
     Returns:
-        float32 `(B,)`.
+        `(B,)`, float32 or as wide as the logits.
 
     Reference:
         Hinton et al. 2015, "Distilling the knowledge in a neural network",
         section 2.
     """
-    teacher = ops.cast(teacher_logits, "float32") / temperature
-    student = ops.cast(student_logits, "float32") / temperature
+    dtype = loss_dtype(teacher_logits, student_logits)
+    teacher = ops.cast(teacher_logits, dtype) / temperature
+    student = ops.cast(student_logits, dtype) / temperature
     log_teacher = ops.log_softmax(teacher, axis=-1)
     log_student = ops.log_softmax(student, axis=-1)
     terms = ops.exp(log_teacher) * (log_teacher - log_student)

@@ -6,6 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from atsc_keras.distillation.losses import loss_dtype
+from atsc_keras.models.walking import is_kernel
+
 
 def add_starting_point(
     owner: keras.layers.Layer, weights: Sequence[keras.Variable]
@@ -27,7 +30,7 @@ def add_starting_point(
             shape=weight.shape,
             initializer="zeros",
             trainable=False,
-            dtype="float32",
+            dtype=loss_dtype(weight),
             name=f"starting_point_{index}",
         )
         for index, weight in enumerate(weights)
@@ -61,6 +64,7 @@ def held_weights(
     pairs = [
         (weight, copy)
         for weight, copy in zip(weights, copies, strict=True)
-        if weight.trainable and not (scope == "kernels" and weight.ndim < 2)
+        if weight.trainable
+        and not (scope == "kernels" and not is_kernel(weight))
     ]
     return [weight for weight, _ in pairs], [copy for _, copy in pairs]

@@ -25,10 +25,23 @@ def kernel_initializer() -> keras.initializers.Initializer:
     )
 
 
-def batch_norm(name: str) -> keras.layers.BatchNormalization:
-    """Batch normalisation with PyTorch's momentum and epsilon."""
+def batch_norm(
+    name: str,
+    momentum: float = BATCH_NORM_MOMENTUM,
+    synchronized: bool = False,
+) -> keras.layers.BatchNormalization:
+    """Batch normalisation with PyTorch's momentum and epsilon.
+
+    Args:
+        name: of the layer.
+        momentum: share of the old statistics that a step keeps; default 0.9.
+        synchronized: over the replicas of a batch; default False.
+    """
     return keras.layers.BatchNormalization(
-        momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name
+        momentum=momentum,
+        epsilon=BATCH_NORM_EPSILON,
+        synchronized=synchronized,
+        name=name,
     )
 
 

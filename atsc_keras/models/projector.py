@@ -1,8 +1,13 @@
 """The projector: from the student's features into the teacher's space."""
 
+from collections.abc import Callable
+from functools import partial
+from numbers import Integral
+
 import keras
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.building_blocks import batch_norm
 from atsc_keras.models.building_blocks import conv
 from atsc_keras.models.building_blocks import kernel_initializer
@@ -34,7 +39,7 @@ def average_pool(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _bottleneck_channels(channels: int, reduction: int) -> int:
-    whole = isinstance(reduction, int)
+    whole = isinstance(reduction, Integral) and not isinstance(reduction, bool)
     if not whole or reduction < 1 or channels % reduction:
         divisors = [d for d in (1, 2, 4, 8) if channels % d == 0]
         raise InputError(
@@ -42,23 +47,26 @@ def _bottleneck_channels(channels: int, reduction: int) -> int:
             f"reduction={reduction!r}, channels={channels}. "
             f"Use {' or '.join(map(str, divisors))}."
         )
-    return channels // reduction
+    return channels // int(reduction)
+
+
+_Norm = Callable[[str], keras.layers.Layer]
 
 
 def _conv_bottleneck(
-    x: Tensor, inner: int, channels: int, rectified: bool
+    x: Tensor, inner: int, channels: int, rectified: bool, norm: _Norm
 ) -> Tensor:
     sizes = ((inner, 1), (inner, 3), (channels, 1))
     for index, (filters, size) in enumerate(sizes, start=1):
         x = conv(x, filters, size, f"conv{index}")
-        x = batch_norm(f"bn{index}")(x)
+        x = norm(f"bn{index}")(x)
         if index < len(sizes) or rectified:
             x = keras.layers.ReLU(name=f"relu{index}")(x)
     return x
 
 
 def _dense_bottleneck(
-    x: Tensor, inner: int, channels: int, rectified: bool
+    x: Tensor, inner: int, channels: int, rectified: bool, norm: _Norm
 ) -> Tensor:
     sizes = (inner, inner, channels)
     for index, units in enumerate(sizes, start=1):
@@ -68,7 +76,7 @@ def _dense_bottleneck(
             kernel_initializer=kernel_initializer(),
             name=f"dense{index}",
         )(x)
-        x = batch_norm(f"bn{index}")(x)
+        x = norm(f"bn{index}")(x)
         if index < len(sizes) or rectified:
             x = keras.layers.ReLU(name=f"relu{index}")(x)
     return x
@@ -81,6 +89,8 @@ def build_projector(
     name: str = "projector",
     *,
     rectified: bool = True,
+    momentum: float = BATCH_NORM_MOMENTUM,
+    synchronized: bool = False,
 ) -> keras.Model:
     """Build the bottleneck from student features to the teacher's channels.
 
@@ -98,6 +108,9 @@ def build_projector(
         rectified: whether the last layer is a ReLU, as published (default).
             A teacher whose features can be negative needs one without: a ReLU
             can never reach them.
+        momentum: of its batch normalisation; default 0.9.
+        synchronized: whether that is over all replicas of a batch; default
+            False.
 
     Returns:
         A functional model; its output is `(B, min(h), min(w), C_teacher)`,
@@ -120,13 +133,13 @@ def build_projector(
             )
     channels = int(teacher_shape[-1] or 0)
     inner = _bottleneck_channels(channels, reduction)
-    features = keras.Input(student_shape, name="features")
-    x = features
+    norm = partial(batch_norm, momentum=momentum, synchronized=synchronized)
+    features = x = keras.Input(student_shape, name="features")
     if len(student_shape) == 3 and len(teacher_shape) == 3:
         x = average_pool(x, (teacher_shape[0] or 1, teacher_shape[1] or 1))
-        x = _conv_bottleneck(x, inner, channels, rectified)
+        x = _conv_bottleneck(x, inner, channels, rectified, norm)
     else:
         if len(student_shape) == 3:
             x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-        x = _dense_bottleneck(x, inner, channels, rectified)
+        x = _dense_bottleneck(x, inner, channels, rectified, norm)
     return keras.Model(features, x, name=name)

@@ -126,3 +126,13 @@ def leaf_layers(layer: Any) -> list[Any]:
         return [layer]
     leaves = [leaf for part in layer.layers for leaf in leaf_layers(part)]
     return list({id(leaf): leaf for leaf in leaves}.values())
+
+
+def is_kernel(weight: keras.Variable) -> bool:
+    """Whether a weight multiplies what its layer is given.
+
+    By its role, which its name tells in every layer of Keras and its
+    libraries: `kernel`, `depthwise_kernel`, ... Slopes of a PReLU, embeddings
+    and scales are none, whatever their shape.
+    """
+    return weight.name.endswith("kernel")

@@ -10,6 +10,7 @@ from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
 from atsc_keras.distillation.methods.catalogue import TrainingSet
 from atsc_keras.errors import InputError
+from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import adapt_only
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.networks import build_student
@@ -38,6 +39,9 @@ def build_atsc(
         adapting = asked.trainable
         adapt_only(teacher, [".*"] if adapting is None else adapting)
     settings = config.distillation
+    momentum = config.student.batch_norm_momentum
+    if momentum is None:
+        momentum = BATCH_NORM_MOMENTUM
     return ATSC(
         teachers,
         student.encoder,
@@ -49,6 +53,7 @@ def build_atsc(
         temperature=settings.temperature,
         reduction=settings.reduction,
         l2sp_scope=settings.l2sp_scope,
+        batch_norm_momentum=momentum,
         augmentation=device_augmentation(config.data),
     )
 
