@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from export.formats import FORMATS
+from .formats import FORMATS
 
 
 @dataclass(frozen=True)

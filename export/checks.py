@@ -5,9 +5,10 @@ from pathlib import Path
 
 import keras
 
-from export.errors import ExportError
-from export.formats import Variant
-from export.images import RealImages
+from atsc_keras.errors import InputError
+
+from .formats import Variant
+from .images import RealImages
 
 REPORT = "export_report.json"  # by it an export is known
 
@@ -16,10 +17,10 @@ def check_folder(out: Path, overwrite: bool) -> None:
     """See that an export may be made here, and destroys nothing else.
 
     Raises:
-        ExportError: if not.
+        InputError: if not.
     """
     if out.exists() and not out.is_dir():
-        raise ExportError(
+        raise InputError(
             "--out must be a folder. "
             f"Received: {out}, which is a file. Name another."
         )
@@ -28,12 +29,12 @@ def check_folder(out: Path, overwrite: bool) -> None:
         return
     # Never delete what this command has not made.
     if around or not (out / REPORT).is_file():
-        raise ExportError(
+        raise InputError(
             "--out must be new, empty, or hold an earlier export. "
             f"Received: {out}, which holds other files. Name another folder."
         )
     if not overwrite:
-        raise ExportError(
+        raise InputError(
             "--out must be new or empty. "
             f"Received: {out}, which holds an earlier export. Add --overwrite "
             "to replace it."
@@ -44,11 +45,11 @@ def check_stems(paths: Sequence[Path]) -> None:
     """See that every model has a folder of its own.
 
     Raises:
-        ExportError: if not.
+        InputError: if not.
     """
     stems = [path.stem for path in paths]
     if len(set(stems)) < len(stems):
-        raise ExportError(
+        raise InputError(
             "--compare must name files unlike MODEL and each other, for their "
             f"folders. Received: {', '.join(stems)}. Rename one."
         )
@@ -58,11 +59,11 @@ def check_data(variants: Sequence[Variant], data: object) -> None:
     """See that files of whole numbers can be proven.
 
     Raises:
-        ExportError: if not.
+        InputError: if not.
     """
     quantized = sorted({v.precision for v in variants if v.quantized})
     if quantized and data is None:
-        raise ExportError(
+        raise InputError(
             "--precision dynamic and int8 need real images, to calibrate by "
             f"and to prove the files on. Received: {', '.join(quantized)} "
             "without any. Add --data."
@@ -73,10 +74,10 @@ def check_demo_page(variants: Sequence[Variant]) -> None:
     """See that the page has a model to run.
 
     Raises:
-        ExportError: if not.
+        InputError: if not.
     """
     if Variant("onnx") not in variants:
-        raise ExportError(
+        raise InputError(
             "--demo-page runs the float32 ONNX file. Received: --formats and "
             "--pixels without it. Add onnx to --formats, float32 to --pixels."
         )
@@ -88,12 +89,12 @@ def check_calibration(
     """See that int8 has training images.
 
     Raises:
-        ExportError: if not.
+        InputError: if not.
     """
     if real is None or real.calibration is not None:
         return
     if any(variant.precision == "int8" for variant in variants):
-        raise ExportError(
+        raise InputError(
             "--precision int8 calibrates by training images, never by those "
             "of the test. Received: --data without training images. Add "
             "`x_train` to the npz file, or a folder train/ beside test/."
@@ -106,11 +107,11 @@ def check_same_images(
     """See that a model to compare with takes the same images.
 
     Raises:
-        ExportError: if not.
+        InputError: if not.
     """
     own = tuple(model.inputs[0].shape[1:])
     if own != shape:
-        raise ExportError(
+        raise InputError(
             "--compare must name models of the same images. Received: "
             f"{path} for {own}, MODEL for {shape}. Leave it out."
         )

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.formats import Variant
-from export.multiply_adds import count_multiply_adds
-from export.runtimes import INPUT
-from export.runtimes import OUTPUT
+from .formats import Variant
+from .multiply_adds import count_multiply_adds
+from .runtimes import INPUT
+from .runtimes import OUTPUT
 
 # The newest at which tf2onnx leaves no Transpose but the input's own.
 ONNX_OPSET = 17
@@ -159,7 +159,7 @@ class Converter:
     def _write_onnx(self, variant: Variant, path: Path) -> None:
         import onnx
 
-        from export import onnx_graphs
+        from . import onnx_graphs
 
         source = self._workspace / f"float32_{variant.pixels}.onnx"
         if not source.exists():
@@ -181,7 +181,7 @@ class Converter:
     def _onnx_graph(self, pixels: str) -> Any:
         import tf2onnx
 
-        from export import onnx_graphs
+        from . import onnx_graphs
 
         function = self._traced(None, pixels)
         # The outputs of a traced dictionary are in the order of its keys.

@@ -8,19 +8,23 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
-import onnx
 from PIL import Image
 
-from export.errors import ExportError
-from export.folders import written_whole
-from export.runtimes import INPUT
-from export.runtimes import OUTPUT
-from export.web_runtime import WebRuntime
-from export.web_runtime import licence_files
-from export.web_runtime import read_web_runtime
+from atsc_keras.errors import InputError
+
+from .folders import written_whole
+from .runtimes import INPUT
+from .runtimes import OUTPUT
+from .web_runtime import WebRuntime
+from .web_runtime import licence_files
+from .web_runtime import read_web_runtime
+
+if TYPE_CHECKING:
+    import onnx
 
 SAMPLES = 12
 _TEMPLATES = Path(__file__).parent / "demo_page_files"
@@ -28,10 +32,7 @@ _PAGE = ("index.html", "page.css", "page.js")
 _DATA = ("model.js", "runtime.js")
 _LICENCES = "licences"
 _MARK = 'name="generator" content="atsc_keras demo page"'
-_TYPES: dict[int, str] = {
-    onnx.TensorProto.FLOAT: "float32",
-    onnx.TensorProto.UINT8: "uint8",
-}
+_TYPES = {"FLOAT": "float32", "UINT8": "uint8"}  # ONNX's word: numpy's
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def write_demo_page(
             npm.
 
     Raises:
-        ExportError: if model, names, images, runtime or folder cannot be used.
+        InputError: if model, names, images, runtime or folder cannot be used.
     """
     folder, model = Path(folder).resolve(), Path(model)
     _check_folder(folder)
@@ -131,7 +132,7 @@ def _base64(content: bytes) -> str:
 
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise ExportError(
+        raise InputError(
             "The demo page must be a folder. "
             f"Received: {folder}, which is a file. Name another."
         )
@@ -139,7 +140,7 @@ def _check_folder(folder: Path) -> None:
     names = {p.name for p in folder.iterdir()} if folder.exists() else set()
     if not around and (not names or _is_a_page(folder, names)):
         return
-    raise ExportError(
+    raise InputError(
         "The demo page's folder must be new, empty, or an earlier demo page. "
         f"Received: {folder}, which holds other files. Name another folder."
     )
@@ -156,10 +157,12 @@ def _is_a_page(folder: Path, names: set[str]) -> bool:
 
 
 def _read_model(path: Path) -> _Model:
+    import onnx  # not installed by those who write no ONNX file
+
     try:
         model = onnx.load(path, load_external_data=False)
     except OSError as error:
-        raise ExportError(
+        raise InputError(
             "The demo page needs an ONNX file. "
             f"Received: {path} ({error.strerror}). Check the path."
         ) from error
@@ -184,8 +187,7 @@ def _read_model(path: Path) -> _Model:
         or None in shape[1:]
         or shape[3] not in (1, 3)
     ):
-        name = onnx.TensorProto.DataType.Name(kind)
-        raise _refusal(path, f"with input {name} {shape}")
+        raise _refusal(path, f"with input {kind} {shape}")
     if shape[0] not in (None, 1):
         raise _refusal(path, f"with a batch of {shape[0]}")
     _, logits = _type_and_shape(outputs[OUTPUT])
@@ -197,8 +199,8 @@ def _read_model(path: Path) -> _Model:
     )
 
 
-def _refusal(path: Path, received: str) -> ExportError:
-    return ExportError(
+def _refusal(path: Path, received: str) -> InputError:
+    return InputError(
         f"The demo page needs an ONNX file with the one input `{INPUT}` "
         "(batch, height, width, channels) of known size, 1 or 3 channels, "
         f"float32 or uint8, an output `{OUTPUT}`, and its weights inside. "
@@ -207,16 +209,18 @@ def _refusal(path: Path, received: str) -> ExportError:
 
 
 def _type_and_shape(
-    value: onnx.ValueInfoProto,
-) -> tuple[int, list[int | None]]:
+    value: "onnx.ValueInfoProto",
+) -> tuple[str, list[int | None]]:
     """An ONNX value's element type, and its shape with None for unknown."""
+    import onnx
+
     kind = value.type.tensor_type
-    return kind.elem_type, [
+    return onnx.TensorProto.DataType.Name(kind.elem_type), [
         d.dim_value if d.dim_value > 0 else None for d in kind.shape.dim
     ]
 
 
-def _carried_names(model: onnx.ModelProto) -> list[str] | None:
+def _carried_names(model: "onnx.ModelProto") -> list[str] | None:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     try:
         names = json.loads(metadata["labels"])
@@ -229,7 +233,7 @@ def _names(given: list[str] | None, model: _Model) -> list[str] | None:
     names = model.class_names if given is None else given
     if names is None or model.classes in (None, len(names)):
         return names
-    raise ExportError(
+    raise InputError(
         "Class names must be one a class. "
         f"Received: {len(names)} names, model with {model.classes} classes. "
         "Give them in the order of the labels."
@@ -241,7 +245,7 @@ def _samples(images: np.ndarray | None, shape: tuple[int, ...]) -> list[str]:
     if images is None:
         return []
     if images.ndim != 4 or images.shape[1:] != shape:
-        raise ExportError(
+        raise InputError(
             f"Samples must have the shape (N, {str(shape)[1:]} that the model "
             f"takes. Received: {images.shape}. Resize them."
         )
@@ -250,7 +254,7 @@ def _samples(images: np.ndarray | None, shape: tuple[int, ...]) -> list[str]:
         (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
     )
     if not (low >= 0 and high <= 255 and math.isfinite(high)):
-        raise ExportError(
+        raise InputError(
             "Samples must be pixels in [0, 255]. "
             f"Received: values from {low:g} to {high:g}. Scale them back."
         )

@@ -8,28 +8,28 @@ from typing import Any
 
 import keras
 
-from export.checks import REPORT
-from export.checks import check_calibration
-from export.checks import check_data
-from export.checks import check_demo_page
-from export.checks import check_folder
-from export.checks import check_same_images
-from export.checks import check_stems
-from export.demo_page import write_demo_page
-from export.folders import written_whole
-from export.formats import FORMATS
-from export.formats import OUTPUTS
-from export.formats import Variant
-from export.images import load_images
-from export.loading import load_class_names
-from export.loading import load_classifier
-from export.one_model import Job
-from export.one_model import export_one
-from export.requirements import check_packages
-from export.selection import Selection
-from export.table import markdown_report
-from export.verification import RANDOM_IMAGES
-from export.verification import TOLERANCE
+from .checks import REPORT
+from .checks import check_calibration
+from .checks import check_data
+from .checks import check_demo_page
+from .checks import check_folder
+from .checks import check_same_images
+from .checks import check_stems
+from .demo_page import write_demo_page
+from .folders import written_whole
+from .formats import FORMATS
+from .formats import OUTPUTS
+from .formats import Variant
+from .images import load_images
+from .loading import load_class_names
+from .loading import load_classifier
+from .one_model import Job
+from .one_model import export_one
+from .requirements import check_packages
+from .selection import Selection
+from .table import markdown_report
+from .verification import RANDOM_IMAGES
+from .verification import TOLERANCE
 
 PAGE = "export_report.md"
 _EVERY_FORMAT = tuple(Variant(kind) for kind in FORMATS)
@@ -80,7 +80,7 @@ def export_model(
         of the model passed.
 
     Raises:
-        ExportError: if model, images, names, packages or folder cannot be
+        InputError: if model, images, names, packages or folder cannot be
             used.
     """
     started = time.monotonic()

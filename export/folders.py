@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def written_whole(folder: Path, what: str) -> Iterator[Path]:
         The folder to fill; after an error nothing of it is left.
 
     Raises:
-        ExportError: if it cannot be written.
+        InputError: if it cannot be written.
     """
     beside = folder.with_name(f".part-{folder.name}")
     try:
@@ -31,7 +31,7 @@ def written_whole(folder: Path, what: str) -> Iterator[Path]:
             shutil.rmtree(folder)
         beside.rename(folder)
     except OSError as error:
-        raise ExportError(
+        raise InputError(
             f"{what} must be a folder that can be written. "
             f"Received: {folder} ({error.strerror}). Name another folder."
         ) from error

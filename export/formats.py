@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 
 FORMATS = ("saved_model", "tflite", "onnx")
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -54,13 +54,13 @@ def parse_list(option: str, text: str, known: Sequence[str]) -> list[str]:
     """Split a comma-separated list of known names.
 
     Raises:
-        ExportError: for a name that is none, with the nearest one.
+        InputError: for a name that is none, with the nearest one.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names or [text]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            raise ExportError(
+            raise InputError(
                 f"{option} must be of {', '.join(known)}. Received: "
                 f"{name!r}. Did you mean {near[0]}?"
             )
@@ -73,12 +73,12 @@ def variants(
     """Every combination that exists; float32 always.
 
     Raises:
-        ExportError: if none of the formats has one of the precisions.
+        InputError: if none of the formats has one of the precisions.
     """
     for precision in precisions:
         if not any(precision in AVAILABLE[kind] for kind in formats):
             others = [k for k in FORMATS if precision in AVAILABLE[k]]
-            raise ExportError(
+            raise InputError(
                 "--precision must be one that a format of --formats has. "
                 f"Received: {precision} with {', '.join(formats)}. It is "
                 f"made for {' and '.join(others)}."

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 
 _MODELS = ("student.keras", "model.keras")
 
@@ -38,12 +38,12 @@ def files_of_run(run: Path) -> RunFiles:
         Its files.
 
     Raises:
-        ExportError: if the run has no model or no images.
+        InputError: if the run has no model or no images.
     """
     found = [run / name for name in _MODELS if (run / name).is_file()]
     data = run / "samples.npz"
     if not found or not data.is_file():
-        raise ExportError(
+        raise InputError(
             "--from-run must be the folder of a finished run, with "
             f"{' or '.join(_MODELS)} and samples.npz. Received: {run}. Finish "
             "it, or give MODEL.keras and --data."

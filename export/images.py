@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from export.errors import ExportError
-from export.selection import Selection
+from atsc_keras.errors import InputError
+
+from .selection import Selection
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 _HINT = (
@@ -55,7 +56,7 @@ def load_images(
         The chosen images.
 
     Raises:
-        ExportError: if the data cannot be read or do not fit the model.
+        InputError: if the data cannot be read or do not fit the model.
     """
     if path.is_dir():
         return _from_folder(path, shape, classes, selection)
@@ -80,7 +81,7 @@ def _from_npz(
         *(zipfile.BadZipFile, zlib.error),
     ) as e:
         reason = f"no array {e}" if isinstance(e, KeyError) else e
-        raise ExportError(
+        raise InputError(
             "--data must be images that can be read. "
             f"Received: {path} ({reason}). {_HINT}"
         ) from e
@@ -102,13 +103,13 @@ def _labels(
 ) -> np.ndarray:
     labels = labels.reshape(-1) if labels.shape == (images, 1) else labels
     if labels.shape != (images,):
-        raise ExportError(
+        raise InputError(
             "--data must hold one label an image. Received: "
             f"{path} with {images} images, labels {labels.shape}. "
             "Leave `y_test` out, or give one each."
         )
     if images and not 0 <= labels.min() <= labels.max() < classes:
-        raise ExportError(
+        raise InputError(
             "--data must hold labels that the model knows, 0 to "
             f"{classes - 1}. Received: {path} with {labels.min()} to "
             f"{labels.max()}. Leave `y_test` out, or number them so."
@@ -126,7 +127,7 @@ def _pixels(
     if images.ndim == 3 and shape[-1] == 1:
         images = images[..., None]
     if images.ndim != 4 or images.shape[1:] != shape or not len(images):
-        raise ExportError(
+        raise InputError(
             f"--data must hold images of shape (N, {str(shape)[1:]} as the "
             f"model takes. Received: {path}, where `{name}` has the shape "
             f"{images.shape}. Resize them."
@@ -134,7 +135,7 @@ def _pixels(
     low, high = float(images.min()), float(images.max())
     if high <= 1 or low < 0 or high > 255 or not np.isfinite(low + high):
         way_out = "Multiply them by 255." if 0 <= low and high <= 1 else ""
-        raise ExportError(
+        raise InputError(
             "--data must hold pixels from 0 to 255, as the exported file "
             f"takes them. Received: {path}, where `{name}` goes from "
             f"{low:g} to {high:g}. {way_out or 'Undo their normalisation.'}"
@@ -161,7 +162,7 @@ def _from_folder(
         return RealImages(test, labels, train)
     pictures = _pictures(path)
     if len(pictures) < 2:
-        raise ExportError(
+        raise InputError(
             "--data must be a folder with images. "
             f"Received: {path} with {len(pictures)}. {_HINT}"
         )
@@ -187,7 +188,7 @@ def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
     """Image files with the place of their folder in alphabetical order."""
     names = sorted(p for p in folder.iterdir() if p.is_dir())
     if len(names) != classes:
-        raise ExportError(
+        raise InputError(
             "--data must be a folder with one folder for each class. Received: "
             f"{folder} with {len(names)} folders, model with {classes} "
             "classes. Add the missing ones, or give a folder of images."
@@ -201,7 +202,7 @@ def _decode(paths: list[Path], shape: tuple[int, ...]) -> np.ndarray:
     """The files' pixels at the model's size and number of channels."""
     mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(shape[-1])
     if mode is None or not paths:
-        raise ExportError(
+        raise InputError(
             "--data must be a folder with images of the model's channels. "
             f"Received: {len(paths)} files, a model of {shape[-1]} channels. "
             f"{_HINT}"
@@ -212,7 +213,7 @@ def _decode(paths: list[Path], shape: tuple[int, ...]) -> np.ndarray:
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert(mode), "uint8")
         except (OSError, ValueError, SyntaxError) as e:
-            raise ExportError(
+            raise InputError(
                 "--data must hold images that can be read. "
                 f"Received: {path} ({e}). Remove or mend it."
             ) from e

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.runtimes import Predict
+from .runtimes import Predict
 
 BATCH_SIZES = (1, 32)
 _WARM_UP = 3  # runs

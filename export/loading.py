@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 
 # Their models are registered with Keras when they are imported.
 _LIBRARIES = ("keras_cv", "keras_hub")
@@ -29,17 +29,17 @@ def load_classifier(path: Path) -> keras.Model:
         `(B, K)`; a softmax at its end is taken off.
 
     Raises:
-        ExportError: if the file is missing, cut short, needs other code, or
+        InputError: if the file is missing, cut short, needs other code, or
             holds no such model, or one that is no classifier.
     """
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "does not exist"
-        raise ExportError(
+        raise InputError(
             "MODEL must be a `.keras` file. "
             f"Received: {path}, which {state}. Check the path."
         )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ExportError(
+        raise InputError(
             "MODEL must be a whole `.keras` file, as `model.save` writes it. "
             f"Received: {path}, which is not or is cut short. Save it again."
         )
@@ -47,7 +47,7 @@ def load_classifier(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except (zipfile.BadZipFile, zlib.error) as e:
-        raise ExportError(
+        raise InputError(
             "MODEL must be a whole `.keras` file, as `model.save` writes it. "
             f"Received: {path}, which is damaged ({e}). Save it again."
         ) from e
@@ -55,7 +55,7 @@ def load_classifier(path: Path) -> keras.Model:
         reason = (str(e).strip() or repr(e)).splitlines()[0]
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]}..."
-        raise ExportError(
+        raise InputError(
             "MODEL must load with Keras alone. "
             f"Received: {path} ({reason}). Save a model of stock layers, of a "
             "distillation `atsc.student.to_functional()`; custom layers "
@@ -85,7 +85,7 @@ def _check_shapes(model: keras.Model, path: Path) -> None:
         names = [
             tensor.name for tensor in getattr(model, "outputs", None) or []
         ]
-        raise ExportError(
+        raise InputError(
             "MODEL must have one input and one output. "
             f"Received: {path} with {inputs} inputs and {outputs} outputs "
             f"({', '.join(names) or 'never built'}). Save the part that "
@@ -98,7 +98,7 @@ def _check_shapes(model: keras.Model, path: Path) -> None:
         or len(logits) != 2
         or logits[1] < 2
     ):
-        raise ExportError(
+        raise InputError(
             "MODEL must take images (batch, height, width, channels) of known "
             "size and give (batch, classes), two or more. Received: "
             f"{path} with input {tuple(image)}, output {tuple(logits)}. Build "
@@ -144,7 +144,7 @@ def _ending_in_logits(model: keras.Model, path: Path) -> keras.Model:
     if ending == "softmax" and hasattr(last, "activation"):
         last.activation = keras.activations.linear
     elif ending not in ("linear", "log_softmax"):
-        raise ExportError(
+        raise InputError(
             "MODEL must be a classifier, whose last layer gives logits or "
             f"ends in a softmax. Received: {path}, whose last layer "
             f"{last.name!r} ends in {ending}. Save the model without it."
@@ -163,18 +163,18 @@ def load_class_names(path: Path, classes: int) -> list[str]:
     """Read a JSON list with the name of each class.
 
     Raises:
-        ExportError: if it is no list of as many names as classes.
+        InputError: if it is no list of as many names as classes.
     """
     try:
         names = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as e:
-        raise ExportError(
+        raise InputError(
             "--class-names must be a JSON file. "
             f"Received: {path} ({e}). Write a list of names."
         ) from e
     count = len(names) if isinstance(names, list) else type(names).__name__
     if count != classes:
-        raise ExportError(
+        raise InputError(
             "--class-names must be a list with one name a class. Received: "
             f"{path} with {count}, model with {classes} classes. Give them "
             "in the order of the labels."

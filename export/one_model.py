@@ -10,20 +10,20 @@ from typing import Any
 import keras
 import numpy as np
 
-from export.breakages import breakage
-from export.breakages import leaf_layers
-from export.converters import Converter
-from export.formats import Variant
-from export.images import RealImages
-from export.latency import measure_latency
-from export.proving import prove
-from export.proving import rejected
-from export.runtimes import OUTPUT
-from export.runtimes import RUNTIMES
-from export.runtimes import Outputs
-from export.verification import Limits
-from export.verification import Sample
-from export.verification import random_images
+from .breakages import breakage
+from .breakages import leaf_layers
+from .converters import Converter
+from .formats import Variant
+from .images import RealImages
+from .latency import measure_latency
+from .proving import prove
+from .proving import rejected
+from .runtimes import OUTPUT
+from .runtimes import RUNTIMES
+from .runtimes import Outputs
+from .verification import Limits
+from .verification import Sample
+from .verification import random_images
 
 _KERAS_BATCH = 32  # images at a time, for the logits to compare with
 

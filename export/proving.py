@@ -1,7 +1,7 @@
 """The proof of one file, in a process of its own.
 
-`python -m export.proving JOB.json RESULT.json`: this process knows the file
-and what Keras answered, and has not loaded the model.
+`python -m <this package>.proving JOB.json RESULT.json`: this process knows the
+file and what Keras answered, and has not loaded the model.
 """
 
 import json
@@ -14,15 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from export.formats import Variant
-from export.inspection import operations
-from export.latency import measure_latency
-from export.runtimes import RUNTIMES
-from export.verification import Limits
-from export.verification import Sample
-from export.verification import verify
+from .formats import Variant
+from .inspection import operations
+from .latency import measure_latency
+from .runtimes import RUNTIMES
+from .verification import Limits
+from .verification import Sample
+from .verification import verify
 
-_ROOT = str(Path(__file__).parent.parent)  # where this package is found
 _NOTHING: dict[str, Any] = {
     "max_difference": None,
     "mean_difference": None,
@@ -80,13 +79,13 @@ def prove(
             "utf-8",
         )
         done = subprocess.run(
-            [sys.executable, "-m", "export.proving", job, result],
+            [sys.executable, "-m", f"{__package__}.proving", job, result],
             capture_output=True,
             text=True,
             check=False,
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join([_ROOT, *sys.path]),
+                **_import_path(),
                 **tensorflow_threads(threads),
             },
         )
@@ -98,6 +97,15 @@ def prove(
             )
         verdict: dict[str, Any] = json.loads(result.read_text("utf-8"))
         return verdict
+
+
+def _import_path() -> dict[str, str]:
+    """How a new process finds this package: in the tree it is not installed."""
+    if __package__ != "export":
+        return {}
+    given = os.environ.get("PYTHONPATH")
+    root = str(Path(__file__).parent.parent)
+    return {"PYTHONPATH": os.pathsep.join([root, *([given] if given else [])])}
 
 
 def _work(job: Path) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import importlib.util
 from collections.abc import Sequence
 
-from export.errors import ExportError
-from export.formats import Variant
+from atsc_keras.errors import InputError
+
+from .formats import Variant
 
 # (format, precision or None for all) -> modules and the names to install.
 _NEEDS = {
@@ -22,7 +23,7 @@ def check_packages(variants: Sequence[Variant]) -> None:
     """See that what the variants need is installed.
 
     Raises:
-        ExportError: if not, with the line that installs it.
+        InputError: if not, with the line that installs it.
     """
     for variant in variants:
         for precision in (None, variant.precision):
@@ -34,7 +35,7 @@ def check_packages(variants: Sequence[Variant]) -> None:
             ]
             if missing:
                 what = f"{variant.format} in {variant.precision}"
-                raise ExportError(
+                raise InputError(
                     "The packages of a format must be installed. Received: "
                     f"{what} without {', '.join(missing)}. Run `pip install "
                     f"{' '.join(missing)}`, or leave it out."

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from export.runtimes import OUTPUT
-from export.runtimes import Outputs
-from export.runtimes import Predict
+from .runtimes import OUTPUT
+from .runtimes import Outputs
+from .runtimes import Predict
 
 TOLERANCE = 1e-4  # largest difference of a float32 logit, by default
 FLOAT16_TOLERANCE = 5e-2

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 
 PACKAGE = "onnxruntime-web@1.30.0"
 MODULE = "ort.wasm.bundle.min.mjs"
@@ -43,7 +43,7 @@ def read_web_runtime(folder: Path | None = None) -> WebRuntime:
         folder: the package's `dist`; default: fetched with `npm pack`.
 
     Raises:
-        ExportError: if the folder lacks a file, or npm is missing or fails.
+        InputError: if the folder lacks a file, or npm is missing or fails.
     """
     with contextlib.nullcontext(folder) if folder else _fetched() as dist:
         try:
@@ -52,7 +52,7 @@ def read_web_runtime(folder: Path | None = None) -> WebRuntime:
                 wasm=(dist / WASM).read_bytes(),
             )
         except OSError as error:
-            raise ExportError(
+            raise InputError(
                 "--runtime must be the folder `dist` of onnxruntime-web, with "
                 f"{MODULE} and {WASM}. Received: {dist} ({error.strerror}: "
                 f"{Path(error.filename).name}). Unpack {PACKAGE} and name "
@@ -90,7 +90,7 @@ def _fetched() -> Iterator[Path]:
                     file = package.extractfile(f"package/dist/{wanted}")
                     (folder / wanted).write_bytes(file.read() if file else b"")
         except (ValueError, KeyError, tarfile.TarError) as error:
-            raise ExportError(
+            raise InputError(
                 f"npm must give the package {PACKAGE} with {MODULE} and "
                 f"{WASM}. Received: {error}. {_WAY_OUT}"
             ) from error
@@ -100,7 +100,7 @@ def _fetched() -> Iterator[Path]:
 def _pack(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise ExportError(
+        raise InputError(
             "The demo page needs onnxruntime-web, which npm fetches. "
             f"Received: no npm on the PATH. {_WAY_OUT}"
         )
@@ -120,7 +120,7 @@ def _pack(folder: Path) -> None:
         reason, failed = str(error), True
     if failed:
         reason = " ".join(reason.split())[:_LONGEST_REASON] or "no message"
-        raise ExportError(
+        raise InputError(
             f"npm must fetch {PACKAGE}. "
             f"Received: `npm pack` failed ({reason}). {_WAY_OUT}"
         )

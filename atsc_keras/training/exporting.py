@@ -1,5 +1,6 @@
 """A run's student, exported by the command that does only that."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,10 @@ def export_student(path: Path) -> int:
     if not is_first():
         return 0
     folder = RunFolder(path)
+    installed = importlib.util.find_spec("atsc_export")
+    exporter = "atsc_export" if installed else "export"  # its name in the tree
     command: list[str | Path] = [
-        *(sys.executable, "-m", "export", "--from-run", folder.path),
+        *(sys.executable, "-m", exporter, "--from-run", folder.path),
         *("--no-compare", "--overwrite"),
     ]
     sys.stdout.flush()

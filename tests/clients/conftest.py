@@ -21,8 +21,8 @@ import pytest
 from keras import layers
 from onnx import TensorProto
 
+from atsc_keras.errors import InputError
 from export.demo_page import write_demo_page
-from export.errors import ExportError
 from export.web_runtime import MODULE
 from export.web_runtime import PACKAGE
 from export.web_runtime import WASM
@@ -158,7 +158,7 @@ def web_runtime() -> Path:
         if empty is not None:
             try:
                 fetched = read_web_runtime()
-            except ExportError as error:
+            except InputError as error:
                 pytest.skip(str(error))
             (empty / MODULE).write_bytes(fetched.module)
             (empty / WASM).write_bytes(fetched.wasm)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 from export.formats import FORMATS
 from export.formats import Variant
 from export.formats import parse_list
@@ -95,7 +95,7 @@ def test_unusable_models_get_one_message(
     from export.exporting import export_model
 
     path = bad_model(kind, tmp_path)
-    with pytest.raises(ExportError, match=message) as error:
+    with pytest.raises(InputError, match=message) as error:
         export_model(path, tmp_path / "out")
     assert "Received: " in str(error.value)
     assert len(str(error.value)) < 600
@@ -128,7 +128,7 @@ def test_int8_without_training_images_is_refused(tmp_path: Path) -> None:
         (None, "Received: int8 without any. Add --data"),
         (tmp_path / "d.npz", "never by those of the test"),
     ):
-        with pytest.raises(ExportError, match=message):
+        with pytest.raises(InputError, match=message):
             export_model(
                 tmp_path / "s.keras",
                 tmp_path / "out",
@@ -141,9 +141,9 @@ def test_int8_without_training_images_is_refused(tmp_path: Path) -> None:
 def test_lists_name_the_nearest_known_name() -> None:
     known = parse_list("--formats", "onnx, tflite,onnx", FORMATS)
     assert known == ["onnx", "tflite"]
-    with pytest.raises(ExportError, match="'onx'. Did you mean onnx?"):
+    with pytest.raises(InputError, match="'onx'. Did you mean onnx?"):
         parse_list("--formats", "saved_model,onx", FORMATS)
-    with pytest.raises(ExportError, match="Received: ''"):
+    with pytest.raises(InputError, match="Received: ''"):
         parse_list("--formats", "", FORMATS)
 
 
@@ -153,7 +153,7 @@ def test_variants_are_the_combinations_that_exist() -> None:
     assert len(set(names)) == len(names) == 2 * (1 + 3 + 3)
     assert "s_int8_from_uint8.tflite" in names
     assert variants(["onnx"], ["int8"], ["float32"])[0] == Variant("onnx")
-    with pytest.raises(ExportError, match="It is made for tflite and onnx"):
+    with pytest.raises(InputError, match="It is made for tflite and onnx"):
         variants(["saved_model"], ["int8"], ["float32"])
 
 
@@ -163,7 +163,7 @@ def test_missing_package_is_named_with_the_line_that_installs_it(
     check_packages([Variant("onnx", "float16"), Variant("tflite")])
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     check_packages([Variant("saved_model")])
-    with pytest.raises(ExportError, match="pip install ai-edge-litert`"):
+    with pytest.raises(InputError, match="pip install ai-edge-litert`"):
         check_packages([Variant("tflite")])
 
 
@@ -201,7 +201,7 @@ def test_models_to_compare_must_fit(tmp_path: Path) -> None:
         ("b/s.keras", "Rename one"),
         ("t.keras", "models of the same images"),
     ):
-        with pytest.raises(ExportError, match=message):
+        with pytest.raises(InputError, match=message):
             export_model(
                 tmp_path / "s.keras",
                 tmp_path / "out",
@@ -223,7 +223,7 @@ def test_run_gives_names_only_where_they_fit(tmp_path: Path) -> None:
     assert files.compare == (tmp_path / "teacher_1.keras",)
     assert files.out == tmp_path / "export"
     (tmp_path / "samples.npz").unlink()
-    with pytest.raises(ExportError, match="Finish it"):
+    with pytest.raises(InputError, match="Finish it"):
         files_of_run(tmp_path)
 
 
@@ -234,8 +234,8 @@ def test_class_names_must_fit_the_classes(tmp_path: Path) -> None:
     path = tmp_path / "names.json"
     path.write_text('["a", "b"]')
     assert load_class_names(path, 2) == ["a", "b"]
-    with pytest.raises(ExportError, match="with 2, model with 3 classes"):
+    with pytest.raises(InputError, match="with 2, model with 3 classes"):
         load_class_names(path, 3)
     path.write_text("no json")
-    with pytest.raises(ExportError, match="must be a JSON file"):
+    with pytest.raises(InputError, match="must be a JSON file"):
         load_class_names(path, 3)

@@ -14,9 +14,9 @@ import pytest
 from onnx import TensorProto
 from PIL import Image
 
+from atsc_keras.errors import InputError
 from export import demo_page
 from export.demo_page import write_demo_page
-from export.errors import ExportError
 from export.web_runtime import MODULE
 from export.web_runtime import PACKAGE
 from export.web_runtime import WASM
@@ -202,7 +202,7 @@ def test_unusable_models_get_one_message(
     kind: str, message: str, tmp_path: Path, runtime: Path
 ) -> None:
     path = unusable_model(kind, tmp_path)
-    with pytest.raises(ExportError, match=re.escape(message)) as error:
+    with pytest.raises(InputError, match=re.escape(message)) as error:
         written(tmp_path / "page", path, runtime)
     assert "Received: " in str(error.value)
     assert not (tmp_path / "page").exists()
@@ -225,7 +225,7 @@ def test_unusable_names_and_samples_get_one_message(
     model: Path,
     runtime: Path,
 ) -> None:
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(InputError, match=message):
         written(tmp_path / "page", model, runtime, **options)
     assert not (tmp_path / "page").exists()
 
@@ -247,21 +247,21 @@ def test_folder_that_is_no_page_is_never_replaced(
     page = tmp_path / "page"
     page.mkdir()
     (page / "index.html").write_text("mine")
-    with pytest.raises(ExportError, match="which holds other files"):
+    with pytest.raises(InputError, match="which holds other files"):
         written(page, model, runtime)
     assert (page / "index.html").read_text() == "mine"
     (page / "index.html").unlink()
     written(page, model, runtime)
     # A page with something of the user's beside it.
     (page / "notes.txt").write_text("mine")
-    with pytest.raises(ExportError, match="which holds other files"):
+    with pytest.raises(InputError, match="which holds other files"):
         written(page, model, runtime)
     (page / "notes.txt").unlink()
     # Nor under the feet of who stands in it.
     monkeypatch.chdir(page)
-    with pytest.raises(ExportError, match="which holds other files"):
+    with pytest.raises(InputError, match="which holds other files"):
         written(page, model, runtime)
-    with pytest.raises(ExportError, match="which is a file"):
+    with pytest.raises(InputError, match="which is a file"):
         written(model, model, runtime)
 
 
@@ -278,7 +278,7 @@ def test_failed_writing_leaves_the_earlier_page_as_it_was(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(demo_page, "licence_files", no_space)
-    with pytest.raises(ExportError, match="No space left on device"):
+    with pytest.raises(InputError, match="No space left on device"):
         written(page, model, runtime)
     assert value_of(page / "model.js") == earlier
     assert_nothing_but(tmp_path, {"dist", "page", "student.onnx"})
@@ -288,7 +288,7 @@ def test_wrong_runtime_folder_names_the_missing_file(
     tmp_path: Path, model: Path, runtime: Path
 ) -> None:
     (runtime / WASM).unlink()
-    with pytest.raises(ExportError, match=f"No such file.*: {WASM}"):
+    with pytest.raises(InputError, match=f"No such file.*: {WASM}"):
         written(tmp_path / "page", model, runtime)
     assert_nothing_but(tmp_path, {"dist", "student.onnx"})
 
@@ -305,7 +305,7 @@ def test_missing_npm_is_named_with_the_way_out(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ExportError, match="no npm on the PATH.*--runtime DIR"):
+    with pytest.raises(InputError, match="no npm on the PATH.*--runtime DIR"):
         write_demo_page(tmp_path / "page", model, class_names=None, images=None)
     assert_nothing_but(tmp_path, {"student.onnx"})
 
@@ -329,7 +329,7 @@ def test_failing_npm_is_named_with_its_reason(
 ) -> None:
     fake_npm(tmp_path / "bin", code)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(ExportError, match=message) as error:
+    with pytest.raises(InputError, match=message) as error:
         write_demo_page(tmp_path / "page", model, class_names=None, images=None)
     assert "--runtime DIR" in str(error.value)
     assert_nothing_but(tmp_path, {"bin", "student.onnx"})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 from export.formats import Variant
 from export.formats import variants
 from tests.export.models import CLASSES
@@ -161,7 +161,7 @@ def test_folder_that_is_no_export_is_never_replaced(
     out = tmp_path / "doc"
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
-    with pytest.raises(ExportError, match="which holds other files"):
+    with pytest.raises(InputError, match="which holds other files"):
         export_model(exported["model"], out, overwrite=True)
     # Not even an export is replaced under the feet of who stands in it.
     (out / "export_report.json").write_text("{}")
@@ -169,7 +169,7 @@ def test_folder_that_is_no_export_is_never_replaced(
     for place in (out, out / "inner"):
         monkeypatch.chdir(place)
         for name in (".", ".."):
-            with pytest.raises(ExportError, match="holds other files"):
+            with pytest.raises(InputError, match="holds other files"):
                 export_model(exported["model"], name, overwrite=True)
     assert (out / "thesis.txt").read_text() == "mine"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.errors import ExportError
+from atsc_keras.errors import InputError
 from export.selection import Selection
 from tests.export.models import CLASSES
 from tests.export.models import SHAPE
@@ -48,7 +48,7 @@ def test_unusable_images_get_one_message(
             np.save(file, arrays)
     else:
         np.savez(path, **arrays)
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(InputError, match=message):
         load(path)
 
 
@@ -86,7 +86,7 @@ def test_folder_of_classes_gives_its_labels(tmp_path: Path) -> None:
     assert data.labels.tolist() == [n for n in range(CLASSES) for _ in "ab"]
     np.testing.assert_array_equal(data.test[:2], images[0::CLASSES])
     save_pictures(tmp_path / "train" / "class0", images[:1])
-    with pytest.raises(ExportError, match="with 1 folders, model with 5"):
+    with pytest.raises(InputError, match="with 1 folders, model with 5"):
         load(tmp_path)
 
 
@@ -108,8 +108,8 @@ def test_plain_folder_never_calibrates_by_what_it_compares(
     assert not brightness[0] & brightness[1]
     assert brightness[0] | brightness[1] == set(range(0, 180, 20))
     (tmp_path / "all" / "0.png").write_text("no picture")
-    with pytest.raises(ExportError, match="0.png"):
+    with pytest.raises(InputError, match="0.png"):
         load(tmp_path / "all")
-    with pytest.raises(ExportError, match="with 0"):
+    with pytest.raises(InputError, match="with 0"):
         (tmp_path / "none").mkdir()
         load(tmp_path / "none")

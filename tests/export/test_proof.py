@@ -150,7 +150,7 @@ def test_clients_need_neither_tensorflow_nor_keras(
     for name in ("tensorflow", "keras"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('hidden')")
     # The process that proves a file finds these first.
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     for kind, path in paths.items():
         assert verdict_on(path, model, kind)["accepted"]
     (tmp_path / "saved_model").mkdir()

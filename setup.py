@@ -1,0 +1,11 @@
+"""Where the packages of the wheel lie in the tree; the rest: pyproject.toml."""
+
+from setuptools import find_packages
+from setuptools import setup
+
+ELSEWHERE = {"atsc_keras.configs": "configs", "atsc_export": "export"}
+
+setup(
+    packages=[*find_packages(include=["atsc_keras*"]), *ELSEWHERE],
+    package_dir=ELSEWHERE,
+)
