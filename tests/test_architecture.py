@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,13 @@ ROOMS = {
         {"numpy", "keras"},
         {"distillation", "models", "backend"},
     ),
+    "atsc_keras/methods": ({"keras"}, {"methods", "distillation", "models"}),
     "atsc_keras/training": (
         {"numpy", "keras", "matplotlib", "yaml"},
-        {"training", "distillation", "models", "backend", "data", "config"},
+        {
+            *("training", "methods", "distillation", "models", "backend"),
+            *("data", "config"),
+        },
     ),
     "export": (
         {
@@ -123,14 +128,15 @@ def test_import_leaves_tensorflow_out(backend: str) -> None:
     assert python(code, KERAS_BACKEND=backend) == "False"
 
 
-def test_public_names_resolve() -> None:
-    import atsc_keras
-
-    for name in atsc_keras.__all__:
-        assert getattr(atsc_keras, name).__name__ == name
-    assert set(atsc_keras.__all__) <= set(dir(atsc_keras))
+@pytest.mark.parametrize("module", ["atsc_keras", "atsc_keras.methods"])
+def test_public_names_resolve(module: str) -> None:
+    room = import_module(module)
+    for name in room.__all__:
+        found = getattr(room, name)
+        assert getattr(found, "__name__", name) == name
+    assert set(room.__all__) <= set(dir(room))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = atsc_keras.nothing
+        _ = room.nothing
 
 
 @pytest.mark.parametrize("module", ["atsc_keras", "export"])

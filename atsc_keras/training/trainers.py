@@ -7,9 +7,9 @@ from atsc_keras.data.crop_and_flip_layer import device_augmentation
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
-from atsc_keras.distillation.methods.catalogue import TrainingSet
 from atsc_keras.errors import InputError
+from atsc_keras.methods.registry import PUBLISHED_METHODS
+from atsc_keras.methods.registry import TrainingSet
 from atsc_keras.models.freezing import adapt_only
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.networks import build_student

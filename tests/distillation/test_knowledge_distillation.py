@@ -1,5 +1,7 @@
 """Methods of a fixed teacher train on one harness."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,10 +11,10 @@ from keras import layers
 from keras import ops
 
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
-from atsc_keras.distillation.methods.catalogue import TrainingSet
-from atsc_keras.distillation.methods.hints import Hint
 from atsc_keras.errors import InputError
+from atsc_keras.methods.hints import Hint
+from atsc_keras.methods.registry import PUBLISHED_METHODS
+from atsc_keras.methods.registry import TrainingSet
 from atsc_keras.models.image_classifier import ImageClassifier
 from tests.reference import CLASSES as GOLDEN_CLASSES
 from tests.reference import encoder
@@ -109,9 +111,10 @@ def test_method_moves_the_student_and_never_the_teacher(method: str) -> None:
         assert np.all(np.isfinite(ops.convert_to_numpy(weight))), weight.path
 
 
-@pytest.mark.parametrize(
-    "method", [m for m, p in PUBLISHED_METHODS.items() if p.transfer]
-)
+WITH_A_LOSS = [m for m, p in PUBLISHED_METHODS.items() if p.transfer]
+
+
+@pytest.mark.parametrize("method", WITH_A_LOSS)
 def test_transfer_loss_falls_on_one_batch(method: str) -> None:
     """Its layers learn too: the last, smaller batch passes as well."""
     trainer = tiny(method, student_loss_weight=0.0, transfer_weight=1.0)
@@ -121,6 +124,30 @@ def test_transfer_loss_falls_on_one_batch(method: str) -> None:
         images, labels, batch_size=8, epochs=15, shuffle=False, verbose=0
     ).history
     assert logs["transfer_loss"][-1] < logs["transfer_loss"][1]
+
+
+@pytest.mark.parametrize("method", WITH_A_LOSS)
+def test_transfer_loss_is_made_anew_from_its_config_and_weights(
+    method: str, tmp_path: Path
+) -> None:
+    trainer = tiny(method)
+    trainer.compile(optimizer=sgd(0.01))
+    images, labels = batch()
+    trainer.train_on_batch(images, labels)
+    path = tmp_path / "trainer.weights.h5"
+    trainer.save_weights(path)
+    config = keras.saving.serialize_keras_object(trainer.transfer)
+    text = json.loads(json.dumps(config))
+    transfer = keras.saving.deserialize_keras_object(text)
+    assert type(transfer) is type(trainer.transfer)
+    assert transfer is not trainer.transfer
+    assert transfer.get_config() == trainer.transfer.get_config()
+    again = tiny(method, transfer=transfer)
+    again.load_weights(path)
+    for one, two in zip(
+        weights_of(trainer.transfer), weights_of(again.transfer), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_sample_weights_count_in_every_term() -> None:

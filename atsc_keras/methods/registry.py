@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atsc_keras.distillation.methods.classifier import SoftmaxRegression
-from atsc_keras.distillation.methods.hints import Attention
-from atsc_keras.distillation.methods.hints import Hint
-from atsc_keras.distillation.methods.hints import VariationalInformation
-from atsc_keras.distillation.methods.logits import DecoupledSoftTargets
-from atsc_keras.distillation.methods.relations import Contrastive
-from atsc_keras.distillation.methods.relations import SimilarityPreserving
-from atsc_keras.distillation.methods.review import Review
-from atsc_keras.distillation.methods.semantic import SemanticCalibration
-from atsc_keras.distillation.methods.transfer_loss import TransferLoss
+from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.methods.hints import Attention
+from atsc_keras.methods.hints import Hint
+from atsc_keras.methods.hints import VariationalInformation
+from atsc_keras.methods.logits import DecoupledSoftTargets
+from atsc_keras.methods.logits import SoftmaxRegression
+from atsc_keras.methods.relations import Contrastive
+from atsc_keras.methods.relations import SimilarityPreserving
+from atsc_keras.methods.review import Review
+from atsc_keras.methods.semantic import SemanticCalibration
 
 
 @dataclass(frozen=True)
