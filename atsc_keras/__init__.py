@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         KnowledgeDistillation,
     )
     from atsc_keras.distillation.losses import FeatureAlignment
+    from atsc_keras.distillation.transfer_loss import TransferLoss
     from atsc_keras.models.image_classifier import ImageClassifier
     from atsc_keras.models.networks import build_classifier
     from atsc_keras.models.networks import build_encoder
@@ -35,6 +36,7 @@ __all__ = [
     "FeatureAlignment",
     "ImageClassifier",
     "KnowledgeDistillation",
+    "TransferLoss",
     "build_classifier",
     "build_encoder",
     "build_pipeline",
@@ -52,6 +54,7 @@ _HOMES = {
     "FeatureAlignment": "distillation.losses",
     "ImageClassifier": "models.image_classifier",
     "KnowledgeDistillation": "distillation.knowledge_distillation",
+    "TransferLoss": "distillation.transfer_loss",
     "build_classifier": "models.networks",
     "build_encoder": "models.networks",
     "build_pipeline": "data.pipeline",

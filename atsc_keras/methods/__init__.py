@@ -15,35 +15,44 @@ if TYPE_CHECKING:
     from atsc_keras.methods.hints import VariationalInformation
     from atsc_keras.methods.logits import DecoupledSoftTargets
     from atsc_keras.methods.logits import SoftmaxRegression
+    from atsc_keras.methods.registry import METHODS
+    from atsc_keras.methods.registry import Method
+    from atsc_keras.methods.registry import find_method
     from atsc_keras.methods.relations import Contrastive
     from atsc_keras.methods.relations import SimilarityPreserving
     from atsc_keras.methods.review import Review
     from atsc_keras.methods.semantic import SemanticCalibration
 
 __all__ = [
+    "METHODS",
     "Attention",
     "Contrastive",
     "DecoupledSoftTargets",
     "Hint",
+    "Method",
     "Outputs",
     "Review",
     "SemanticCalibration",
     "SimilarityPreserving",
     "SoftmaxRegression",
     "VariationalInformation",
+    "find_method",
 ]
 
 _HOMES = {
+    "METHODS": "methods.registry",
     "Attention": "methods.hints",
     "Contrastive": "methods.relations",
     "DecoupledSoftTargets": "methods.logits",
     "Hint": "methods.hints",
+    "Method": "methods.registry",
     "Outputs": "distillation.transfer_loss",
     "Review": "methods.review",
     "SemanticCalibration": "methods.semantic",
     "SimilarityPreserving": "methods.relations",
     "SoftmaxRegression": "methods.logits",
     "VariationalInformation": "methods.hints",
+    "find_method": "methods.registry",
 }
 
 

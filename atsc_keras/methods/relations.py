@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TrainingSet
 from atsc_keras.distillation.transfer_loss import TransferLoss
 from atsc_keras.methods.maps import unit_rows
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -73,6 +74,10 @@ class Contrastive(TransferLoss):
         self.temperature = temperature
         self.memory = memory
         self.images = images
+
+    @classmethod
+    def for_training_set(cls, training_set: TrainingSet) -> "Contrastive":
+        return cls(images=training_set.images)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TrainingSet
 from atsc_keras.distillation.transfer_loss import TransferLoss
 from atsc_keras.methods.maps import image_mean
 from atsc_keras.methods.maps import same_size
@@ -40,6 +41,12 @@ class SemanticCalibration(TransferLoss):
     def __init__(self, batch_size: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.batch_size = batch_size
+
+    @classmethod
+    def for_training_set(
+        cls, training_set: TrainingSet
+    ) -> "SemanticCalibration":
+        return cls(training_set.batch_size)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "batch_size": self.batch_size}

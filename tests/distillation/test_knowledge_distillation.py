@@ -11,10 +11,11 @@ from keras import layers
 from keras import ops
 
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
+from atsc_keras.distillation.transfer_loss import TrainingSet
+from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
 from atsc_keras.methods.hints import Hint
-from atsc_keras.methods.registry import PUBLISHED_METHODS
-from atsc_keras.methods.registry import TrainingSet
+from atsc_keras.methods.registry import METHODS
 from atsc_keras.models.image_classifier import ImageClassifier
 from tests.reference import CLASSES as GOLDEN_CLASSES
 from tests.reference import encoder
@@ -33,15 +34,17 @@ from tests.tiny import sgd
 from tests.tiny import tiny_teacher
 from tests.tiny import values as weights_of
 
+FIXED = [m for m, p in METHODS.items() if p.kind == "fixed_teacher"]
 DATA = TrainingSet(images=100, batch_size=8)
 
 
 def tiny(method: str = "kd", **settings: Any) -> KnowledgeDistillation:
-    published = PUBLISHED_METHODS[method]
+    published = METHODS[method]
     given = {
-        "transfer": published.transfer and published.transfer(DATA),
+        "transfer": published.loss
+        and load_transfer_loss(published.loss).for_training_set(DATA),
         "transfer_weight": published.transfer_weight,
-        "logits_loss_weight": published.logits_loss_weight,
+        "logits_loss_weight": published.logits_weight,
         **settings,
     }
     return KnowledgeDistillation(tiny_teacher(8), tiny_teacher(4), **given)
@@ -99,7 +102,7 @@ def test_kd_is_that_of_keras() -> None:
     )
 
 
-@pytest.mark.parametrize("method", PUBLISHED_METHODS)
+@pytest.mark.parametrize("method", FIXED)
 def test_method_moves_the_student_and_never_the_teacher(method: str) -> None:
     trainer = tiny(method, student_loss_weight=0.0)
     trainer.compile(optimizer=sgd(0.01))
@@ -111,7 +114,7 @@ def test_method_moves_the_student_and_never_the_teacher(method: str) -> None:
         assert np.all(np.isfinite(ops.convert_to_numpy(weight))), weight.path
 
 
-WITH_A_LOSS = [m for m, p in PUBLISHED_METHODS.items() if p.transfer]
+WITH_A_LOSS = [m for m, p in METHODS.items() if p.loss]
 
 
 @pytest.mark.parametrize("method", WITH_A_LOSS)
