@@ -10,6 +10,7 @@ from typing import Any
 
 if TYPE_CHECKING:
     from atsc_keras.config.loading import load_config
+    from atsc_keras.data.dataset import Dataset
     from atsc_keras.data.pipeline import build_pipeline
     from atsc_keras.distillation.atsc import ATSC
     from atsc_keras.distillation.coupled_sgd import CoupledSGD
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ATSC",
     "CoupledSGD",
+    "Dataset",
     "DistilledStudent",
     "FeatureAlignment",
     "ImageClassifier",
@@ -50,6 +52,7 @@ __all__ = [
 _HOMES = {
     "ATSC": "distillation.atsc",
     "CoupledSGD": "distillation.coupled_sgd",
+    "Dataset": "data.dataset",
     "DistilledStudent": "distillation.distilled_student",
     "FeatureAlignment": "distillation.losses",
     "ImageClassifier": "models.image_classifier",

@@ -30,6 +30,7 @@ from atsc_keras.training.comparing.trial import is_done
 from atsc_keras.training.devices import check_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
+from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.reporting.formats import percent
@@ -44,6 +45,7 @@ def compare(
     methods: Collection[str] = (STUDENT_ALONE, "kd", "simkd", "atsc"),
     seeds: Sequence[int] = (0,),
     *,
+    dataset: Dataset | None = None,
     variants: Mapping[str, ExperimentConfig] | None = None,
     learning_rates: Sequence[float] = (),
     resume: bool = False,
@@ -62,6 +64,7 @@ def compare(
         methods: names of `METHODS`, or `my_module:MyLoss` for a transfer
             loss of one's own.
         seeds: of students, order and augmentation.
+        dataset: in place of what `config.data` would load; default: loaded.
         variants: of ATSC, as `load_variants` reads them; default: none.
         learning_rates: of the student: for each method and variant the best
             is chosen with the first seed on a tenth of the training images,
@@ -82,7 +85,13 @@ def compare(
     _check_methods(candidates, config)
     _check_seeds(seeds)
     check_rates(learning_rates)
-    dataset = load_dataset(config.data)
+    if dataset is not None and learning_rates:
+        raise InputError(
+            "`learning_rates` are chosen on data that the config loads. "
+            "Received: learning_rates with `dataset`. Save it as an npz file "
+            "and name that in `data`."
+        )
+    dataset = open_dataset(config, dataset)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
     for asked in (config, *(variants or {}).values()):
