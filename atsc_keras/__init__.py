@@ -10,6 +10,7 @@ from typing import Any
 
 if TYPE_CHECKING:
     from atsc_keras.config.loading import load_config
+    from atsc_keras.data.dataset import Dataset
     from atsc_keras.data.pipeline import build_pipeline
     from atsc_keras.distillation.atsc import ATSC
     from atsc_keras.distillation.coupled_sgd import CoupledSGD
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         KnowledgeDistillation,
     )
     from atsc_keras.distillation.losses import FeatureAlignment
+    from atsc_keras.distillation.transfer_loss import TransferLoss
     from atsc_keras.models.image_classifier import ImageClassifier
     from atsc_keras.models.networks import build_classifier
     from atsc_keras.models.networks import build_encoder
@@ -31,10 +33,12 @@ __version__ = "0.1.0"
 __all__ = [
     "ATSC",
     "CoupledSGD",
+    "Dataset",
     "DistilledStudent",
     "FeatureAlignment",
     "ImageClassifier",
     "KnowledgeDistillation",
+    "TransferLoss",
     "build_classifier",
     "build_encoder",
     "build_pipeline",
@@ -48,10 +52,12 @@ __all__ = [
 _HOMES = {
     "ATSC": "distillation.atsc",
     "CoupledSGD": "distillation.coupled_sgd",
+    "Dataset": "data.dataset",
     "DistilledStudent": "distillation.distilled_student",
     "FeatureAlignment": "distillation.losses",
     "ImageClassifier": "models.image_classifier",
     "KnowledgeDistillation": "distillation.knowledge_distillation",
+    "TransferLoss": "distillation.transfer_loss",
     "build_classifier": "models.networks",
     "build_encoder": "models.networks",
     "build_pipeline": "data.pipeline",

@@ -1,9 +1,19 @@
 """How the other methods of a comparison are set."""
 
+import difflib
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import create_model
+from pydantic import model_validator
 
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.strict_model import StrictModel
+from atsc_keras.config.strict_model import mistake
+from atsc_keras.methods.registry import METHODS
+from atsc_keras.methods.registry import is_own
 
 
 class MethodConfig(StrictModel):
@@ -39,36 +49,50 @@ class SimKDConfig(StrictModel):
     training: RecipeConfig | None = None
 
 
-class MethodsConfig(StrictModel):
+class _Methods(StrictModel):
     """The methods that `compare` knows beside ATSC and the student alone.
 
-    Attributes:
-        kd: Hinton et al. 2015.
-        fitnet: Romero et al. 2015.
-        at: Zagoruyko and Komodakis 2017.
-        sp: Tung and Mori 2019.
-        vid: Ahn et al. 2019.
-        crd: Tian et al. 2020.
-        srrl: Yang et al. 2021.
-        semckd: Chen et al. 2021.
-        dkd: Zhao et al. 2022.
-        reviewkd: Chen et al. 2021.
-        simkd: Chen et al. 2022.
+    A field for each row of the registry; keys such as `my_module:MyLoss` are
+    transfer losses of one's own.
     """
 
-    kd: MethodConfig = MethodConfig()
-    fitnet: MethodConfig = MethodConfig()
-    at: MethodConfig = MethodConfig()
-    sp: MethodConfig = MethodConfig()
-    vid: MethodConfig = MethodConfig()
-    crd: MethodConfig = MethodConfig()
-    srrl: MethodConfig = MethodConfig()
-    semckd: MethodConfig = MethodConfig()
-    dkd: MethodConfig = MethodConfig()
-    reviewkd: MethodConfig = MethodConfig()
-    simkd: SimKDConfig = SimKDConfig()
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, MethodConfig]
+
+    def of(self, name: str) -> Any:
+        """How a method is set; its defaults where the config says nothing."""
+        return getattr(self, name, MethodConfig())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_known(cls, values: Any) -> Any:
+        known = list(cls.model_fields)
+        for key in values if isinstance(values, dict) else ():
+            if key not in known and not is_own(str(key)):
+                near = difflib.get_close_matches(str(key), known, n=1)
+                raise mistake(
+                    f"has the unknown key {key}",
+                    f"Did you mean `{near[0]}`?"
+                    if near
+                    else f"Known keys: {', '.join(known)}, my_module:MyLoss.",
+                )
+        return values
 
 
-# What can be compared, in the order of a table.
+if TYPE_CHECKING:
+    MethodsConfig = _Methods
+else:
+    MethodsConfig = create_model(
+        "MethodsConfig",
+        __base__=_Methods,
+        **{
+            method.name: (config, config())
+            for method in METHODS.values()
+            if method.name not in ("student", "atsc")
+            for config in (
+                MethodConfig if method.kind == "fixed_teacher" else SimKDConfig,
+            )
+        },
+    )
+
 STUDENT_ALONE = "student"
-METHODS = (STUDENT_ALONE, *MethodsConfig.model_fields, "atsc")

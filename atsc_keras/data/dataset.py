@@ -2,14 +2,20 @@
 
 import sys
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atsc_keras.data.checks import check_classes
+from atsc_keras.data.checks import check_labels
+from atsc_keras.data.checks import check_pixels
 from atsc_keras.data.split import Split
+from atsc_keras.errors import InputError
 
 # Enough for two digits of mean and std without reading all of ImageNet.
 _STREAMED_IMAGES_FOR_STATISTICS = 4096
@@ -40,6 +46,53 @@ class Dataset:
     image_shape: tuple[int, int, int]
     given_mean: tuple[float, ...] | None = None
     given_std: tuple[float, ...] | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x_train: Any,
+        y_train: Any,
+        x_test: Any,
+        y_test: Any,
+        class_names: Sequence[str] | None = None,
+    ) -> "Dataset":
+        """Makes a data set of numpy arrays.
+
+        Args:
+            x_train: Whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
+            y_train: Class numbers from 0, (N,).
+            x_test: Likewise, of the same size and channels.
+            y_test: Likewise.
+            class_names: A name for each class; default: their numbers.
+
+        Raises:
+            InputError: The arrays are no images with labels, or do not fit
+                together.
+        """
+        parts = []
+        for name, x, y in (
+            ("train", x_train, y_train),
+            ("test", x_test, y_test),
+        ):
+            pixels = check_pixels(np.asarray(x), f"x_{name}")
+            labels = check_labels(np.asarray(y), len(pixels), f"y_{name}")
+            parts.append(Split(name, pixels, labels))
+        train, test = parts
+        shapes = [split.arrays[0].shape[1:] for split in parts]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                "Training and test images must have the same size and "
+                f"channels. Received: {shapes[0]} for training, {shapes[1]} "
+                "for testing. Resize them first."
+            )
+        names = check_classes(
+            train.arrays[1],
+            test.arrays[1],
+            None if class_names is None else tuple(class_names),
+            "the arrays",
+        )
+        height, width, channels = shapes[0]
+        return cls(train, test, names, (height, width, channels))
 
     @property
     def mean(self) -> tuple[float, ...]:

@@ -12,10 +12,10 @@ from atsc_keras.distillation.losses import class_indices
 from atsc_keras.distillation.losses import loss_dtype
 from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
-from atsc_keras.distillation.methods.transfer_loss import Outputs
-from atsc_keras.distillation.methods.transfer_loss import TransferLoss
 from atsc_keras.distillation.ownership import check_owners
 from atsc_keras.distillation.settings import FixedTeacherSettings
+from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TransferLoss
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import with_stage_maps

@@ -16,6 +16,7 @@ from atsc_keras.training.devices import check_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
+from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.phases import Phase
@@ -35,6 +36,7 @@ def train(
     config: ExperimentConfig,
     run_dir: str | Path,
     *,
+    dataset: Dataset | None = None,
     role: Literal["teacher", "student"] = "teacher",
     resume: bool = False,
     overwrite: bool = False,
@@ -44,6 +46,7 @@ def train(
     Args:
         config: of the experiment.
         run_dir: folder to write to; `model.keras` is the result.
+        dataset: in place of what `config.data` would load; default: loaded.
         role: which network of the config, with which recipe: the (first)
             "teacher", default, or the "student" alone.
         resume: go on with the run that the folder holds.
@@ -63,7 +66,7 @@ def train(
             f"The {role} of the config must say how it is trained. Received: "
             "training=null. Give at least its epochs."
         )
-    dataset = load_dataset(config.data)
+    dataset = open_dataset(config, dataset)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
     check_recipes(config, dataset)
@@ -90,6 +93,7 @@ def distill(
     config: ExperimentConfig,
     run_dir: str | Path,
     *,
+    dataset: Dataset | None = None,
     resume: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -103,6 +107,7 @@ def distill(
         run_dir: folder to write to: `teacher.keras` as it was before
             adaptation, `adapted_teacher.keras`, `student_alone.keras`,
             `student.keras`, and the run's records.
+        dataset: in place of what `config.data` would load; default: loaded.
         resume: go on with the run that the folder holds.
         overwrite: delete the run that the folder holds.
 
@@ -113,7 +118,7 @@ def distill(
         InputError: if config, data, folder or a saved network cannot be used.
         DivergedError: if a loss is not finite.
     """
-    dataset = load_dataset(config.data)
+    dataset = open_dataset(config, dataset)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
     check_recipes(config, dataset)
@@ -142,7 +147,11 @@ def distill(
 
 
 def evaluate(
-    config: ExperimentConfig, model: str | Path, network: str = ""
+    config: ExperimentConfig,
+    model: str | Path,
+    network: str = "",
+    *,
+    dataset: Dataset | None = None,
 ) -> dict[str, Any]:
     """Evaluate a saved classifier on the test split of a config.
 
@@ -150,6 +159,7 @@ def evaluate(
         config: whose data counts.
         model: a `.keras` file.
         network: its name, for the table; default: the stem of the file.
+        dataset: in place of what `config.data` would load; default: loaded.
 
     Returns:
         Accuracies, loss, parameters and multiply-adds.
@@ -158,7 +168,7 @@ def evaluate(
         InputError: if data or model cannot be used.
     """
     path = Path(model)
-    dataset = load_dataset(config.data)
+    dataset = open_dataset(config, dataset)
     return evaluate_file(path, network or path.stem, dataset, config.data)
 
 

@@ -7,9 +7,10 @@ from atsc_keras.data.crop_and_flip_layer import device_augmentation
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
-from atsc_keras.distillation.methods.catalogue import TrainingSet
+from atsc_keras.distillation.transfer_loss import TrainingSet
+from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
+from atsc_keras.methods.registry import find_method
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import adapt_only
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -68,7 +69,7 @@ def build_method(
     """Build a method of a fixed teacher, as published but for the config.
 
     Args:
-        name: of `PUBLISHED_METHODS`.
+        name: of a method of a fixed teacher, as `find_method` takes it.
         teacher: loaded; frozen here.
         config: of the run.
         dataset: of the run.
@@ -79,8 +80,12 @@ def build_method(
     """
     keras.utils.set_random_seed(config.seed)
     student = build_student(config.student, dataset)
-    published, asked = PUBLISHED_METHODS[name], getattr(config.methods, name)
+    published, asked = find_method(name), config.methods.of(name)
     data = TrainingSet(len(dataset.train), config.data.batch_size)
+    transfer = None
+    if published.loss is not None:
+        loss = load_transfer_loss(published.loss)
+        transfer = loss.for_training_set(data)
 
     def chosen(value: float | None, default: float) -> float:
         return default if value is None else value
@@ -88,11 +93,11 @@ def build_method(
     return KnowledgeDistillation(
         teacher,
         student,
-        published.transfer and published.transfer(data),
+        transfer,
         chosen(asked.transfer_weight, published.transfer_weight),
         student_loss_weight=asked.student_loss_weight,
         logits_loss_weight=chosen(
-            asked.logits_loss_weight, published.logits_loss_weight
+            asked.logits_loss_weight, published.logits_weight
         ),
         temperature=asked.temperature,
         warmup_epochs=round(

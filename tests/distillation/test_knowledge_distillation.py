@@ -1,5 +1,7 @@
 """Methods of a fixed teacher train on one harness."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,10 +11,11 @@ from keras import layers
 from keras import ops
 
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
-from atsc_keras.distillation.methods.catalogue import TrainingSet
-from atsc_keras.distillation.methods.hints import Hint
+from atsc_keras.distillation.transfer_loss import TrainingSet
+from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
+from atsc_keras.methods.hints import Hint
+from atsc_keras.methods.registry import METHODS
 from atsc_keras.models.image_classifier import ImageClassifier
 from tests.reference import CLASSES as GOLDEN_CLASSES
 from tests.reference import encoder
@@ -31,15 +34,17 @@ from tests.tiny import sgd
 from tests.tiny import tiny_teacher
 from tests.tiny import values as weights_of
 
+FIXED = [m for m, p in METHODS.items() if p.kind == "fixed_teacher"]
 DATA = TrainingSet(images=100, batch_size=8)
 
 
 def tiny(method: str = "kd", **settings: Any) -> KnowledgeDistillation:
-    published = PUBLISHED_METHODS[method]
+    published = METHODS[method]
     given = {
-        "transfer": published.transfer and published.transfer(DATA),
+        "transfer": published.loss
+        and load_transfer_loss(published.loss).for_training_set(DATA),
         "transfer_weight": published.transfer_weight,
-        "logits_loss_weight": published.logits_loss_weight,
+        "logits_loss_weight": published.logits_weight,
         **settings,
     }
     return KnowledgeDistillation(tiny_teacher(8), tiny_teacher(4), **given)
@@ -97,7 +102,7 @@ def test_kd_is_that_of_keras() -> None:
     )
 
 
-@pytest.mark.parametrize("method", PUBLISHED_METHODS)
+@pytest.mark.parametrize("method", FIXED)
 def test_method_moves_the_student_and_never_the_teacher(method: str) -> None:
     trainer = tiny(method, student_loss_weight=0.0)
     trainer.compile(optimizer=sgd(0.01))
@@ -109,9 +114,10 @@ def test_method_moves_the_student_and_never_the_teacher(method: str) -> None:
         assert np.all(np.isfinite(ops.convert_to_numpy(weight))), weight.path
 
 
-@pytest.mark.parametrize(
-    "method", [m for m, p in PUBLISHED_METHODS.items() if p.transfer]
-)
+WITH_A_LOSS = [m for m, p in METHODS.items() if p.loss]
+
+
+@pytest.mark.parametrize("method", WITH_A_LOSS)
 def test_transfer_loss_falls_on_one_batch(method: str) -> None:
     """Its layers learn too: the last, smaller batch passes as well."""
     trainer = tiny(method, student_loss_weight=0.0, transfer_weight=1.0)
@@ -121,6 +127,30 @@ def test_transfer_loss_falls_on_one_batch(method: str) -> None:
         images, labels, batch_size=8, epochs=15, shuffle=False, verbose=0
     ).history
     assert logs["transfer_loss"][-1] < logs["transfer_loss"][1]
+
+
+@pytest.mark.parametrize("method", WITH_A_LOSS)
+def test_transfer_loss_is_made_anew_from_its_config_and_weights(
+    method: str, tmp_path: Path
+) -> None:
+    trainer = tiny(method)
+    trainer.compile(optimizer=sgd(0.01))
+    images, labels = batch()
+    trainer.train_on_batch(images, labels)
+    path = tmp_path / "trainer.weights.h5"
+    trainer.save_weights(path)
+    config = keras.saving.serialize_keras_object(trainer.transfer)
+    text = json.loads(json.dumps(config))
+    transfer = keras.saving.deserialize_keras_object(text)
+    assert type(transfer) is type(trainer.transfer)
+    assert transfer is not trainer.transfer
+    assert transfer.get_config() == trainer.transfer.get_config()
+    again = tiny(method, transfer=transfer)
+    again.load_weights(path)
+    for one, two in zip(
+        weights_of(trainer.transfer), weights_of(again.transfer), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_sample_weights_count_in_every_term() -> None:

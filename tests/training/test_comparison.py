@@ -13,7 +13,6 @@ import pytest
 from atsc_keras.config import METHODS
 from atsc_keras.config import load_config
 from atsc_keras.config import load_variants
-from atsc_keras.distillation.methods.catalogue import PUBLISHED_METHODS
 from atsc_keras.errors import InputError
 from atsc_keras.training.checkpoints import DivergedError
 from atsc_keras.training.comparing.comparison import compare
@@ -36,10 +35,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def weights(path: Path) -> list[np.ndarray]:
     return keras.models.load_model(path, compile=False).get_weights()
-
-
-def test_every_published_method_can_be_asked_for() -> None:
-    assert set(METHODS) == {"student", *PUBLISHED_METHODS, "simkd", "atsc"}
 
 
 def test_comparison_holds_every_method_and_seed(

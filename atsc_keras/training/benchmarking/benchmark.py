@@ -8,7 +8,6 @@ from typing import Any
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.loading import load_dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.errors import InputError
 from atsc_keras.training.benchmarking.memory import measure_peak_memory
@@ -24,6 +23,7 @@ from atsc_keras.training.devices import check_devices
 from atsc_keras.training.devices import chosen_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
+from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipe_checks import check_xla
 from atsc_keras.training.run_folder import RunFolder
@@ -37,6 +37,7 @@ def benchmark(
     run_dir: str | Path,
     settings: BenchmarkSettings,
     *,
+    dataset: Dataset | None = None,
     steps: int = 20,
     memory: bool = True,
     overwrite: bool = False,
@@ -52,6 +53,8 @@ def benchmark(
         config: of the experiment.
         run_dir: folder to write `benchmark.json` and `benchmark.md` to.
         settings: compilation, and what adapts in part.
+        dataset: in place of what `config.data` would load; default: loaded.
+            Memory is measured of loaded data only: give `memory=False`.
         steps: of each kind that are timed; default 20.
         memory: whether each kind also runs alone in a process of its own, for
             its peak memory; default true.
@@ -68,7 +71,12 @@ def benchmark(
             f"`steps` must be at least {_TURN}. Received: steps={steps}. Use "
             "20."
         )
-    dataset = load_dataset(config.data)
+    if dataset is not None and memory:
+        raise InputError(
+            "Memory is measured in processes that load the data themselves. "
+            "Received: memory=True with `dataset`. Give memory=False."
+        )
+    dataset = open_dataset(config, dataset)
     # Every mistake in the config, before anything is written.
     input_pipeline = _time_input(config, dataset)
     check_devices(config, dataset)

@@ -1,16 +1,24 @@
 """What a comparison trains: methods, and variants of ATSC."""
 
+from collections.abc import Collection
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from atsc_keras.config import STUDENT_ALONE
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import RecipeConfig
+from atsc_keras.methods.registry import find_method
 
-# These two have the teacher's classifier for a head.
-WITH_ATSC = ("simkd", "atsc")
+
+def folder_name(name: str) -> str:
+    """Spell a candidate's name as a part of a path, which has no colon."""
+    return name.replace(":", "@")
+
+
+def candidate_name(folder: str) -> str:
+    """Read a name back from `folder_name`."""
+    return folder.replace("@", ":")
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,23 @@ class Candidate:
     config: ExperimentConfig
 
     @property
+    def folder_name(self) -> str:
+        """The name as a part of a path."""
+        return folder_name(self.name)
+
+    @property
+    def has_shared_head(self) -> bool:
+        """Whether its student has the teacher's classifier."""
+        return find_method(self.method).kind == "shared_head"
+
+    @property
     def recipe(self) -> RecipeConfig | None:
         """How it trains; None where the config does not say."""
-        own = getattr(self.config.methods, self.method, None)
-        if own is not None and own.training is not None:
+        own = self.config.methods.of(self.method)
+        if own.training is not None:
             recipe: RecipeConfig = own.training
             return recipe
-        if self.method in WITH_ATSC:
+        if self.has_shared_head:
             return self.config.distillation.training
         return self.config.student.training
 
@@ -59,7 +77,7 @@ class Candidate:
             distillation = config.distillation.model_copy(update=update)
             changed = {"distillation": distillation}
         else:
-            own = getattr(config.methods, self.method)
+            own = config.methods.of(self.method)
             methods = config.methods.model_copy(
                 update={self.method: own.model_copy(update=update)}
             )
@@ -71,7 +89,7 @@ class Candidate:
 
 def candidates_of(
     config: ExperimentConfig,
-    methods: Sequence[str],
+    methods: Collection[str],
     variants: Mapping[str, ExperimentConfig],
 ) -> list[Candidate]:
     """Every method once, then the variants of ATSC.

@@ -1,7 +1,7 @@
 """The job `compare`: one teacher, one student, many methods and seeds."""
 
-import difflib
 import sys
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from itertools import product
@@ -10,14 +10,14 @@ from typing import Any
 
 import keras
 
-from atsc_keras.config import METHODS
 from atsc_keras.config import STUDENT_ALONE
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
+from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
+from atsc_keras.methods.registry import find_method
 from atsc_keras.training.class_weights import check_class_weights
-from atsc_keras.training.comparing.candidates import WITH_ATSC
 from atsc_keras.training.comparing.candidates import Candidate
 from atsc_keras.training.comparing.candidates import candidates_of
 from atsc_keras.training.comparing.rate_choice import RateChoice
@@ -30,6 +30,7 @@ from atsc_keras.training.comparing.trial import is_done
 from atsc_keras.training.devices import check_devices
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
+from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.reporting.formats import percent
@@ -41,9 +42,10 @@ from atsc_keras.training.saved_phases import train_teachers
 def compare(
     config: ExperimentConfig,
     run_dir: str | Path,
-    methods: Sequence[str] = (STUDENT_ALONE, "kd", "simkd", "atsc"),
+    methods: Collection[str] = (STUDENT_ALONE, "kd", "simkd", "atsc"),
     seeds: Sequence[int] = (0,),
     *,
+    dataset: Dataset | None = None,
     variants: Mapping[str, ExperimentConfig] | None = None,
     learning_rates: Sequence[float] = (),
     resume: bool = False,
@@ -59,8 +61,10 @@ def compare(
         config: of the experiment; its `methods` say what is not as published.
         run_dir: folder to write to: `comparison.json`, `.csv` and `.md`,
             `report.html`, and a run folder for each method and seed.
-        methods: names of `METHODS`.
+        methods: names of `METHODS`, or `my_module:MyLoss` for a transfer
+            loss of one's own.
         seeds: of students, order and augmentation.
+        dataset: in place of what `config.data` would load; default: loaded.
         variants: of ATSC, as `load_variants` reads them; default: none.
         learning_rates: of the student: for each method and variant the best
             is chosen with the first seed on a tenth of the training images,
@@ -81,7 +85,13 @@ def compare(
     _check_methods(candidates, config)
     _check_seeds(seeds)
     check_rates(learning_rates)
-    dataset = load_dataset(config.data)
+    if dataset is not None and learning_rates:
+        raise InputError(
+            "`learning_rates` are chosen on data that the config loads. "
+            "Received: learning_rates with `dataset`. Save it as an npz file "
+            "and name that in `data`."
+        )
+    dataset = open_dataset(config, dataset)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
     for asked in (config, *(variants or {}).values()):
@@ -141,13 +151,9 @@ def _check_methods(
     candidates: Sequence[Candidate], config: ExperimentConfig
 ) -> None:
     for method in (candidate.method for candidate in candidates):
-        if method not in METHODS:
-            near = difflib.get_close_matches(method, METHODS, cutoff=0.0)
-            raise InputError(
-                "`--methods` must name methods that are known. Received: "
-                f"{method!r}. Nearest: {', '.join(near)}. Known: "
-                f"{', '.join(METHODS)}."
-            )
+        loss = find_method(method).loss
+        if loss is not None:  # what does not import is found now
+            load_transfer_loss(loss)
     for candidate in candidates:
         if candidate.recipe is None:
             raise InputError(
@@ -158,7 +164,7 @@ def _check_methods(
     fixed = [
         c.method
         for c in candidates
-        if c.method not in (*WITH_ATSC, STUDENT_ALONE)
+        if find_method(c.method).kind == "fixed_teacher"
     ]
     if fixed and len(config.teachers) > 1:
         raise InputError(

@@ -8,43 +8,29 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from atsc_keras.methods.registry import find_method
 from atsc_keras.training.reporting.adaptation_figures import (
     draw_compared_adaptation,
 )
 from atsc_keras.training.reporting.adaptation_figures import draw_movements
-from atsc_keras.training.reporting.drawing import BLUE
-from atsc_keras.training.reporting.drawing import GREEN
 from atsc_keras.training.reporting.drawing import INK
-from atsc_keras.training.reporting.drawing import ORANGE
 from atsc_keras.training.reporting.drawing import QUIET
-from atsc_keras.training.reporting.drawing import VIOLET
 from atsc_keras.training.reporting.drawing import WIDTH
 from atsc_keras.training.reporting.drawing import Drawing
 from atsc_keras.training.reporting.drawing import drawing_settings
-
-_LABELS = {
-    "student": "Student alone",
-    "kd": "KD",
-    "fitnet": "FitNet",
-    "at": "AT",
-    "sp": "SP",
-    "vid": "VID",
-    "crd": "CRD",
-    "srrl": "SRRL",
-    "semckd": "SemCKD",
-    "dkd": "DKD",
-    "reviewkd": "ReviewKD",
-    "simkd": "SimKD",
-    "atsc": "ATSC",
-}
-_COLORS = {"student": ORANGE, "kd": GREEN, "simkd": VIOLET, "atsc": BLUE}
 
 
 def method_label(name: str) -> str:
     """How a method, or a variant of ATSC, is called for a reader."""
     method, _, variant = name.partition("-")
+    label = find_method(method).label
     words = variant.replace("_", " ")
-    return f"{_LABELS[method]}, {words}" if variant else _LABELS[method]
+    return f"{label}, {words}" if variant else label
+
+
+def _color(name: str) -> str:
+    found = None if "-" in name else find_method(name).color
+    return found or QUIET
 
 
 def ranked(summary: dict[str, Any]) -> list[str]:
@@ -103,7 +89,7 @@ def _draw_seeds(summary: dict[str, Any]) -> Drawing:
     figure = Figure((WIDTH, 0.9 + 0.34 * len(methods)), layout="constrained")
     axes = figure.subplots()
     for place, name in enumerate(methods):
-        color = _COLORS.get(name, QUIET)
+        color = _color(name)
         shares = summary["methods"][name]["accuracy"]
         axes.plot(shares, [place] * len(shares), "o", color=color, ms=5)
         mean = statistics.mean(shares)
@@ -131,8 +117,8 @@ def _draw_curves(summary: dict[str, Any]) -> Drawing:
         shortest = min(map(len, runs["curve"]))
         curves = np.array([curve[:shortest] for curve in runs["curve"]])
         epochs = np.arange(1, shortest + 1)
-        named = name in _COLORS
-        color = _COLORS.get(name, QUIET)
+        named = _color(name) != QUIET
+        color = _color(name)
         axes.plot(
             epochs,
             curves.mean(axis=0),

@@ -62,7 +62,9 @@ class RateChoice:
                 self.comparison,
                 candidate.with_rate(rate),
                 self.seed,
-                self.comparison.file(f"rates/{candidate.name}_rate{rate:g}"),
+                self.comparison.file(
+                    f"rates/{candidate.folder_name}_rate{rate:g}"
+                ),
             )
             for rate in self.rates
         ]

@@ -11,6 +11,8 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import config_digest
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.training.comparing.candidates import candidate_name
+from atsc_keras.training.comparing.candidates import folder_name
 from atsc_keras.training.comparing.report import write_comparison
 from atsc_keras.training.comparing.trial import DIVERGED
 from atsc_keras.training.evaluation import evaluate_file
@@ -42,7 +44,8 @@ def summarise(
         runs = [
             _read_trial(RunFolder(path))
             for path in sorted(
-                folder.path.glob(f"runs/{name}_seed*"), key=_seed_of
+                folder.path.glob(f"runs/{folder_name(name)}_seed*"),
+                key=_seed_of,
             )
             if (path / "metrics.json").exists()
         ]
@@ -84,7 +87,7 @@ def summarise(
 def _trained(folder: RunFolder) -> list[str]:
     """Names of the candidates with a run: methods first, then variants."""
     names = {
-        path.name.rpartition("_seed")[0]
+        candidate_name(path.name.rpartition("_seed")[0])
         for path in folder.path.glob("runs/*_seed*")
     }
     return [
@@ -95,7 +98,7 @@ def _trained(folder: RunFolder) -> list[str]:
 
 def _diverged(folder: RunFolder, name: str) -> list[int]:
     """Seeds with which a candidate came to no end."""
-    found = folder.path.glob(f"runs/{name}_seed*/{DIVERGED}")
+    found = folder.path.glob(f"runs/{folder_name(name)}_seed*/{DIVERGED}")
     return sorted(_seed_of(path.parent) for path in found)
 
 

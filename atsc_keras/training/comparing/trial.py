@@ -13,8 +13,8 @@ from atsc_keras.config import config_digest
 from atsc_keras.config import load_config
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.training.checkpoints import DivergedError
-from atsc_keras.training.comparing.candidates import WITH_ATSC
 from atsc_keras.training.comparing.candidates import Candidate
+from atsc_keras.training.comparing.candidates import folder_name
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.networks import build_student
@@ -70,7 +70,7 @@ def build_trainer(
     if method == STUDENT_ALONE:
         keras.utils.set_random_seed(config.seed)
         return build_student(config.student, dataset)
-    if method in WITH_ATSC:
+    if candidate.has_shared_head:
         return build_atsc(teachers, config_of(candidate), dataset)
     epochs = candidate.recipe.epochs if candidate.recipe else 0
     return build_method(method, teachers[0], config, dataset, epochs)
@@ -93,7 +93,7 @@ class Trial:
         seed: int,
         path: Path | None = None,
     ) -> None:
-        result = comparison.file(f"runs/{candidate.name}_seed{seed}")
+        result = comparison.file(f"runs/{candidate.folder_name}_seed{seed}")
         self.path = path or result
         config = candidate.config
         teachers = tuple(
@@ -163,11 +163,9 @@ class Trial:
         folder: RunFolder,
         watcher: keras.callbacks.Callback,
     ) -> None:
-        method = self.candidate.method
-        phase = Phase(
-            method, self.recipe, self.config, dataset, folder, watcher
-        )
-        if method in WITH_ATSC:
+        name = folder_name(self.candidate.method)
+        phase = Phase(name, self.recipe, self.config, dataset, folder, watcher)
+        if self.candidate.has_shared_head:
             fit_distillation(trainer, phase)
         else:
             fit_network(trainer, phase)

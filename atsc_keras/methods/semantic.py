@@ -1,14 +1,17 @@
 """Teaching by maps whose pairing is learnt: SemCKD."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from atsc_keras.distillation.methods.relations import similarities
-from atsc_keras.distillation.methods.transfer_loss import Outputs
-from atsc_keras.distillation.methods.transfer_loss import TransferLoss
-from atsc_keras.distillation.methods.transfer_loss import image_mean
-from atsc_keras.distillation.methods.transfer_loss import same_size
-from atsc_keras.distillation.methods.transfer_loss import unit_rows
+from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TrainingSet
+from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.methods.maps import image_mean
+from atsc_keras.methods.maps import same_size
+from atsc_keras.methods.maps import unit_rows
+from atsc_keras.methods.relations import similarities
 from atsc_keras.models.building_blocks import batch_norm
 from atsc_keras.models.building_blocks import conv
 from atsc_keras.models.building_blocks import relu
@@ -18,6 +21,7 @@ from atsc_keras.types import Tensor
 _FACTOR = 4  # queries and keys have a quarter of a batch's entries
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class SemanticCalibration(TransferLoss):
     """SemCKD: each map of the student learns from all of the teacher's.
 
@@ -27,15 +31,25 @@ class SemanticCalibration(TransferLoss):
     Args:
         batch_size: columns of those matrices; smaller batches are padded with
             zeros, larger ones cut; default 64.
+        **kwargs: as for `keras.layers.Layer`.
 
     Reference:
         Chen et al. 2021, "Cross-layer distillation with semantic
         calibration", equations 5 to 8; literature: weight 400 beside KD.
     """
 
-    def __init__(self, batch_size: int = 64) -> None:
-        super().__init__()
+    def __init__(self, batch_size: int = 64, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.batch_size = batch_size
+
+    @classmethod
+    def for_training_set(
+        cls, training_set: TrainingSet
+    ) -> "SemanticCalibration":
+        return cls(training_set.batch_size)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "batch_size": self.batch_size}
 
     def prepare(
         self, teacher: Outputs, student: Outputs, classifier: ImageClassifier

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from keras import ops
 
-from atsc_keras.distillation.methods.classifier import SoftmaxRegression
-from atsc_keras.distillation.methods.hints import Attention
-from atsc_keras.distillation.methods.hints import Hint
-from atsc_keras.distillation.methods.hints import VariationalInformation
-from atsc_keras.distillation.methods.logits import DecoupledSoftTargets
-from atsc_keras.distillation.methods.relations import Contrastive
-from atsc_keras.distillation.methods.relations import SimilarityPreserving
-from atsc_keras.distillation.methods.review import Review
-from atsc_keras.distillation.methods.semantic import SemanticCalibration
-from atsc_keras.distillation.methods.transfer_loss import Outputs
-from atsc_keras.distillation.methods.transfer_loss import TransferLoss
+from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.methods.hints import Attention
+from atsc_keras.methods.hints import Hint
+from atsc_keras.methods.hints import VariationalInformation
+from atsc_keras.methods.logits import DecoupledSoftTargets
+from atsc_keras.methods.logits import SoftmaxRegression
+from atsc_keras.methods.relations import Contrastive
+from atsc_keras.methods.relations import SimilarityPreserving
+from atsc_keras.methods.review import Review
+from atsc_keras.methods.semantic import SemanticCalibration
 from tests.tiny import CLASSES
 from tests.tiny import tiny_teacher
 
@@ -127,7 +127,7 @@ def test_attention_compares_where_maps_are_active() -> None:
 
 def test_attention_of_a_dead_map_has_a_gradient() -> None:
     from atsc_keras.backend import value_and_grad
-    from atsc_keras.distillation.methods.hints import attention_map
+    from atsc_keras.methods.hints import attention_map
 
     dead = keras.Variable(np.zeros((2, 3, 3, 4), "float32"))
 
@@ -292,7 +292,7 @@ def test_semantic_calibration_weighs_all_pairs_of_maps(batch_size: int) -> None:
 
 
 def test_hierarchical_context_weighs_four_sizes() -> None:
-    from atsc_keras.distillation.methods.review import hierarchical_context
+    from atsc_keras.methods.review import hierarchical_context
 
     first, second = STUDENT.maps[0], STUDENT.maps[0][::-1]
     expected = image_mean((first - second) ** 2)

@@ -1,13 +1,15 @@
 """Teaching by how images relate to each other: SP and CRD."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
-from atsc_keras.distillation.methods.transfer_loss import Outputs
-from atsc_keras.distillation.methods.transfer_loss import TransferLoss
-from atsc_keras.distillation.methods.transfer_loss import unit_rows
+from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TrainingSet
+from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.methods.maps import unit_rows
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor
 
@@ -18,6 +20,7 @@ def similarities(x: Tensor) -> Tensor:
     return unit_rows(ops.matmul(flat, ops.transpose(flat)))
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class SimilarityPreserving(TransferLoss):
     """SP: the squared difference of similarity matrices of the last maps.
 
@@ -36,6 +39,7 @@ class SimilarityPreserving(TransferLoss):
         return ops.mean(ops.square(last[0] - last[1]), axis=-1)
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class Contrastive(TransferLoss):
     """CRD: tell the teacher's view of the same image from others' views.
 
@@ -48,6 +52,7 @@ class Contrastive(TransferLoss):
         temperature: default 0.07.
         memory: how many embeddings of each network are kept; default 4096.
         images: in the training set, M of the paper; default 50000.
+        **kwargs: as for `keras.layers.Layer`.
 
     Reference:
         Tian et al. 2020, "Contrastive representation distillation", equations
@@ -62,12 +67,26 @@ class Contrastive(TransferLoss):
         temperature: float = 0.07,
         memory: int = 4096,
         images: int = 50_000,
+        **kwargs: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**kwargs)
         self.dimensions = dimensions
         self.temperature = temperature
         self.memory = memory
         self.images = images
+
+    @classmethod
+    def for_training_set(cls, training_set: TrainingSet) -> "Contrastive":
+        return cls(images=training_set.images)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "dimensions": self.dimensions,
+            "temperature": self.temperature,
+            "memory": self.memory,
+            "images": self.images,
+        }
 
     def prepare(
         self, teacher: Outputs, student: Outputs, classifier: ImageClassifier

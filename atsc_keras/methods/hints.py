@@ -5,19 +5,20 @@ import math
 import keras
 from keras import ops
 
-from atsc_keras.distillation.methods.transfer_loss import Outputs
-from atsc_keras.distillation.methods.transfer_loss import TransferLoss
-from atsc_keras.distillation.methods.transfer_loss import image_mean
-from atsc_keras.distillation.methods.transfer_loss import paired_maps
-from atsc_keras.distillation.methods.transfer_loss import regressor
-from atsc_keras.distillation.methods.transfer_loss import same_size
-from atsc_keras.distillation.methods.transfer_loss import unit_rows
+from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.methods.maps import image_mean
+from atsc_keras.methods.maps import paired_maps
+from atsc_keras.methods.maps import same_size
+from atsc_keras.methods.maps import unit_rows
+from atsc_keras.models.building_blocks import batch_norm
 from atsc_keras.models.building_blocks import conv
 from atsc_keras.models.building_blocks import relu
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class Hint(TransferLoss):
     """FitNet: the mean squared difference of one inner map.
 
@@ -37,9 +38,7 @@ class Hint(TransferLoss):
         maps = paired_maps(teacher, student)
         self.place = -2 if len(maps) > 1 else -1
         of_teacher, of_student = maps[self.place]
-        self.regressor = regressor(
-            of_student.shape, of_teacher.shape[-1], "regressor"
-        )
+        self.regressor = _regressor(of_student.shape[-1], of_teacher.shape[-1])
         self.built = True
 
     def compute_loss(
@@ -51,12 +50,21 @@ class Hint(TransferLoss):
         return image_mean(ops.square(regressed - of_teacher))
 
 
+def _regressor(inner: int, channels: int) -> keras.Model:
+    """A 1x1 convolution with batch normalisation and ReLU."""
+    features = x = keras.Input((None, None, inner))
+    x = conv(x, channels, 1, "conv")
+    x = batch_norm("bn")(x)
+    return keras.Model(features, relu(x, "relu"), name="regressor")
+
+
 def attention_map(x: Tensor) -> Tensor:
     """Where a map is active, `(B, h * w)`, of length 1."""
     power = ops.mean(ops.square(ops.cast(x, "float32")), axis=-1)
     return unit_rows(ops.reshape(power, (-1, math.prod(x.shape[1:3]))))
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class Attention(TransferLoss):
     """AT: the mean squared difference of attention maps, over resolutions.
 
@@ -81,6 +89,7 @@ _FIRST_VARIANCE = 5.0
 _LEAST_VARIANCE = 1e-5
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class VariationalInformation(TransferLoss):
     """VID: a Gaussian likelihood of the teacher's maps, over resolutions.
 

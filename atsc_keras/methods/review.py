@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from atsc_keras.distillation.methods.transfer_loss import Outputs
-from atsc_keras.distillation.methods.transfer_loss import TransferLoss
-from atsc_keras.distillation.methods.transfer_loss import image_mean
-from atsc_keras.distillation.methods.transfer_loss import paired_maps
+from atsc_keras.distillation.transfer_loss import Outputs
+from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.methods.maps import image_mean
+from atsc_keras.methods.maps import paired_maps
 from atsc_keras.models.building_blocks import batch_norm
 from atsc_keras.models.building_blocks import conv
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -45,6 +45,7 @@ def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     return ops.image.resize(x, size, interpolation="nearest")
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class Review(TransferLoss):
     """ReviewKD: each map of the teacher teaches all later ones' fusion.
 
