@@ -14,18 +14,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from atsc_keras.errors import DivergedError
 from atsc_keras.errors import InputError
+from atsc_keras.errors import TerminatedError
 from atsc_keras.errors import first_line
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
-from atsc_keras.training.termination import TerminatedError
 
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
 _UNREADABLE = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
-
-
-class DivergedError(RuntimeError):
-    """A loss or weight was not finite; the last checkpoint is from before."""
 
 
 class Place(NamedTuple):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import load_config
+from atsc_keras.errors import DivergedError
 from atsc_keras.errors import InputError
-from atsc_keras.training.checkpoints import DivergedError
 from atsc_keras.training.experiment import distill
 from atsc_keras.training.experiment import train
 from atsc_keras.training.run_folder import RunFolder
