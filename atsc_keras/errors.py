@@ -76,3 +76,7 @@ class TerminatedError(SystemExit):
 def first_line(error: Exception) -> str:
     """What an exception says, short."""
     return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+def __dir__() -> list[str]:
+    return __all__

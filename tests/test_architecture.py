@@ -1,13 +1,17 @@
 """The rooms of the house import what they may, and nothing else."""
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import atsc_keras
 
 ROOT = Path(__file__).parent.parent
 STANDARD = set(sys.stdlib_module_names)
@@ -113,24 +117,58 @@ def python(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+def test_ground_needs_the_standard_library_only() -> None:
+    for name in ("errors", "_registration", "_version", "__init__"):
+        path = ROOT / "atsc_keras" / f"{name}.py"
+        tree = ast.parse(path.read_text("utf-8"))
+        tree.body = [x for x in tree.body if not isinstance(x, ast.If)]
+        found = {
+            node.module or ""
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+        }
+        found -= {"atsc_keras._registration"}
+        assert {name.split(".")[0] for name in found} <= STANDARD, path
+
+
+def test_import_loads_no_framework() -> None:
+    code = (
+        "import sys, atsc_keras, atsc_keras.config, atsc_keras.errors\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'PIL'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert python(code) == "[]"
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_import_leaves_tensorflow_out(backend: str) -> None:
+def test_using_the_package_leaves_tensorflow_out(backend: str) -> None:
     code = (
         "import sys, atsc_keras\n"
         "names = [getattr(atsc_keras, n) for n in atsc_keras.__all__]\n"
+        "from tests.tiny import batch, sgd, tiny_atsc\n"
+        "atsc = tiny_atsc()\n"
+        "atsc.compile(sgd(), metrics=['accuracy'])\n"
+        "history = atsc.fit(*batch(), batch_size=4, verbose=0)\n"
+        "assert history.history['accuracy']\n"
         "print('tensorflow' in sys.modules)"
     )
     assert python(code, KERAS_BACKEND=backend) == "False"
 
 
-def test_public_names_resolve() -> None:
-    import atsc_keras
-
-    for name in atsc_keras.__all__:
-        assert getattr(atsc_keras, name).__name__ == name
-    assert set(atsc_keras.__all__) <= set(dir(atsc_keras))
+@pytest.mark.parametrize("room", ["", ".config", ".errors"])
+def test_public_names_are_all_that_a_public_room_shows(room: str) -> None:
+    module = importlib.import_module(f"atsc_keras{room}")
+    assert dir(module) == sorted(module.__all__)
+    for name in module.__all__:
+        found = getattr(module, name)
+        assert getattr(found, "__name__", name) == name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = atsc_keras.nothing
+        _ = module.nothing
+
+
+def test_version_is_that_of_the_project() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert atsc_keras.__version__ == tomllib.loads(text)["project"]["version"]
 
 
 @pytest.mark.parametrize("module", ["atsc_keras", "export"])

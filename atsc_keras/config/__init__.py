@@ -41,3 +41,7 @@ __all__ = [
     "load_variants",
     "parse_numbers",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
