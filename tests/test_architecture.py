@@ -35,6 +35,10 @@ ROOMS = {
         {"numpy", "keras", "matplotlib", "yaml"},
         {"training", "distillation", "models", "backend", "data", "config"},
     ),
+    "atsc_keras/cli": (
+        {"typer"},
+        {"", "cli", "training", "models", "data", "config", "frameworks"},
+    ),
     "export": (
         {
             *("numpy", "keras", "tensorflow", "tf2onnx", "onnx"),

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -98,7 +99,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
             except _UNREADABLE as error:
                 reason = first_line(error)
                 failures.append(f"{path} ({reason})")
-                print(f"Not loaded: {failures[-1]}", flush=True)
+                print(f"Not loaded: {failures[-1]}", file=sys.stderr)
                 continue
             self.start = place
             return place

@@ -1,11 +1,18 @@
 """A run's student, exported by the command that does only that."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 from atsc_keras.training.processes import is_first
 from atsc_keras.training.run_folder import RunFolder
+
+
+def exporter() -> str:
+    """Name of the exporter's package: another one in the source tree."""
+    installed = importlib.util.find_spec("atsc_export")
+    return "atsc_export" if installed else "export"
 
 
 def export_student(path: Path) -> int:
@@ -21,7 +28,7 @@ def export_student(path: Path) -> int:
         return 0
     folder = RunFolder(path)
     command: list[str | Path] = [
-        *(sys.executable, "-m", "export", "--from-run", folder.path),
+        *(sys.executable, "-m", exporter(), "--from-run", folder.path),
         *("--no-compare", "--overwrite"),
     ]
     sys.stdout.flush()
