@@ -1,16 +1,20 @@
 """Distil small Keras classifiers from teachers that adapt to them.
 
 Public names are imported when first used, so that the command line answers
-before any framework is loaded.
+before any framework is loaded; what `keras.saving.load_model` needs is
+registered all the same.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
+from atsc_keras._registration import register_with_keras
+
 if TYPE_CHECKING:
     from atsc_keras.config.loading import load_config
     from atsc_keras.data.dataset import Dataset
+    from atsc_keras.data.loading import load_dataset
     from atsc_keras.data.pipeline import build_pipeline
     from atsc_keras.distillation.atsc import ATSC
     from atsc_keras.distillation.coupled_sgd import CoupledSGD
@@ -24,11 +28,13 @@ if TYPE_CHECKING:
     from atsc_keras.models.networks import build_classifier
     from atsc_keras.models.networks import build_encoder
     from atsc_keras.models.projector import build_projector
+    from atsc_keras.training.benchmarking.benchmark import benchmark
     from atsc_keras.training.comparing.comparison import compare
     from atsc_keras.training.experiment import distill
+    from atsc_keras.training.experiment import evaluate
     from atsc_keras.training.experiment import train
 
-__version__ = "0.1.0"
+    __version__: str
 
 __all__ = [
     "ATSC",
@@ -39,13 +45,17 @@ __all__ = [
     "ImageClassifier",
     "KnowledgeDistillation",
     "TransferLoss",
+    "__version__",
+    "benchmark",
     "build_classifier",
     "build_encoder",
     "build_pipeline",
     "build_projector",
     "compare",
     "distill",
+    "evaluate",
     "load_config",
+    "load_dataset",
     "train",
 ]
 
@@ -58,15 +68,21 @@ _HOMES = {
     "ImageClassifier": "models.image_classifier",
     "KnowledgeDistillation": "distillation.knowledge_distillation",
     "TransferLoss": "distillation.transfer_loss",
+    "__version__": "_version",
+    "benchmark": "training.benchmarking.benchmark",
     "build_classifier": "models.networks",
     "build_encoder": "models.networks",
     "build_pipeline": "data.pipeline",
     "build_projector": "models.projector",
     "compare": "training.comparing.comparison",
     "distill": "training.experiment",
+    "evaluate": "training.experiment",
     "load_config": "config.loading",
+    "load_dataset": "data.loading",
     "train": "training.experiment",
 }
+
+register_with_keras()
 
 
 def __getattr__(name: str) -> Any:
@@ -76,4 +92,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return __all__

@@ -1,7 +1,16 @@
 """What was wrong: the exceptions for user and disk, and reasons."""
 
 import errno
+import signal
 from pathlib import Path
+
+__all__ = [
+    "DivergedError",
+    "InputError",
+    "MeasurementError",
+    "TerminatedError",
+    "WriteError",
+]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -40,6 +49,34 @@ class WriteError(OSError):
         )
 
 
+class DivergedError(RuntimeError):
+    """A loss or weight was not finite; the last checkpoint is from before.
+
+    The message is complete; the command line prints it and exits with 1.
+    """
+
+
+class MeasurementError(RuntimeError):
+    """A step of a benchmark failed in its own process.
+
+    The message is complete; the command line prints it and exits with 1.
+    """
+
+
+class TerminatedError(SystemExit):
+    """SIGTERM has ended the job; what the run folder holds is whole.
+
+    Not an `Exception`: nothing that looks for mistakes should catch it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)  # as a shell reports it
+
+
 def first_line(error: Exception) -> str:
     """What an exception says, short."""
     return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+def __dir__() -> list[str]:
+    return __all__

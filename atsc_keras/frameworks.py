@@ -10,24 +10,45 @@ _BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def prepare_frameworks() -> None:
-    """Check the backend that is asked for; keep TensorFlow's advice away.
+    """Import Keras with its backend; keep TensorFlow's advice away.
 
     Raises:
-        InputError: if `KERAS_BACKEND` names none, or one not installed.
+        InputError: if the backend that `KERAS_BACKEND`, or else Keras's own
+            settings, ask for is none of ours, or not installed.
     """
-    backend = os.environ.get("KERAS_BACKEND")
-    if backend and backend not in _BACKENDS:
-        raise InputError(
-            f"The backend must be one of {', '.join(_BACKENDS)}. Received: "
-            f"KERAS_BACKEND={backend}. Set it to one of them, or leave it out."
-        )
-    if backend and importlib.util.find_spec(backend) is None:
-        raise InputError(
-            "The backend must be installed. Received: KERAS_BACKEND="
-            f"{backend}, which is not. Install it with pip install {backend}."
-        )
+    asked = os.environ.get("KERAS_BACKEND")
+    if asked:
+        _check_name(asked, "KERAS_BACKEND")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ([asked] if asked else _BACKENDS):
+            raise
+        others = [name for name in _BACKENDS if _is_installed(name)]
+        way_out = f'Install it with pip install "atsc-keras[{missing}]"'
+        if others:
+            way_out += f", or set KERAS_BACKEND to {' or '.join(others)}"
+        origin = "KERAS_BACKEND=" if asked else "no KERAS_BACKEND, so "
+        raise InputError(
+            f"The backend must be installed. Received: {origin}{missing}, "
+            f"which is not. {way_out}."
+        ) from error
+    _check_name(keras.backend.backend(), "backend")
+
+
+def _check_name(backend: str, origin: str) -> None:
+    if backend not in _BACKENDS:
+        raise InputError(
+            f"The backend must be one of {', '.join(_BACKENDS)}. Received: "
+            f"{origin}={backend}. Set KERAS_BACKEND to one of them."
+        )
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def join_frameworks() -> None:

@@ -1,14 +1,17 @@
 """The rooms of the house import what they may, and nothing else."""
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import atsc_keras
 
 ROOT = Path(__file__).parent.parent
 STANDARD = set(sys.stdlib_module_names)
@@ -34,6 +37,13 @@ ROOMS = {
         {
             *("training", "methods", "distillation", "models", "backend"),
             *("data", "config"),
+        },
+    ),
+    "atsc_keras/cli": (
+        {"typer"},
+        {
+            *("", "cli", "training", "methods", "models", "data", "config"),
+            "frameworks",
         },
     ),
     "export": (
@@ -144,25 +154,50 @@ def python(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.parametrize("name", ["_registration", "_version", "errors"])
+def test_ground_needs_the_standard_library_only(name: str) -> None:
+    found = list(imports(ROOT / "atsc_keras" / f"{name}.py"))
+    assert {module.partition(".")[0] for module in found} <= STANDARD
+
+
+def test_import_loads_no_framework() -> None:
+    code = (
+        "import sys, atsc_keras, atsc_keras.config, atsc_keras.errors\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'PIL'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert python(code) == "[]"
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_import_leaves_tensorflow_out(backend: str) -> None:
+def test_using_the_package_leaves_tensorflow_out(backend: str) -> None:
     code = (
         "import sys, atsc_keras\n"
         "names = [getattr(atsc_keras, n) for n in atsc_keras.__all__]\n"
+        "from tests.tiny import batch, sgd, tiny_atsc\n"
+        "atsc = tiny_atsc()\n"
+        "atsc.compile(sgd(), metrics=['accuracy'])\n"
+        "history = atsc.fit(*batch(), batch_size=4, verbose=0)\n"
+        "assert history.history['accuracy']\n"
         "print('tensorflow' in sys.modules)"
     )
     assert python(code, KERAS_BACKEND=backend) == "False"
 
 
-@pytest.mark.parametrize("module", ["atsc_keras", "atsc_keras.methods"])
-def test_public_names_resolve(module: str) -> None:
-    room = import_module(module)
-    for name in room.__all__:
-        found = getattr(room, name)
+@pytest.mark.parametrize("room", ["", ".config", ".errors", ".methods"])
+def test_public_names_are_all_that_a_public_room_shows(room: str) -> None:
+    module = importlib.import_module(f"atsc_keras{room}")
+    assert dir(module) == sorted(module.__all__)
+    for name in module.__all__:
+        found = getattr(module, name)
         assert getattr(found, "__name__", name) == name
-    assert set(room.__all__) <= set(dir(room))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = room.nothing
+        _ = module.nothing
+
+
+def test_version_is_that_of_the_project() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert atsc_keras.__version__ == tomllib.loads(text)["project"]["version"]
 
 
 @pytest.mark.parametrize("module", ["atsc_keras", "export"])

@@ -12,7 +12,6 @@ from atsc_keras.config.methods_config import STUDENT_ALONE
 from atsc_keras.config.methods_config import MethodConfig
 from atsc_keras.config.methods_config import MethodsConfig
 from atsc_keras.config.methods_config import SimKDConfig
-from atsc_keras.config.numbers import parse_numbers
 from atsc_keras.config.optimizer_config import OptimizerConfig
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.schedule_config import ScheduleConfig
@@ -39,5 +38,8 @@ __all__ = [
     "dump_config",
     "load_config",
     "load_variants",
-    "parse_numbers",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.mistakes import describe
 from atsc_keras.config.overrides import apply_overrides
+from atsc_keras.config.shipped import find_config
 from atsc_keras.config.yaml_text import parse_yaml
 from atsc_keras.config.yaml_text import write_yaml
 from atsc_keras.errors import InputError
@@ -25,8 +26,8 @@ def load_config(
     """Reads an experiment and checks all of it.
 
     Args:
-        path: A YAML file. Paths inside it are relative to the working
-            directory.
+        path: A YAML file, or the name of a shipped one. Paths inside it are
+            relative to the working directory.
         overrides: Changes to the file, each `key.sub=value` with the value in
             YAML; a place in a list is its number: `teacher.0.network=x`.
 
@@ -37,7 +38,7 @@ def load_config(
         InputError: The file cannot be read, or has mistakes: all of them are
             named, a line each.
     """
-    path = Path(path)
+    path = find_config(Path(path))
     values = read_mapping(
         path, "`data:`, `teacher:`, `student:`, `distillation:`"
     )

@@ -1,6 +1,7 @@
 """The method's losses: feature alignment, L2-SP and the tempered KL."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -73,6 +74,7 @@ def matched_maps(teacher: Tensor, student: Tensor) -> tuple[Tensor, Tensor]:
     return teacher, student
 
 
+@keras.saving.register_keras_serializable(package="atsc_keras")
 class FeatureAlignment(keras.distillation.DistillationLoss):
     """Mean squared difference between two feature maps, or two vectors.
 
@@ -132,6 +134,10 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
 
     def get_config(self) -> dict[str, object]:
         return {"normalized": self.normalized}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "FeatureAlignment":
+        return cls(**config)
 
 
 def l2sp(

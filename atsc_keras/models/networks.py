@@ -70,6 +70,12 @@ _EXAMPLES = (
 )
 
 
+def network_names() -> list[str]:
+    """Every name that `build_encoder` knows, or its pattern."""
+    patterns = ["resnet<depth>", "resnet<depth>x<multiplier>"]
+    return [*patterns, *_NETWORKS, *(f"{prefix}<name>" for prefix in PREFIXES)]
+
+
 def resnet_widths(multiplier: float) -> tuple[int, int, int, int]:
     """Channels of stem and stages for a width multiplier.
 

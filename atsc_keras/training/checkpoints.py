@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -14,18 +15,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from atsc_keras.errors import DivergedError
 from atsc_keras.errors import InputError
+from atsc_keras.errors import TerminatedError
 from atsc_keras.errors import first_line
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.run_folder import write_atomically
-from atsc_keras.training.termination import TerminatedError
 
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
 _UNREADABLE = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
-
-
-class DivergedError(RuntimeError):
-    """A loss or weight was not finite; the last checkpoint is from before."""
 
 
 class Place(NamedTuple):
@@ -101,7 +99,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
             except _UNREADABLE as error:
                 reason = first_line(error)
                 failures.append(f"{path} ({reason})")
-                print(f"Not loaded: {failures[-1]}", flush=True)
+                print(f"Not loaded: {failures[-1]}", file=sys.stderr)
                 continue
             self.start = place
             return place

@@ -9,6 +9,12 @@ from atsc_keras.training.processes import is_first
 from atsc_keras.training.run_folder import RunFolder
 
 
+def exporter() -> str:
+    """Name of the exporter's package: another one in the source tree."""
+    installed = importlib.util.find_spec("atsc_export")
+    return "atsc_export" if installed else "export"
+
+
 def export_student(path: Path) -> int:
     """Export the student of a run, and the proof, to its folder `export`.
 
@@ -21,10 +27,8 @@ def export_student(path: Path) -> int:
     if not is_first():
         return 0
     folder = RunFolder(path)
-    installed = importlib.util.find_spec("atsc_export")
-    exporter = "atsc_export" if installed else "export"  # its name in the tree
     command: list[str | Path] = [
-        *(sys.executable, "-m", exporter, "--from-run", folder.path),
+        *(sys.executable, "-m", exporter(), "--from-run", folder.path),
         *("--no-compare", "--overwrite"),
     ]
     sys.stdout.flush()

@@ -27,6 +27,7 @@ from atsc_keras.training.devices import evaluation_batch_size
 from atsc_keras.training.evaluation import classification_metrics
 from atsc_keras.training.processes import count_processes
 from atsc_keras.training.processes import own_rows
+from atsc_keras.training.progress import Progress
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.startup import FirstStepNote
@@ -155,9 +156,15 @@ def _fit(
     callbacks = [
         StopOnDivergence(phase.name, checkpoint.checkpoints, place),
         *callbacks,
-        phase.watcher or FirstStepNote(phase.folder),
     ]
-    if phase.watcher is None:
+    if phase.watcher:
+        callbacks.append(phase.watcher)
+    else:
+        steps = count_steps(dataset.train, config.data)
+        callbacks += [
+            FirstStepNote(phase.folder),
+            Progress(recipe.epochs, steps),
+        ]
         step = f", from step {place.step + 1}" if place.step else ""
         epochs = f"epochs {place.epoch + 1} to {recipe.epochs}{step}"
         print(f"== {phase.name}: {epochs}", flush=True)
@@ -184,7 +191,7 @@ def _fit(
                 callbacks=callbacks,
                 class_weight=class_weights(recipe.class_weight, dataset),
                 shuffle=False,  # the batches are
-                verbose=0 if phase.watcher else 2,
+                verbose=0,
             )
 
 

@@ -9,15 +9,7 @@ from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
-
-class TerminatedError(SystemExit):
-    """SIGTERM has ended the job; what the run folder holds is whole.
-
-    Not an `Exception`: nothing that looks for mistakes should catch it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(128 + signal.SIGTERM)  # as a shell reports it
+from atsc_keras.errors import TerminatedError
 
 
 class _Ending:

@@ -12,10 +12,10 @@ import pytest
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
+from atsc_keras.errors import MeasurementError
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.networks import build_classifier
 from atsc_keras.training.benchmarking.benchmark import benchmark
-from atsc_keras.training.benchmarking.memory import MeasurementError
 from atsc_keras.training.benchmarking.memory import measure_peak_memory
 from atsc_keras.training.benchmarking.report import benchmark_table
 from atsc_keras.training.benchmarking.step_timer import StepTimer

@@ -13,8 +13,8 @@ from atsc_keras.config import ScheduleConfig
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.errors import DivergedError
 from atsc_keras.errors import InputError
-from atsc_keras.training.checkpoints import DivergedError
 from atsc_keras.training.experiment import train
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import load_config
+from atsc_keras.errors import DivergedError
 from atsc_keras.errors import InputError
-from atsc_keras.training.checkpoints import DivergedError
 from atsc_keras.training.experiment import distill
 from atsc_keras.training.experiment import train
 from atsc_keras.training.run_folder import RunFolder
@@ -31,9 +31,9 @@ def test_damaged_checkpoint_gives_way_to_the_one_before(
     newest = saved / "epoch-00003.npz"
     newest.write_bytes(newest.read_bytes()[:100])
     train(config, tmp_path / "run", role="student", resume=True)
-    out = capsys.readouterr().out
-    assert f"Not loaded: {newest}" in out
-    assert "epochs 3 to 3" in out
+    said = capsys.readouterr()
+    assert f"Not loaded: {newest}" in said.err
+    assert "epochs 3 to 3" in said.out
     again = student_weights(tmp_path / "run", "model")
     for one, two in zip(whole, again, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)

@@ -1,6 +1,7 @@
 """What a training step costs, beside the arithmetic that it does."""
 
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,7 +137,8 @@ def _take_turns(
     images = images.astype("float32")
     first, rounds = {}, []
     for number in range(1 + -(-steps // _TURN)):
-        print(f"\rround {number} of {-(-steps // _TURN)}", end="", flush=True)
+        end = "\r" if sys.stdout.isatty() else "\n"
+        print(f"round {number} of {-(-steps // _TURN)}", end=end, flush=True)
         times = {}
         for kind in kinds:
             timed = kind.run(images, labels, batch_size)

@@ -12,6 +12,7 @@ from pathlib import Path
 from atsc_keras.backend import peak_device_memory
 from atsc_keras.config import load_config
 from atsc_keras.data.loading import load_dataset
+from atsc_keras.errors import MeasurementError
 from atsc_keras.training.benchmarking.steps import BenchmarkSettings
 from atsc_keras.training.benchmarking.steps import BenchmarkStep
 from atsc_keras.training.devices import placed
@@ -19,10 +20,6 @@ from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.run_folder import RunFolder
 
 _STEPS = 3
-
-
-class MeasurementError(RuntimeError):
-    """A step failed in its own process."""
 
 
 def measure_peak_memory(

@@ -10,7 +10,7 @@ from atsc_keras.config import METHODS
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import config_digest
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.errors import DivergedError
 from atsc_keras.training.comparing.candidates import candidate_name
 from atsc_keras.training.comparing.candidates import folder_name
 from atsc_keras.training.comparing.report import write_comparison

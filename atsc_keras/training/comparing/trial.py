@@ -12,7 +12,7 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import config_digest
 from atsc_keras.config import load_config
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.training.checkpoints import DivergedError
+from atsc_keras.errors import DivergedError
 from atsc_keras.training.comparing.candidates import Candidate
 from atsc_keras.training.comparing.candidates import folder_name
 from atsc_keras.training.devices import placed

@@ -1,0 +1,38 @@
+"""What commands print, or not."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import nullcontext
+from contextlib import redirect_stdout
+from pathlib import Path
+
+
+@contextmanager
+def muted(quiet: bool) -> Iterator[None]:
+    """While it lasts, only errors and warnings are said, if `quiet`."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        with redirect_stdout(nowhere) if quiet else nullcontext():
+            yield
+
+
+def print_summary(folder: Path, quiet: bool = False) -> None:
+    """Write the report of a run and say what came of it, and where it is.
+
+    Args:
+        folder: of the run.
+        quiet: whether to say only where it is; default: no.
+    """
+    from atsc_keras.training.reporting.report import write_report
+    from atsc_keras.training.reporting.summary import summary_table
+    from atsc_keras.training.run_folder import RunFolder
+
+    run = RunFolder(folder)
+    report = write_report(folder)
+    if not quiet:
+        table = summary_table(
+            run.read_json("metrics.json"),
+            run.read_json("export/export_report.json"),
+        )
+        print(f"\n{table}\n")
+    print(f"Report: {report}")
