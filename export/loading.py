@@ -77,19 +77,22 @@ def _import_libraries(path: Path) -> None:
 
 
 def _check_shapes(model: keras.Model, path: Path) -> None:
-    # A Sequential that was never built has neither.
-    inputs, outputs = (
-        len(getattr(model, side, None) or []) for side in ("inputs", "outputs")
-    )
+    if not getattr(model, "inputs", None):
+        raise InputError(
+            "MODEL must be a functional model of stock layers. "
+            f"Received: {path} of class {type(model).__name__}, without "
+            "inputs. Save `model.to_functional()` of a classifier, of a "
+            "distillation `atsc.student.to_functional()`, or build what is "
+            "your own on keras.Input."
+        )
+    inputs, outputs = len(model.inputs), len(model.outputs)
     if (inputs, outputs) != (1, 1):
-        names = [
-            tensor.name for tensor in getattr(model, "outputs", None) or []
-        ]
+        names = ", ".join(tensor.name for tensor in model.outputs)
         raise InputError(
             "MODEL must have one input and one output. "
             f"Received: {path} with {inputs} inputs and {outputs} outputs "
-            f"({', '.join(names) or 'never built'}). Save the part that "
-            "classifies: keras.Model(model.inputs, model.outputs[0])."
+            f"({names}). Save the part that classifies: "
+            "keras.Model(model.inputs, model.outputs[0])."
         )
     image, logits = model.inputs[0].shape, model.outputs[0].shape
     if (

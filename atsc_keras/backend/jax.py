@@ -18,27 +18,56 @@ from atsc_keras.types import Tensor
 class UpdateTrainer(keras.Model):
     """A model whose training step is its own `update(data)`."""
 
+    train_function: Any  # Keras sets it
+
     def update(self, data: Any) -> Logs:
         raise NotImplementedError(f"{type(self).__name__}.update")
 
     def train_step(self, state: Any, data: Any) -> tuple[Logs, Any]:
-        groups = (
+        mapping = self._with_values(state)
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            logs = self.update(data)
+        return logs, tuple(
+            [scope.get_current_value(v) for v in variables]
+            for variables in self._state_groups()
+        )
+
+    def make_train_function(self, force: bool = False) -> None:
+        before = self.train_function
+        super().make_train_function(force)
+        step = self.train_function
+        if step is before:
+            return
+
+        def keeping_the_state(state: Any, iterator: Any) -> Any:
+            try:
+                return step(state, iterator)
+            except BaseException:
+                # While Keras fits, nothing but `state` holds the weights.
+                for variable, value in self._with_values(state):
+                    if not value.is_deleted():
+                        variable.assign(value)
+                raise
+
+        self.train_function = keeping_the_state
+
+    def _state_groups(self) -> tuple[list[keras.Variable], ...]:
+        """In the order in which Keras passes them on."""
+        return (
             self.trainable_variables,
             self.non_trainable_variables,
             self.optimizer.variables,
             self.metrics_variables,
         )
-        mapping = [
+
+    def _with_values(self, state: Any) -> list[tuple[keras.Variable, Any]]:
+        return [
             pair
-            for variables, values in zip(groups, state, strict=True)
+            for variables, values in zip(
+                self._state_groups(), state, strict=True
+            )
             for pair in zip(variables, values, strict=True)
         ]
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            logs = self.update(data)
-        return logs, tuple(
-            [scope.get_current_value(v) for v in variables]
-            for variables in groups
-        )
 
 
 def value_and_grad(

@@ -1,6 +1,5 @@
 """Adaptive teaching with a shared classifier."""
 
-import warnings
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -14,15 +13,15 @@ from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.distilled_student import as_distilled_student
 from atsc_keras.distillation.feature_power import FeaturePower
-from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.distillation.losses import accuracy
+from atsc_keras.distillation.losses import align_rank
 from atsc_keras.distillation.losses import l2sp
 from atsc_keras.distillation.losses import loss_dtype
 from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
 from atsc_keras.distillation.ownership import check_owners
-from atsc_keras.distillation.ownership import other_students_of
+from atsc_keras.distillation.ownership import warn_of_other_students
 from atsc_keras.distillation.reporting import combine
 from atsc_keras.distillation.reporting import reported_names
 from atsc_keras.distillation.settings import ATSCSettings
@@ -132,12 +131,7 @@ class ATSC(DistillationTrainer):
         distilled = as_distilled_student(
             student, teachers, reduction, batch_norm_momentum
         )
-        check_owners(
-            {
-                **_named(teachers),
-                "student": distilled.encoder,
-            }
-        )
+        check_owners(teachers, distilled.encoder)
         names = reported_names(len(teachers))
         super().__init__(teachers, settings, names, augmentation, **kwargs)
         self.student = distilled
@@ -174,15 +168,8 @@ class ATSC(DistillationTrainer):
         for teacher, head in zip(
             self.teachers, self.student.heads, strict=True
         ):
-            moves = any(v.trainable for v in teacher.head_variables)
-            if moves and other_students_of(teacher.classifier, head):
-                warnings.warn(
-                    "The classifier of this teacher is shared with another "
-                    "student, trained earlier and still in use: what it "
-                    "answers will change. Save that student first, and load "
-                    "its file, or give this one a teacher of its own.",
-                    stacklevel=3,
-                )
+            if any(v.trainable for v in teacher.head_variables):
+                warn_of_other_students(teacher.classifier, head)
 
     # === The step ===
 
@@ -323,29 +310,3 @@ class ATSC(DistillationTrainer):
             name="student",
         )
         return cls(teachers, student, augmentation=augmentation, **config)
-
-
-def _named(teachers: Sequence[ImageClassifier]) -> dict[str, keras.Model]:
-    """Teachers by the words that a message has for them."""
-    if len(teachers) == 1:
-        return {"teacher": teachers[0]}
-    return {f"teacher {n}": t for n, t in enumerate(teachers, start=1)}
-
-
-def align_rank(
-    teacher: ImageClassifier, features: Tensor, projected: Tensor
-) -> Tensor:
-    """Pool the teacher's map where the student can only give a vector.
-
-    Args:
-        teacher: whose features they are.
-        features: `(B, h, w, C)` or `(B, C)`.
-        projected: the student's, likewise.
-
-    Returns:
-        The teacher's, of the rank of the student's.
-    """
-    if len(features.shape) == len(projected.shape):
-        return features
-    with fixed(teacher.pooler.variables):
-        return teacher.pool(features, training=False)

@@ -1,5 +1,7 @@
 """What `compile` accepts: losses on logits, and one to three optimizers."""
 
+from typing import Any
+
 import keras
 
 from atsc_keras.errors import InputError
@@ -54,6 +56,29 @@ def classification_loss(
             f"reduction={_REDUCTION!r}, or use a name."
         )
     return loss
+
+
+def check_metrics(taken: set[str], arguments: dict[str, Any]) -> None:
+    """Check that the metrics of `compile` have names of their own.
+
+    Args:
+        taken: names of the means that training reports.
+        arguments: of `compile`.
+
+    Raises:
+        InputError: if one has the name of such a mean.
+    """
+    for kind in ("metrics", "weighted_metrics"):
+        for metric in keras.tree.flatten(arguments.get(kind)):
+            name = getattr(metric, "name", None) or getattr(
+                metric, "__name__", metric
+            )
+            if name in taken:
+                raise InputError(
+                    "A metric must not have the name of a mean that training "
+                    f"reports. Received: {kind} with {name!r}. Name it "
+                    f"otherwise: name='my_{name}'."
+                )
 
 
 class _Routes(keras.optimizers.OptimizerMap):

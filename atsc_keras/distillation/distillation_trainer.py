@@ -13,10 +13,12 @@ from atsc_keras.backend import apply_gradients
 from atsc_keras.backend import batch_share
 from atsc_keras.backend import replica_count
 from atsc_keras.backend import value_and_grad
+from atsc_keras.distillation.compiling import check_metrics
 from atsc_keras.distillation.compiling import classification_loss
 from atsc_keras.distillation.compiling import route_optimizers
 from atsc_keras.distillation.labels import LabelCheck
 from atsc_keras.distillation.losses import loss_dtype
+from atsc_keras.distillation.reporting import LearningRates
 from atsc_keras.distillation.settings import Settings
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -76,7 +78,7 @@ class DistillationTrainer(UpdateTrainer):
 
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
         """What every `fit` of this method takes, before the user's."""
-        return [_LearningRates()]
+        return [LearningRates()]
 
     def before_fit(self) -> None:
         """Say what the user should know before training."""
@@ -164,7 +166,9 @@ class DistillationTrainer(UpdateTrainer):
             None if value is None else keras.optimizers.get(value)
             for value in (optimizer, teacher_optimizer, classifier_optimizer)
         )
-        self._check_metrics(kwargs)
+        check_metrics(
+            {*self.means, *(mean.name for mean in self.means.values())}, kwargs
+        )
         dtype = loss_dtype(*self.teacher.classifier.weights)
         self._classification_loss = classification_loss(loss, dtype)
         # Copied now: Keras wraps what it is given while it compiles.
@@ -189,20 +193,6 @@ class DistillationTrainer(UpdateTrainer):
         super().compile(
             optimizer=routed, loss=self._classification_loss, **kwargs
         )
-
-    def _check_metrics(self, arguments: dict[str, Any]) -> None:
-        taken = {*self.means, *(mean.name for mean in self.means.values())}
-        for kind in ("metrics", "weighted_metrics"):
-            for metric in keras.tree.flatten(arguments.get(kind)):
-                name = getattr(metric, "name", None) or getattr(
-                    metric, "__name__", metric
-                )
-                if name in taken:
-                    raise InputError(
-                        "A metric must not have the name of a mean that "
-                        f"training reports. Received: {kind} with {name!r}. "
-                        f"Name it otherwise: name='my_{name}'."
-                    )
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
@@ -314,18 +304,6 @@ class DistillationTrainer(UpdateTrainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         with self._evaluation():
             return super().evaluate(*args, **kwargs)
-
-
-class _LearningRates(keras.callbacks.Callback):
-    """Adds the rate of every optimizer to the logs, under its own name."""
-
-    def on_epoch_end(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        if logs is not None:
-            for name, optimizer in self.model.optimizers.items():
-                rate = ops.convert_to_numpy(optimizer.learning_rate)
-                logs[name.replace("optimizer", "learning_rate")] = float(rate)
 
 
 def _watched(check: LabelCheck, validation: Any) -> Any:

@@ -12,6 +12,7 @@ from atsc_keras.distillation.losses import class_indices
 from atsc_keras.distillation.losses import loss_dtype
 from atsc_keras.distillation.losses import tempered_kl
 from atsc_keras.distillation.losses import weighted_mean
+from atsc_keras.distillation.losses import widened
 from atsc_keras.distillation.ownership import check_owners
 from atsc_keras.distillation.settings import FixedTeacherSettings
 from atsc_keras.distillation.transfer_loss import Outputs
@@ -103,13 +104,17 @@ class KnowledgeDistillation(DistillationTrainer):
         fixed = ImageClassifier.from_model(teacher)
         learner = ImageClassifier.from_model(student)
         _check_agreement(fixed, learner)
-        check_owners({"teacher": fixed, "student": learner})
+        check_owners([fixed], learner)
         _check_transfer(transfer)
         super().__init__([fixed], settings, _REPORTED, augmentation, **kwargs)
         self.student = learner
         self.transfer = transfer
         self.ramp = self.add_weight(
-            shape=(), initializer="ones", trainable=False, name="ramp"
+            shape=(),
+            initializer="ones",
+            dtype=loss_dtype(*fixed.classifier.weights),
+            trainable=False,
+            name="ramp",
         )
         # Functions, past Keras's tracking: the layers are the networks'.
         self._ask_teacher = _outputs_of(fixed, training=False)
@@ -164,8 +169,8 @@ class KnowledgeDistillation(DistillationTrainer):
         student = self._ask_student(images)
         logs = {
             "student_loss": self.cross_entropy(labels, student.logits, weight),
-            "transfer_loss": ops.zeros(()),
-            "logits_loss": ops.zeros(()),
+            "transfer_loss": ops.zeros_like(self.ramp.value),
+            "logits_loss": ops.zeros_like(self.ramp.value),
         }
         if self.transfer is not None:
             indices = class_indices(labels, self.student.classes)
@@ -239,15 +244,10 @@ def _ask(
     maps = keras.tree.flatten(encoder(images, training=training))
     embedding = classifier.pool(maps[-1], training)
     logits = classifier.classifier(embedding)
-    return Outputs(
-        [_widened(x) for x in maps if len(x.shape) == 4],
-        _widened(embedding),
-        _widened(logits),
+    *maps, embedding, logits = widened(
+        *(x for x in maps if len(x.shape) == 4), embedding, logits
     )
-
-
-def _widened(x: Tensor) -> Tensor:
-    return ops.cast(x, loss_dtype(x))
+    return Outputs(maps, embedding, logits)
 
 
 def _without(

@@ -146,9 +146,14 @@ class LabelCheck:
             watched.collate_fn = _Collate(x.collate_fn, self._of_batch)
             return watched
         if isinstance(x, Iterator):
-            return map(self._of_batch, x)
+            return self._checked(x)
         self(y)
         return x
+
+    def _checked(self, batches: Iterator[Any]) -> Iterator[Any]:
+        # A generator: Keras takes no other iterator.
+        for batch in batches:
+            yield self._of_batch(batch)
 
     def _of_batch(self, batch: Any) -> Any:
         self(_labels_of(batch))

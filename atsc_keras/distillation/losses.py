@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from atsc_keras.distillation.fixed_weights import fixed
+from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import average_pool
 from atsc_keras.types import Tensor
 
@@ -20,6 +22,12 @@ def loss_dtype(*tensors: Tensor) -> str:
     """
     types = [keras.backend.standardize_dtype(x.dtype) for x in tensors]
     return "float64" if "float64" in types else "float32"
+
+
+def widened(*tensors: Tensor) -> list[Tensor]:
+    """Tensors or arrays in the type that `loss_dtype` tells of them."""
+    held = [ops.convert_to_tensor(x) for x in tensors]
+    return [ops.cast(x, loss_dtype(*held)) for x in held]
 
 
 def weighted_mean(
@@ -74,6 +82,25 @@ def matched_maps(teacher: Tensor, student: Tensor) -> tuple[Tensor, Tensor]:
     return teacher, student
 
 
+def align_rank(
+    teacher: ImageClassifier, features: Tensor, projected: Tensor
+) -> Tensor:
+    """Pool the teacher's map where the student can only give a vector.
+
+    Args:
+        teacher: whose features they are.
+        features: `(B, h, w, C)` or `(B, C)`.
+        projected: the student's, likewise.
+
+    Returns:
+        The teacher's, of the rank of the student's.
+    """
+    if len(features.shape) == len(projected.shape):
+        return features
+    with fixed(teacher.pooler.variables):
+        return teacher.pool(features, training=False)
+
+
 @keras.saving.register_keras_serializable(package="atsc_keras")
 class FeatureAlignment(keras.distillation.DistillationLoss):
     """Mean squared difference between two feature maps, or two vectors.
@@ -120,9 +147,8 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
             elements of the squared difference, over the variance if
             `normalized`.
         """
-        dtype = loss_dtype(teacher_outputs, student_outputs)
         teacher, student = matched_maps(
-            ops.cast(teacher_outputs, dtype), ops.cast(student_outputs, dtype)
+            *widened(teacher_outputs, student_outputs)
         )
         squared = ops.square(student - teacher)
         axes = tuple(range(1, len(squared.shape)))
@@ -182,11 +208,9 @@ def tempered_kl(
         Hinton et al. 2015, "Distilling the knowledge in a neural network",
         section 2.
     """
-    dtype = loss_dtype(teacher_logits, student_logits)
-    teacher = ops.cast(teacher_logits, dtype) / temperature
-    student = ops.cast(student_logits, dtype) / temperature
-    log_teacher = ops.log_softmax(teacher, axis=-1)
-    log_student = ops.log_softmax(student, axis=-1)
+    teacher, student = widened(teacher_logits, student_logits)
+    log_teacher = ops.log_softmax(teacher / temperature, axis=-1)
+    log_student = ops.log_softmax(student / temperature, axis=-1)
     terms = ops.exp(log_teacher) * (log_teacher - log_student)
     return temperature**2 * ops.sum(terms, axis=-1)
 

@@ -1,6 +1,8 @@
 """Whose layers are whose: two networks of a trainer share none."""
 
-from collections.abc import Mapping
+import gc
+import warnings
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,15 +19,20 @@ _NAMES_SHOWN = 4
 _trained: WeakKeyDictionary[Any, WeakSet] = WeakKeyDictionary()
 
 
-def check_owners(networks: Mapping[str, keras.Model]) -> None:
+def check_owners(teachers: Sequence[keras.Model], student: keras.Model) -> None:
     """Check that no two networks have weights in common.
 
     Args:
-        networks: by the words that a message has for them.
+        teachers: one or several.
+        student: what learns from them.
 
     Raises:
         InputError: if two do, with the layers that are shared.
     """
+    networks = {f"teacher {n}": t for n, t in enumerate(teachers, start=1)}
+    if len(teachers) == 1:
+        networks = {"teacher": teachers[0]}
+    networks["student"] = student
     for (first, one), (second, other) in combinations(networks.items(), 2):
         owned = set(map(id, one.variables))
         shared = [
@@ -45,19 +52,25 @@ def check_owners(networks: Mapping[str, keras.Model]) -> None:
             )
 
 
-def other_students_of(
+def warn_of_other_students(
     classifier: keras.layers.Dense, head: keras.Model
-) -> bool:
-    """Whether a shared classifier was trained with another student's head.
+) -> None:
+    """Warn where training moves what an earlier student answers.
 
     Args:
-        classifier: the teacher's Dense.
+        classifier: the teacher's Dense, which learns.
         head: of the student that is trained now; remembered for the next.
-
-    Returns:
-        True while such a student, or a model made of it, is still in use.
     """
     heads = _trained.setdefault(classifier, WeakSet())
-    others = any(known is not head for known in heads)
+    if others := any(known is not head for known in heads):
+        gc.collect()  # models that nobody uses are circles
+        others = any(known is not head for known in heads)
     heads.add(head)
-    return others
+    if others:
+        warnings.warn(
+            "The classifier of this teacher is shared with another student, "
+            "trained earlier and still in use: what it answers will change. "
+            "Save that student first, and load its file, or give this one a "
+            "teacher of its own.",
+            stacklevel=4,
+        )

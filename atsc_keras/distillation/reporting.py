@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
+import keras
 from keras import ops
 
 from atsc_keras.types import Logs
@@ -51,3 +53,15 @@ def combine(each: Mapping[str, Sequence[Tensor]]) -> Logs:
             for number, value in enumerate(values, start=1):
                 logs[f"{name}_{number}"] = value
     return logs
+
+
+class LearningRates(keras.callbacks.Callback):
+    """Adds the rate of every optimizer to the logs, under its own name."""
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        if logs is not None:
+            for name, optimizer in self.model.optimizers.items():
+                rate = ops.convert_to_numpy(optimizer.learning_rate)
+                logs[name.replace("optimizer", "learning_rate")] = float(rate)

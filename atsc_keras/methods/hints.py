@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from atsc_keras.distillation.losses import widened
 from atsc_keras.distillation.transfer_loss import Outputs
 from atsc_keras.distillation.transfer_loss import TransferLoss
 from atsc_keras.methods.maps import image_mean
@@ -60,7 +61,7 @@ def _regressor(inner: int, channels: int) -> keras.Model:
 
 def attention_map(x: Tensor) -> Tensor:
     """Where a map is active, `(B, h * w)`, of length 1."""
-    power = ops.mean(ops.square(ops.cast(x, "float32")), axis=-1)
+    power = ops.mean(ops.square(*widened(x)), axis=-1)
     return unit_rows(ops.reshape(power, (-1, math.prod(x.shape[1:3]))))
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.losses import tempered_kl
+from atsc_keras.distillation.losses import widened
 from atsc_keras.distillation.transfer_loss import Outputs
 from atsc_keras.distillation.transfer_loss import TransferLoss
 from atsc_keras.methods.maps import image_mean
@@ -57,15 +58,14 @@ class DecoupledSoftTargets(TransferLoss):
     def compute_loss(
         self, teacher: Outputs, student: Outputs, labels: Tensor
     ) -> Tensor:
-        target = ops.one_hot(labels, teacher.logits.shape[-1])
-        binary = [
-            self._target_against_rest(x.logits, target)
-            for x in (teacher, student)
+        each = [
+            logits / self.temperature
+            for logits in widened(teacher.logits, student.logits)
         ]
-        others = [
-            ops.cast(x.logits, "float32") / self.temperature - _FAR * target
-            for x in (teacher, student)
-        ]
+        classes = teacher.logits.shape[-1]
+        target = ops.one_hot(labels, classes, dtype=each[0].dtype)
+        binary = [_target_against_rest(logits, target) for logits in each]
+        others = [logits - _FAR * target for logits in each]
         of_target = ops.sum(binary[0] * ops.log(binary[0] / binary[1]), axis=-1)
         # The softmax is taken already: no temperature is left.
         of_others = tempered_kl(others[0], others[1], 1.0)
@@ -73,12 +73,13 @@ class DecoupledSoftTargets(TransferLoss):
             self.target_weight * of_target + self.others_weight * of_others
         )
 
-    def _target_against_rest(self, logits: Tensor, target: Tensor) -> Tensor:
-        logits = ops.cast(logits, "float32") / self.temperature
-        share = ops.softmax(logits, axis=-1)
-        of_target = ops.sum(share * target, axis=-1)
-        both = ops.stack([of_target, 1.0 - of_target], axis=-1)
-        return ops.maximum(both, keras.config.epsilon())
+
+def _target_against_rest(logits: Tensor, target: Tensor) -> Tensor:
+    """The shares of the target and of the rest, `(B, 2)`."""
+    share = ops.softmax(logits, axis=-1)
+    of_target = ops.sum(share * target, axis=-1)
+    both = ops.stack([of_target, 1.0 - of_target], axis=-1)
+    return ops.maximum(both, keras.config.epsilon())
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from atsc_keras.distillation.losses import widened
 from atsc_keras.distillation.transfer_loss import Outputs
 from atsc_keras.distillation.transfer_loss import TrainingSet
 from atsc_keras.distillation.transfer_loss import TransferLoss
@@ -16,7 +17,7 @@ from atsc_keras.types import Tensor
 
 def similarities(x: Tensor) -> Tensor:
     """Inner products of all images of a batch, `(B, B)`; rows of length 1."""
-    flat = ops.reshape(ops.cast(x, "float32"), (-1, math.prod(x.shape[1:])))
+    flat = ops.reshape(*widened(x), (-1, math.prod(x.shape[1:])))
     return unit_rows(ops.matmul(flat, ops.transpose(flat)))
 
 
@@ -127,13 +128,13 @@ class Contrastive(TransferLoss):
                 self.embeddings, (teacher, student), strict=True
             )
         ]
-        classes = ops.cast(labels, "float32") + 1.0
+        classes = ops.cast(labels, self.queued_classes.dtype) + 1.0
         queued = self.queued_classes.value
         # torch assigns in place, and needs what was read for the gradient.
         queues = [ops.copy(queue.value) for queue in self.queues]
         negative = ops.cast(
             (queued[None, :] != classes[:, None]) & (queued[None, :] > 0),
-            "float32",
+            queued.dtype,
         )
         same = ops.sum(own[0] * own[1], axis=-1)
         loss = sum(

@@ -8,7 +8,7 @@ import numpy as np
 
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
-from atsc_keras.distillation.atsc import align_rank
+from atsc_keras.distillation.losses import align_rank
 from atsc_keras.distillation.losses import matched_maps
 from atsc_keras.models.walking import leaf_layers
 from atsc_keras.training.processes import count_processes

@@ -48,6 +48,7 @@ def test_fit_logs_training_and_validates_the_student() -> None:
         *batch(16), batch_size=8, validation_data=batch(), epochs=2, verbose=0
     )
     assert set(history.history) == TRAINING_LOGS | {
+        "learning_rate",
         "val_loss",
         "val_accuracy",
     }

@@ -79,7 +79,7 @@ def bad_model(kind: str, folder: Path) -> Path:
         ("text", "cut short"),
         ("truncated", "cut short"),
         ("damaged", "damaged"),
-        ("unbuilt", "0 inputs and 0 outputs"),
+        ("unbuilt", "of class Sequential, without inputs"),
         ("empty zip", "must load with Keras alone"),
         ("two outputs", r"1 inputs and 2 outputs \(keras_tensor"),
         ("vector", "must take images"),
@@ -109,7 +109,8 @@ def test_model_of_another_package_gets_one_short_message(
     done = run_export(tmp_path / "m.keras", "--out", tmp_path / "out")
     assert done.returncode == 2
     message = done.stderr[done.stderr.index("Error: ") :]
-    assert "must load with Keras alone" in message
+    assert "must be a functional model of stock layers" in message
+    assert "m.keras of class ImageClassifier, without inputs" in message
     assert "atsc.student.to_functional()" in message
     assert len(message) < 600
     assert not (tmp_path / "out").exists()
