@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from atsc_keras._registration import register_with_keras
+from atsc_keras.frameworks import check_backend_is_installed
 
 if TYPE_CHECKING:
     from atsc_keras.config.loading import load_config
@@ -88,7 +89,11 @@ register_with_keras()
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        check_backend_is_installed(error)
+        raise
 
 
 def __dir__() -> list[str]:

@@ -24,19 +24,30 @@ def prepare_frameworks() -> None:
     try:
         import keras
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in ([asked] if asked else _BACKENDS):
-            raise
-        others = [name for name in _BACKENDS if _is_installed(name)]
-        way_out = f'Install it with pip install "atsc-keras[{missing}]"'
-        if others:
-            way_out += f", or set KERAS_BACKEND to {' or '.join(others)}"
-        origin = "KERAS_BACKEND=" if asked else "no KERAS_BACKEND, so "
-        raise InputError(
-            f"The backend must be installed. Received: {origin}{missing}, "
-            f"which is not. {way_out}."
-        ) from error
+        check_backend_is_installed(error)
+        raise
     _check_name(keras.backend.backend(), "backend")
+
+
+def check_backend_is_installed(error: ModuleNotFoundError) -> None:
+    """Say how to install the backend, if that is what could not be imported.
+
+    Raises:
+        InputError: if it is.
+    """
+    asked = os.environ.get("KERAS_BACKEND")
+    missing = (error.name or "").partition(".")[0]
+    if missing not in ([asked] if asked else _BACKENDS):
+        return
+    others = [name for name in _BACKENDS if _is_installed(name)]
+    way_out = f'Install it with pip install "atsc-keras[{missing}]"'
+    if others:
+        way_out += f", or set KERAS_BACKEND to {' or '.join(others)}"
+    origin = "KERAS_BACKEND=" if asked else "no KERAS_BACKEND, so "
+    raise InputError(
+        f"The backend must be installed. Received: {origin}{missing}, "
+        f"which is not. {way_out}."
+    ) from error
 
 
 def _check_name(backend: str, origin: str) -> None:

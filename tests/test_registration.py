@@ -173,3 +173,25 @@ known = keras.saving.get_registered_object("atsc_keras>ATSC")
 print(json.dumps([*found, known.__name__]))
 """
     assert python(code) == ["first", "ATSC"]
+
+
+def test_backend_that_is_not_installed_gets_the_line_to_install() -> None:
+    code = """
+import json, os, sys
+os.environ["KERAS_BACKEND"] = "jax"
+sys.modules["jax"] = None  # as if it were not there
+import atsc_keras
+from atsc_keras.errors import InputError
+from atsc_keras.frameworks import prepare_frameworks
+said = []
+for use in (lambda: atsc_keras.ATSC, prepare_frameworks):
+    try:
+        use()
+    except InputError as error:
+        said.append(str(error))
+print(json.dumps(said))
+"""
+    first, second = python(code)
+    assert "Received: KERAS_BACKEND=jax, which is not." in first
+    assert 'pip install "atsc-keras[jax]", or set KERAS_BACKEND to' in first
+    assert second == first
