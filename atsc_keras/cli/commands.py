@@ -275,7 +275,10 @@ def list_names() -> None:
     print("Configs:")
     for name, what in configs.items():
         print(f"  {name:<{width}}  {what}")
-    print(f"\nMethods:\n  {', '.join(METHODS)}")
+    width = max(map(len, METHODS))
+    print("\nMethods:")
+    for name, method in METHODS.items():
+        print(f"  {name:<{width}}  {method.label}  {method.reference}".rstrip())
     prepare_frameworks()
     from atsc_keras.models.networks import network_names
 

@@ -137,10 +137,18 @@ def check_classes(
         A name for each class.
 
     Raises:
-        InputError: Fewer than two classes, or a label that is none of them.
+        InputError: Fewer than two classes, a label that is none of them, or
+            a name that is no text.
     """
     if class_names is None:
         class_names = tuple(str(i) for i in range(train_labels.max() + 1))
+    for name in class_names:
+        if not isinstance(name, str):
+            raise InputError(
+                "Class names must be text. Received: "
+                f"{name!r}, a {type(name).__name__}, in {source}. Write "
+                "str(name)."
+            )
     for part, labels in (("training", train_labels), ("test", test_labels)):
         if labels.max() >= len(class_names):
             raise InputError(

@@ -16,7 +16,7 @@ class Method:
     Attributes:
         name: In configs, records and `--methods`.
         label: For a reader.
-        color: In figures, as drawings have them; None = as the others.
+        color: In figures, one of those that drawings have; None = grey.
         kind: Whether the student learns from `labels` alone, from a
             `fixed_teacher`, or has the teacher's classifier (`shared_head`).
         loss: Of a fixed teacher, `module:Class`, a `TransferLoss`; imported
@@ -43,10 +43,10 @@ _RISES = 20 / 240  # 20 epochs of the recipe for CIFAR-100
 
 # Each class says where its numbers come from.
 _ROWS = (
-    Method("student", "Student alone", "#d9581f", "labels"),
+    Method("student", "Student alone", "orange", "labels"),
     # Weight 1 beside the labels (CRD, SimKD).
     Method(
-        *("kd", "KD", "#148f63"),
+        *("kd", "KD", "green"),
         logits_weight=1.0,
         reference="Hinton et al. 2015",
     ),
@@ -105,11 +105,11 @@ _ROWS = (
         reference="Chen et al. 2021",
     ),
     Method(
-        *("simkd", "SimKD", "#6a52c9", "shared_head"),
+        *("simkd", "SimKD", "violet", "shared_head"),
         reference="Chen et al. 2022",
     ),
     Method(
-        *("atsc", "ATSC", "#2a78d6", "shared_head"),
+        *("atsc", "ATSC", "blue", "shared_head"),
         reference="arXiv 2406.08528",
     ),
 )

@@ -11,6 +11,7 @@ import keras
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config import TeacherConfig
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.methods.registry import METHODS
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import last_stage
@@ -27,10 +28,10 @@ STEPS = (TEACHER, STUDENT, "atsc", "atsc_partial", "simkd", "kd")
 LABELS = {
     TEACHER: "Teacher, supervised",
     STUDENT: "Student, supervised",
-    "atsc": "ATSC",
-    "atsc_partial": "ATSC, last stage",
-    "simkd": "SimKD",
-    "kd": "KD (Distiller)",
+    "atsc": METHODS["atsc"].label,
+    "atsc_partial": f"{METHODS['atsc'].label}, last stage",
+    "simkd": METHODS["simkd"].label,
+    "kd": f"{METHODS['kd'].label} (Distiller)",
 }
 
 

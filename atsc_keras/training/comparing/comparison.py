@@ -13,7 +13,6 @@ import keras
 from atsc_keras.config import STUDENT_ALONE
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.loading import load_dataset
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
@@ -22,7 +21,7 @@ from atsc_keras.training.comparing.candidates import Candidate
 from atsc_keras.training.comparing.candidates import candidates_of
 from atsc_keras.training.comparing.rate_choice import RateChoice
 from atsc_keras.training.comparing.rate_choice import check_rates
-from atsc_keras.training.comparing.rate_choice import data_of_choice
+from atsc_keras.training.comparing.rate_choice import held_out_dataset
 from atsc_keras.training.comparing.summary import summarise
 from atsc_keras.training.comparing.trial import Trial
 from atsc_keras.training.comparing.trial import build_trainer
@@ -85,12 +84,7 @@ def compare(
     _check_methods(candidates, config)
     _check_seeds(seeds)
     check_rates(learning_rates)
-    if dataset is not None and learning_rates:
-        raise InputError(
-            "`learning_rates` are chosen on data that the config loads. "
-            "Received: learning_rates with `dataset`. Save it as an npz file "
-            "and name that in `data`."
-        )
+    held_out = held_out_dataset(config, dataset) if learning_rates else None
     dataset = open_dataset(config, dataset)
     check_class_weights(config, dataset)
     check_devices(config, dataset)
@@ -110,12 +104,11 @@ def compare(
             overwrite=overwrite,
         )
         train_teachers(folder, teachers, config, dataset)
-    if learning_rates:
+    if held_out is not None:
         choices = [
             RateChoice(folder, candidate, sorted(learning_rates), seeds[0])
             for candidate in candidates
         ]
-        held_out = load_dataset(data_of_choice(config.data))
         _run([t for choice in choices for t in choice.trials], held_out)
         candidates = _with_chosen_rates(folder, choices)
     trials = [

@@ -13,6 +13,7 @@ from atsc_keras.training.reporting.adaptation_figures import (
     draw_compared_adaptation,
 )
 from atsc_keras.training.reporting.adaptation_figures import draw_movements
+from atsc_keras.training.reporting.drawing import COLORS
 from atsc_keras.training.reporting.drawing import INK
 from atsc_keras.training.reporting.drawing import QUIET
 from atsc_keras.training.reporting.drawing import WIDTH
@@ -30,7 +31,7 @@ def method_label(name: str) -> str:
 
 def _color(name: str) -> str:
     found = None if "-" in name else find_method(name).color
-    return found or QUIET
+    return COLORS[found] if found else QUIET
 
 
 def ranked(summary: dict[str, Any]) -> list[str]:

@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from atsc_keras.config import DataConfig
+from atsc_keras.config import ExperimentConfig
+from atsc_keras.data.choosing import choose
+from atsc_keras.data.choosing import refuse_to_choose
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.loading import load_dataset
+from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
 from atsc_keras.training.comparing.candidates import Candidate
 from atsc_keras.training.comparing.trial import Trial
@@ -13,8 +20,31 @@ from atsc_keras.training.run_folder import RunFolder
 _HOLD_OUT = 0.1  # of the training images of each class
 
 
-def data_of_choice(data: DataConfig) -> DataConfig:
-    """The data that learning rates are chosen on."""
+def held_out_dataset(
+    config: ExperimentConfig, given: Dataset | None
+) -> Dataset:
+    """The data that learning rates are chosen on: training images alone.
+
+    Args:
+        config: of the comparison.
+        given: in place of what `config.data` would load; None = load.
+
+    Raises:
+        InputError: if the data cannot be loaded, or no images be held out of
+            what was given.
+    """
+    data = _data_of_choice(config.data)
+    if given is None:
+        return load_dataset(data)
+    if given.train.images is None:
+        refuse_to_choose(data, "a dataset that is streamed")
+    train, test = choose(given.train.arrays, given.test.arrays, data)
+    return replace(
+        given, train=Split("train", *train), test=Split("test", *test)
+    )
+
+
+def _data_of_choice(data: DataConfig) -> DataConfig:
     return data.model_copy(update={"hold_out": data.hold_out or _HOLD_OUT})
 
 
@@ -51,7 +81,7 @@ class RateChoice:
     def trials(self) -> list[Trial]:
         """One for each rate, in the order of `rates`."""
         config = self.candidate.config
-        data = data_of_choice(config.data)
+        data = _data_of_choice(config.data)
         candidate = Candidate(
             self.candidate.name,
             self.candidate.method,

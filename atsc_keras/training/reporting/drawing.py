@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 INK, QUIET, GRID = "#1b1b1a", "#5c5b57", "#dfded8"
 BLUE, ORANGE, GREEN, VIOLET = "#2a78d6", "#d9581f", "#148f63", "#6a52c9"
+# Those by which the methods are told apart.
+COLORS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "violet": VIOLET}
 WIDTH = 4.6  # inches: 331 units of SVG, a phone's width
 
 # Behind a figure, light and dark: a page of either brightness may hold it.
