@@ -115,6 +115,21 @@ def build_pipeline(
     return Pipeline(batches, steps)
 
 
+def check_reader(dataset: Dataset, config: DataConfig) -> None:
+    """Checks that what makes the batches of a data set is installed.
+
+    Args:
+        dataset: Of `load_dataset`.
+        config: Of the run.
+
+    Raises:
+        InputError: TensorFlow has to, and is not there.
+    """
+    for part in (dataset.train, dataset.test):
+        if not _is_made_of_arrays(part, config):
+            import_tensorflow()
+
+
 def _is_made_of_arrays(split: Split, config: DataConfig) -> bool:
     return (
         config.augment_on == "device"

@@ -25,7 +25,7 @@ def import_tensorflow() -> Any:
         raise InputError(
             "TensorFlow must be installed to read, resize or augment images "
             f"on the host. Received: {error}. Install it with pip install "
-            "tensorflow, or train on jax or torch with "
+            '"atsc-keras[tensorflow]", or train on jax or torch with '
             "data.augment_on=device from images in memory, of one size."
         ) from error
 

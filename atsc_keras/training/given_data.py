@@ -7,6 +7,7 @@ from atsc_keras.data.checks import check_batch_size
 from atsc_keras.data.checks import check_channels
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
+from atsc_keras.data.pipeline import check_reader
 from atsc_keras.errors import InputError
 
 
@@ -19,11 +20,17 @@ def open_dataset(config: ExperimentConfig, given: Dataset | None) -> Dataset:
             from it, resized or normalised in another way; None = load.
 
     Raises:
-        InputError: if the data cannot be loaded, or what was given does not
-            fit itself or the config.
+        InputError: if the data cannot be loaded or read here, or what was
+            given does not fit itself or the config.
     """
-    if given is None:
-        return load_dataset(config.data)
+    dataset = load_dataset(config.data) if given is None else given
+    if given is not None:
+        _check_given(given, config)
+    check_reader(dataset, config.data)
+    return dataset
+
+
+def _check_given(given: Dataset, config: ExperimentConfig) -> None:
     if not isinstance(given, Dataset):
         raise InputError(
             "`dataset` must be an atsc_keras Dataset. Received: "
@@ -39,7 +46,6 @@ def open_dataset(config: ExperimentConfig, given: Dataset | None) -> Dataset:
                 f"{split.name}, {classes} class names. Correct one of them."
             )
     check_batch_size(config.data.batch_size, given.train)
-    return given
 
 
 def _check_against_config(dataset: Dataset, config: ExperimentConfig) -> None:

@@ -105,3 +105,5 @@ def test_run_on_the_device_needs_no_tensorflow(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "data.augment_on=device" in refused.stderr
     assert "Traceback" not in refused.stderr
+    # Before anything was deleted for the new run.
+    assert (tmp_path / "run" / "report.html").exists()
