@@ -16,7 +16,8 @@ class Method:
     Attributes:
         name: In configs, records and `--methods`.
         label: For a reader.
-        color: In figures, one of those that drawings have; None = grey.
+        color: In figures: blue, orange, green or violet, which have a form for
+            dark pages, or any that matplotlib knows; None = grey.
         kind: Whether the student learns from `labels` alone, from a
             `fixed_teacher`, or has the teacher's classifier (`shared_head`).
         loss: Of a fixed teacher, `module:Class`, a `TransferLoss`; imported
@@ -139,8 +140,7 @@ def find_method(name: str) -> Method:
     if name in METHODS:
         return METHODS[name]
     if is_own(name):
-        module, _, class_name = name.partition(":")
-        return Method(name, f"{class_name} ({module})", loss=name)
+        return Method(name, name.partition(":")[2], loss=name)
     near = difflib.get_close_matches(name, METHODS, cutoff=0.0)
     raise InputError(
         "`--methods` must name methods that are known. Received: "

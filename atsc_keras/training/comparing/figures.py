@@ -31,7 +31,7 @@ def method_label(name: str) -> str:
 
 def _color(name: str) -> str:
     found = None if "-" in name else find_method(name).color
-    return COLORS[found] if found else QUIET
+    return COLORS.get(found, found) if found else QUIET
 
 
 def ranked(summary: dict[str, Any]) -> list[str]:
