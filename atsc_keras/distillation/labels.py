@@ -125,7 +125,9 @@ class LabelCheck:
 
         Args:
             x: as `keras.Model.fit` takes it: arrays, a `tf.data.Dataset`, a
-                `PyDataset`, a PyTorch `DataLoader` or a generator.
+                `PyDataset`, a PyTorch `DataLoader`, a grain data set or a
+                generator. A `DataLoader` of grain and a distributed data set
+                cannot be changed: their labels are not checked.
             y: likewise; None for streams.
 
         Returns:
@@ -136,6 +138,8 @@ class LabelCheck:
         """
         if isinstance(x, keras.utils.PyDataset):
             return _CheckedBatches(x, self._of_batch)
+        if _has_base(x, "tensorflow", ("DistributedDatasetInterface",)):
+            return x
         if hasattr(x, "element_spec"):
             # TensorFlow is loaded: somebody has made this.
             from atsc_keras.backend.tensorflow import check_elements
@@ -145,9 +149,12 @@ class LabelCheck:
             watched = copy.copy(x)
             watched.collate_fn = _Collate(x.collate_fn, self._of_batch)
             return watched
+        if _has_base(x, "grain", ("MapDataset", "IterDataset")):
+            return x.map(self._of_batch)
         if isinstance(x, Iterator):
             return self._checked(x)
-        self(y)
+        if not _has_base(x, "grain", ("DataLoader",)):
+            self(y)
         return x
 
     def _checked(self, batches: Iterator[Any]) -> Iterator[Any]:
@@ -158,6 +165,14 @@ class LabelCheck:
     def _of_batch(self, batch: Any) -> Any:
         self(_labels_of(batch))
         return batch
+
+
+def _has_base(x: Any, package: str, names: tuple[str, ...]) -> bool:
+    """Whether an object is of a class of a package that need not be there."""
+    return any(
+        base.__name__ in names and base.__module__.startswith(package)
+        for base in type(x).__mro__
+    )
 
 
 def _labels_of(batch: Any) -> Any:

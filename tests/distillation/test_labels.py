@@ -65,11 +65,19 @@ def data_loader(images: Any, labels: Any) -> Any:
     return torch.utils.data.DataLoader(pairs, batch_size=8)
 
 
+def grain_dataset(images: Any, labels: Any) -> Any:
+    import grain
+
+    pairs = list(zip(images, labels, strict=True))
+    return grain.MapDataset.source(pairs).to_iter_dataset().batch(8)
+
+
 STREAMS: dict[str, Callable[[Any, Any], Any]] = {
     "PyDataset": Batches,
     "generator": generator,
     "tf.data": tf_data,
     "DataLoader": data_loader,
+    "grain": grain_dataset,
 }
 
 
@@ -152,7 +160,7 @@ def test_streams_are_refused_before_the_step_of_their_batch(
     made.compile(optimizer=sgd())
     images, labels = batch(16)
     settings: dict[str, Any] = {"shuffle": False, "verbose": 0}
-    if stream == "generator":
+    if stream in ("generator", "grain"):  # of unknown length
         settings["steps_per_epoch"] = 2
     made.fit(STREAMS[stream](images, labels), **settings)
     assert int(made.optimizer.iterations) == 2
@@ -185,3 +193,22 @@ def test_watched_batches_keep_their_callbacks_and_validation_is_checked() -> (
     wrong = Batches(images, labels + CLASSES)
     with pytest.raises(InputError, match="hold 4 at place 0"):
         made.fit(data, validation_data=wrong, shuffle=False, verbose=0)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="of TensorFlow"
+)
+def test_distributed_datasets_are_taken_as_they_are() -> None:
+    import tensorflow as tf
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        made = TRAINERS["atsc"]()
+        made.compile(optimizer=sgd())
+    made.fit(
+        strategy.experimental_distribute_dataset(tf_data(*batch(16))),
+        steps_per_epoch=2,
+        shuffle=False,
+        verbose=0,
+    )
+    assert int(made.optimizer.iterations.numpy()) == 2
