@@ -272,12 +272,12 @@ def test_labels_outside_the_classes_are_one_message(
 def test_benchmark_prints_a_table(command: object, tmp_path: Path) -> None:
     config = write_config(tmp_path)
     words = ["--steps", 2, "--no-memory", "--batch-size", 8]
-    words += ["--precision", "mixed_bfloat16"]
+    words += ["--precision", "mixed_float16"]
     run_dir = tmp_path / "run"
     status, out, _ = command("benchmark", config, *words, "--run-dir", run_dir)
     assert status == 0
     assert "ATSC, last stage" in out and "batches of 8 images" in out
-    assert "mixed_bfloat16, jit_compile=auto" in " ".join(out.split())
+    assert "mixed_float16, jit_compile=auto" in " ".join(out.split())
     assert f"Figures: {run_dir / 'benchmark.json'}" in out
     assert (run_dir / "benchmark.md").is_file()
 

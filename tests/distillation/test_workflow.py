@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from atsc_keras.distillation.atsc import ATSC
+from tests.markers import MIXED_BFLOAT16
 from tests.tiny import CLASSES
 from tests.tiny import batch
 from tests.tiny import moved
@@ -175,7 +176,7 @@ def test_rate_schedulers_reach_every_optimizer() -> None:
     assert rates == pytest.approx([0.05, 0.005])
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", [MIXED_BFLOAT16, "mixed_float16"])
 def test_mixed_precision_reports_the_losses_of_float32(policy: str) -> None:
     logs = []
     for name in ("float32", policy):

@@ -126,8 +126,8 @@ def test_head_is_kept_for_its_own_classes_and_new_for_others() -> None:
 
 def test_logits_are_float32_whatever_the_encoder_is() -> None:
     images = keras.Input((8, 8, 3))
-    half = layers.Conv2D(4, 3, dtype="mixed_bfloat16")(images)
-    head = layers.Dense(3, dtype="mixed_bfloat16")
+    half = layers.Conv2D(4, 3, dtype="mixed_float16")(images)
+    head = layers.Dense(3, dtype="mixed_float16")
     model = ImageClassifier(keras.Model(images, half), head)
     pixels = np.ones((2, 8, 8, 3), "float32")
     for called in (model, model.to_functional()):

@@ -21,6 +21,7 @@ from atsc_keras.training.devices import chosen_devices
 from atsc_keras.training.devices import evaluation_batch_size
 from atsc_keras.training.devices import placed
 from atsc_keras.training.experiment import distill
+from tests.markers import MIXED_BFLOAT16
 from tests.tiny_experiment import write_config
 
 BACKEND = keras.backend.backend()
@@ -128,7 +129,7 @@ def test_precision_ends_with_the_job(tmp_path: Path) -> None:
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("precision", [MIXED_BFLOAT16, "mixed_float16"])
 def test_lower_precision_trains_to_float32_weights(
     tmp_path: Path, precision: str
 ) -> None:
