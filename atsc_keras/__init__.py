@@ -13,6 +13,9 @@ from atsc_keras._registration import register_with_keras
 from atsc_keras.frameworks import check_backend_is_installed
 
 if TYPE_CHECKING:
+    from atsc_keras import config
+    from atsc_keras import errors
+    from atsc_keras import methods
     from atsc_keras.config.loading import load_config
     from atsc_keras.data.dataset import Dataset
     from atsc_keras.data.loading import load_dataset
@@ -53,10 +56,13 @@ __all__ = [
     "build_pipeline",
     "build_projector",
     "compare",
+    "config",
     "distill",
+    "errors",
     "evaluate",
     "load_config",
     "load_dataset",
+    "methods",
     "train",
 ]
 
@@ -87,8 +93,10 @@ register_with_keras()
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        return import_module(f"{__name__}.{name}")
     try:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     except ModuleNotFoundError as error:
