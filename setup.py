@@ -1,7 +1,6 @@
 """Where the packages of the wheel lie in the tree; the rest: pyproject.toml."""
 
-from setuptools import find_packages
-from setuptools import setup
+from setuptools import find_packages, setup
 
 ELSEWHERE = {"atsc_keras.configs": "configs", "atsc_export": "export"}
 

@@ -6,16 +6,13 @@ registered all the same.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atsc_keras._registration import register_with_keras
 from atsc_keras.frameworks import check_backend_is_installed
 
 if TYPE_CHECKING:
-    from atsc_keras import config
-    from atsc_keras import errors
-    from atsc_keras import methods
+    from atsc_keras import config, errors, methods
     from atsc_keras.config.loading import load_config
     from atsc_keras.data.dataset import Dataset
     from atsc_keras.data.loading import load_dataset
@@ -29,14 +26,11 @@ if TYPE_CHECKING:
     from atsc_keras.distillation.losses import FeatureAlignment
     from atsc_keras.distillation.transfer_loss import TransferLoss
     from atsc_keras.models.image_classifier import ImageClassifier
-    from atsc_keras.models.networks import build_classifier
-    from atsc_keras.models.networks import build_encoder
+    from atsc_keras.models.networks import build_classifier, build_encoder
     from atsc_keras.models.projector import build_projector
     from atsc_keras.training.benchmarking.benchmark import benchmark
     from atsc_keras.training.comparing.comparison import compare
-    from atsc_keras.training.experiment import distill
-    from atsc_keras.training.experiment import evaluate
-    from atsc_keras.training.experiment import train
+    from atsc_keras.training.experiment import distill, evaluate, train
 
     __version__: str
 

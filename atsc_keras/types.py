@@ -1,7 +1,6 @@
 """The words that every room uses in its annotations."""
 
-from typing import Any
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 # A tensor of whichever backend runs; none of them can be named here.
 Tensor: TypeAlias = Any

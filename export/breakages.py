@@ -3,8 +3,7 @@
 What is not here is either converted, or found by the proof of the file.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 

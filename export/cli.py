@@ -10,14 +10,8 @@ import typer
 
 from atsc_keras.errors import InputError
 
-from .formats import FORMATS
-from .formats import OUTPUTS
-from .formats import PIXELS
-from .formats import PRECISIONS
-from .formats import parse_list
-from .formats import variants
-from .from_run import RunFiles
-from .from_run import files_of_run
+from .formats import FORMATS, OUTPUTS, PIXELS, PRECISIONS, parse_list, variants
+from .from_run import RunFiles, files_of_run
 from .proving import tensorflow_threads
 from .selection import Selection
 from .verification import TOLERANCE
@@ -152,8 +146,7 @@ def export(
     answers = parse_list("--outputs", outputs, OUTPUTS)
     folder = out or files.out
     _use_tensorflow(threads)
-    from .exporting import PAGE
-    from .exporting import export_model
+    from .exporting import PAGE, export_model
     from .table import text_report
 
     report = export_model(

@@ -5,9 +5,7 @@ import io
 import json
 import logging
 import zipfile
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,7 @@ import tensorflow as tf
 
 from .formats import Variant
 from .multiply_adds import count_multiply_adds
-from .runtimes import INPUT
-from .runtimes import OUTPUT
+from .runtimes import INPUT, OUTPUT
 
 # The newest at which tf2onnx leaves no Transpose but the input's own.
 ONNX_OPSET = 17

@@ -8,8 +8,7 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -17,11 +16,8 @@ from PIL import Image
 from atsc_keras.errors import InputError
 
 from .folders import written_whole
-from .runtimes import INPUT
-from .runtimes import OUTPUT
-from .web_runtime import WebRuntime
-from .web_runtime import licence_files
-from .web_runtime import read_web_runtime
+from .runtimes import INPUT, OUTPUT
+from .web_runtime import WebRuntime, licence_files, read_web_runtime
 
 if TYPE_CHECKING:
     import onnx

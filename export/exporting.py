@@ -8,28 +8,25 @@ from typing import Any
 
 import keras
 
-from .checks import REPORT
-from .checks import check_calibration
-from .checks import check_data
-from .checks import check_demo_page
-from .checks import check_folder
-from .checks import check_same_images
-from .checks import check_stems
+from .checks import (
+    REPORT,
+    check_calibration,
+    check_data,
+    check_demo_page,
+    check_folder,
+    check_same_images,
+    check_stems,
+)
 from .demo_page import write_demo_page
 from .folders import written_whole
-from .formats import FORMATS
-from .formats import OUTPUTS
-from .formats import Variant
+from .formats import FORMATS, OUTPUTS, Variant
 from .images import load_images
-from .loading import load_class_names
-from .loading import load_classifier
-from .one_model import Job
-from .one_model import export_one
+from .loading import load_class_names, load_classifier
+from .one_model import Job, export_one
 from .requirements import check_packages
 from .selection import Selection
 from .table import markdown_report
-from .verification import RANDOM_IMAGES
-from .verification import TOLERANCE
+from .verification import RANDOM_IMAGES, TOLERANCE
 
 PAGE = "export_report.md"
 _EVERY_FORMAT = tuple(Variant(kind) for kind in FORMATS)

@@ -2,28 +2,21 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from .breakages import breakage
-from .breakages import leaf_layers
+from .breakages import breakage, leaf_layers
 from .converters import Converter
 from .formats import Variant
 from .images import RealImages
 from .latency import measure_latency
-from .proving import prove
-from .proving import rejected
-from .runtimes import OUTPUT
-from .runtimes import RUNTIMES
-from .runtimes import Outputs
-from .verification import Limits
-from .verification import Sample
-from .verification import random_images
+from .proving import prove, rejected
+from .runtimes import OUTPUT, RUNTIMES, Outputs
+from .verification import Limits, Sample, random_images
 
 _KERAS_BATCH = 32  # images at a time, for the logits to compare with
 

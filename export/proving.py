@@ -18,9 +18,7 @@ from .formats import Variant
 from .inspection import operations
 from .latency import measure_latency
 from .runtimes import RUNTIMES
-from .verification import Limits
-from .verification import Sample
-from .verification import verify
+from .verification import Limits, Sample, verify
 
 _NOTHING: dict[str, Any] = {
     "max_difference": None,

@@ -1,7 +1,6 @@
 """Exported files opened by their own runtimes, as functions on images."""
 
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np

@@ -17,11 +17,7 @@ import keras
 import numpy as np
 
 from export.exporting import export_model
-from export.formats import FORMATS
-from export.formats import PIXELS
-from export.formats import PRECISIONS
-from export.formats import Variant
-from export.formats import variants
+from export.formats import FORMATS, PIXELS, PRECISIONS, Variant, variants
 from export.verification import random_images
 from tests.split_table import models
 

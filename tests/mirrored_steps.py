@@ -6,9 +6,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from tests.tiny import batch
-from tests.tiny import sgd
-from tests.tiny import tiny_atsc
+from tests.tiny import batch, sgd, tiny_atsc
 
 
 def main(replicas: int, path: str) -> None:

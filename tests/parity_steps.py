@@ -7,8 +7,7 @@ import keras
 import numpy as np
 
 from atsc_keras.distillation.coupled_sgd import CoupledSGD
-from tests.tiny import batch
-from tests.tiny import tiny_atsc
+from tests.tiny import batch, tiny_atsc
 
 STEPS = 5
 

@@ -18,15 +18,18 @@ from typing import Any
 import yaml
 
 from atsc_keras.config import METHODS
-from atsc_keras.training.comparing.figures import draw_comparison
-from atsc_keras.training.comparing.figures import method_label
-from atsc_keras.training.comparing.report import comparison_rows
-from atsc_keras.training.comparing.report import spread
-from atsc_keras.training.comparing.report import teacher_rows
-from atsc_keras.training.comparing.report import verdict
-from atsc_keras.training.reporting.formats import duration
-from atsc_keras.training.reporting.formats import markdown_table
-from atsc_keras.training.reporting.formats import quantity
+from atsc_keras.training.comparing.figures import draw_comparison, method_label
+from atsc_keras.training.comparing.report import (
+    comparison_rows,
+    spread,
+    teacher_rows,
+    verdict,
+)
+from atsc_keras.training.reporting.formats import (
+    duration,
+    markdown_table,
+    quantity,
+)
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"

@@ -8,8 +8,7 @@ models whose names contain one of these.
 """
 
 import sys
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 

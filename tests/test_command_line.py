@@ -12,8 +12,7 @@ import yaml
 from keras import layers
 
 from tests.full_disk import largest_file
-from tests.tiny_experiment import write_config
-from tests.tiny_experiment import write_data
+from tests.tiny_experiment import write_config, write_data
 
 
 def run(

@@ -9,13 +9,11 @@ from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.models.networks import build_encoder
 from atsc_keras.training.networks import build_teacher
-from atsc_keras.training.phases import Phase
-from atsc_keras.training.phases import fit_distillation
+from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.trainers import build_atsc
 from tests.markers import ONCE
-from tests.mocked_tfds import mocked_tfds
-from tests.mocked_tfds import write_imagenet_records
+from tests.mocked_tfds import mocked_tfds, write_imagenet_records
 from tests.tiny_experiment import write_data
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

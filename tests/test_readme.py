@@ -2,19 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Any
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
-from atsc_keras.config import AugmentationConfig
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import load_config
-from tests.tiny import batch
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
+from atsc_keras.config import AugmentationConfig, ExperimentConfig, load_config
+from tests.tiny import batch, tiny_encoder, tiny_teacher
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 REFERENCE = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1]

@@ -4,8 +4,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from atsc_keras import methods
 from atsc_keras._registration import SERIALIZABLE
 from atsc_keras.data.crop_and_flip_layer import CropAndFlip
 from atsc_keras.training.recipes import WarmedUp
-from tests.tiny import tiny_atsc
-from tests.tiny import tiny_teacher
+from tests.tiny import tiny_atsc, tiny_teacher
 
 ROOT = Path(__file__).parent.parent
 IMPORTS = {

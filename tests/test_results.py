@@ -8,15 +8,17 @@ import yaml
 
 from atsc_keras.config import METHODS
 from tests import results_table
-from tests.results_table import README
-from tests.results_table import RESULTS
-from tests.results_table import ROOT
-from tests.results_table import VARIANTS
-from tests.results_table import command_of
-from tests.results_table import methods_table
-from tests.results_table import variants_table
-from tests.results_table import with_results
-from tests.results_table import write_record
+from tests.results_table import (
+    README,
+    RESULTS,
+    ROOT,
+    VARIANTS,
+    command_of,
+    methods_table,
+    variants_table,
+    with_results,
+    write_record,
+)
 from tests.training.fake_comparison import summary_of
 
 RECORDS = sorted(RESULTS.glob("*.json"))

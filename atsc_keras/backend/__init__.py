@@ -26,35 +26,41 @@ Each file offers the same nine names:
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from atsc_keras.backend.tensorflow import UpdateTrainer
-    from atsc_keras.backend.tensorflow import apply_gradients
-    from atsc_keras.backend.tensorflow import batch_share
-    from atsc_keras.backend.tensorflow import peak_device_memory
-    from atsc_keras.backend.tensorflow import process_place
-    from atsc_keras.backend.tensorflow import replica_count
-    from atsc_keras.backend.tensorflow import replicate
-    from atsc_keras.backend.tensorflow import value_and_grad
-    from atsc_keras.backend.tensorflow import wait_for_processes
+    from atsc_keras.backend.tensorflow import (
+        UpdateTrainer,
+        apply_gradients,
+        batch_share,
+        peak_device_memory,
+        process_place,
+        replica_count,
+        replicate,
+        value_and_grad,
+        wait_for_processes,
+    )
 elif keras.backend.backend() == "jax":
-    from atsc_keras.backend.jax import UpdateTrainer
-    from atsc_keras.backend.jax import apply_gradients
-    from atsc_keras.backend.jax import batch_share
-    from atsc_keras.backend.jax import peak_device_memory
-    from atsc_keras.backend.jax import process_place
-    from atsc_keras.backend.jax import replica_count
-    from atsc_keras.backend.jax import replicate
-    from atsc_keras.backend.jax import value_and_grad
-    from atsc_keras.backend.jax import wait_for_processes
+    from atsc_keras.backend.jax import (
+        UpdateTrainer,
+        apply_gradients,
+        batch_share,
+        peak_device_memory,
+        process_place,
+        replica_count,
+        replicate,
+        value_and_grad,
+        wait_for_processes,
+    )
 elif keras.backend.backend() == "torch":
-    from atsc_keras.backend.torch import UpdateTrainer
-    from atsc_keras.backend.torch import apply_gradients
-    from atsc_keras.backend.torch import batch_share
-    from atsc_keras.backend.torch import peak_device_memory
-    from atsc_keras.backend.torch import process_place
-    from atsc_keras.backend.torch import replica_count
-    from atsc_keras.backend.torch import replicate
-    from atsc_keras.backend.torch import value_and_grad
-    from atsc_keras.backend.torch import wait_for_processes
+    from atsc_keras.backend.torch import (
+        UpdateTrainer,
+        apply_gradients,
+        batch_share,
+        peak_device_memory,
+        process_place,
+        replica_count,
+        replicate,
+        value_and_grad,
+        wait_for_processes,
+    )
 else:
     raise ImportError(
         "`atsc_keras` trains on the backends tensorflow, jax and torch. "

@@ -1,8 +1,6 @@
 """Gradients and the training step on JAX, where both must be pure."""
 
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +9,7 @@ import keras
 from jax.experimental import multihost_utils
 
 from atsc_keras.errors import InputError
-from atsc_keras.types import Logs
-from atsc_keras.types import Tensor
+from atsc_keras.types import Logs, Tensor
 
 
 class UpdateTrainer(keras.Model):

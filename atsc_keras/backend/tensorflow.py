@@ -1,15 +1,13 @@
 """Gradients and the training step on TensorFlow."""
 
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from atsc_keras.types import Logs
-from atsc_keras.types import Tensor
+from atsc_keras.types import Logs, Tensor
 
 
 class UpdateTrainer(keras.Model):

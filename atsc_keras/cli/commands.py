@@ -3,27 +3,24 @@
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
-from typing import Literal
+from typing import Annotated, Literal
 
 import typer
 
-from atsc_keras.cli.options import Config
-from atsc_keras.cli.options import Overrides
-from atsc_keras.cli.options import Overwrite
-from atsc_keras.cli.options import Quiet
-from atsc_keras.cli.options import Resume
-from atsc_keras.cli.options import RunDir
-from atsc_keras.cli.options import parse_numbers
-from atsc_keras.cli.output import muted
-from atsc_keras.cli.output import print_summary
-from atsc_keras.config import METHODS
-from atsc_keras.config import load_config
-from atsc_keras.config import load_variants
+from atsc_keras.cli.options import (
+    Config,
+    Overrides,
+    Overwrite,
+    Quiet,
+    Resume,
+    RunDir,
+    parse_numbers,
+)
+from atsc_keras.cli.output import muted, print_summary
+from atsc_keras.config import METHODS, load_config, load_variants
 from atsc_keras.config.shipped import shipped_configs
 from atsc_keras.errors import InputError
-from atsc_keras.frameworks import join_frameworks
-from atsc_keras.frameworks import prepare_frameworks
+from atsc_keras.frameworks import join_frameworks, prepare_frameworks
 from atsc_keras.training.termination import ended_by_sigterm
 
 

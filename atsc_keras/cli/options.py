@@ -1,8 +1,7 @@
 """The words that commands share, and numbers by commas."""
 
 from pathlib import Path
-from typing import Annotated
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 

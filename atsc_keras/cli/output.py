@@ -2,9 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextlib import nullcontext
-from contextlib import redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 
 

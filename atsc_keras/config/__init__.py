@@ -4,14 +4,14 @@ from atsc_keras.config.augmentation_config import AugmentationConfig
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.distillation_config import DistillationConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
-from atsc_keras.config.loading import config_digest
-from atsc_keras.config.loading import dump_config
-from atsc_keras.config.loading import load_config
-from atsc_keras.config.methods_config import METHODS
-from atsc_keras.config.methods_config import STUDENT_ALONE
-from atsc_keras.config.methods_config import MethodConfig
-from atsc_keras.config.methods_config import MethodsConfig
-from atsc_keras.config.methods_config import SimKDConfig
+from atsc_keras.config.loading import config_digest, dump_config, load_config
+from atsc_keras.config.methods_config import (
+    METHODS,
+    STUDENT_ALONE,
+    MethodConfig,
+    MethodsConfig,
+    SimKDConfig,
+)
 from atsc_keras.config.optimizer_config import OptimizerConfig
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.schedule_config import ScheduleConfig

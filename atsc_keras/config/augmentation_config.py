@@ -1,17 +1,17 @@
 """What is done to training images beyond crop and flip."""
 
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
-from pydantic import SerializerFunctionWrapHandler
-from pydantic import ValidationInfo
-from pydantic import field_validator
-from pydantic import model_serializer
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from atsc_keras.config.ranges import check_shares
-from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.config.strict_model import mistake
+from atsc_keras.config.strict_model import StrictModel, mistake
 
 _USED_BY = {
     "operations": ("rand_augment",),

@@ -1,18 +1,18 @@
 """Which images, and how they become batches."""
 
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
-from pydantic import SerializerFunctionWrapHandler
-from pydantic import ValidationInfo
-from pydantic import field_validator
-from pydantic import model_serializer
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from atsc_keras.config.augmentation_config import AugmentationConfig
 from atsc_keras.config.ranges import check_shares
-from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.config.strict_model import mistake
+from atsc_keras.config.strict_model import StrictModel, mistake
 
 _PATH_OF_SOURCE = {
     "npz": "the .npz file",

@@ -1,19 +1,13 @@
 """One experiment: the whole of a config file."""
 
-from typing import Annotated
-from typing import Any
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator
-from pydantic import Field
-from pydantic import Tag
-from pydantic import field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.distillation_config import DistillationConfig
 from atsc_keras.config.methods_config import MethodsConfig
-from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.config.strict_model import mistake
+from atsc_keras.config.strict_model import StrictModel, mistake
 from atsc_keras.config.student_config import StudentConfig
 from atsc_keras.config.teacher_config import TeacherConfig
 

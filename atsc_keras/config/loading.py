@@ -13,8 +13,7 @@ from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.mistakes import describe
 from atsc_keras.config.overrides import apply_overrides
 from atsc_keras.config.shipped import find_config
-from atsc_keras.config.yaml_text import parse_yaml
-from atsc_keras.config.yaml_text import write_yaml
+from atsc_keras.config.yaml_text import parse_yaml, write_yaml
 from atsc_keras.errors import InputError
 
 _DIGEST_LENGTH = 16

@@ -1,19 +1,13 @@
 """How the other methods of a comparison are set."""
 
 import difflib
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict
-from pydantic import Field
-from pydantic import create_model
-from pydantic import model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 
 from atsc_keras.config.recipe_config import RecipeConfig
-from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.config.strict_model import mistake
-from atsc_keras.methods.registry import METHODS
-from atsc_keras.methods.registry import is_own
+from atsc_keras.config.strict_model import StrictModel, mistake
+from atsc_keras.methods.registry import METHODS, is_own
 
 
 class MethodConfig(StrictModel):

@@ -3,11 +3,9 @@
 import difflib
 import re
 from collections.abc import Iterator
-from typing import Any
-from typing import get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from atsc_keras.config.yaml_text import write_yaml

@@ -1,16 +1,13 @@
 """How one network, or one distillation, is trained."""
 
 import math
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from atsc_keras.config.optimizer_config import OptimizerConfig
 from atsc_keras.config.schedule_config import ScheduleConfig
-from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.config.strict_model import mistake
+from atsc_keras.config.strict_model import StrictModel, mistake
 
 
 class RecipeConfig(StrictModel):

@@ -1,16 +1,16 @@
 """How the learning rate moves over the epochs."""
 
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
-from pydantic import SerializerFunctionWrapHandler
-from pydantic import ValidationInfo
-from pydantic import field_validator
-from pydantic import model_serializer
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
-from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.config.strict_model import mistake
+from atsc_keras.config.strict_model import StrictModel, mistake
 
 _STEP_ONLY = ("milestones", "factor")
 

@@ -1,7 +1,6 @@
 """The rules that every section of a config follows."""
 
-from pydantic import BaseModel
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
 

@@ -1,12 +1,9 @@
 """Where a teacher comes from."""
 
-from pydantic import Field
-from pydantic import ValidationInfo
-from pydantic import field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from atsc_keras.config.recipe_config import RecipeConfig
-from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.config.strict_model import mistake
+from atsc_keras.config.strict_model import StrictModel, mistake
 
 
 class TeacherConfig(StrictModel):

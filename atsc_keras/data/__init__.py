@@ -2,8 +2,7 @@
 
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
-from atsc_keras.data.pipeline import Pipeline
-from atsc_keras.data.pipeline import build_pipeline
+from atsc_keras.data.pipeline import Pipeline, build_pipeline
 from atsc_keras.data.split import Split
 
 __all__ = ["Dataset", "Pipeline", "Split", "build_pipeline", "load_dataset"]

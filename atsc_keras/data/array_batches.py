@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import array_randomness
-from atsc_keras.data import purposes
+from atsc_keras.data import array_randomness, purposes
 from atsc_keras.data.augmentation import draw_placements
 from atsc_keras.data.split import Split
 

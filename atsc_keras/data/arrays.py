@@ -6,11 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.checks import check_classes
-from atsc_keras.data.checks import check_labels
-from atsc_keras.data.checks import check_pixels
-from atsc_keras.data.choosing import choose
-from atsc_keras.data.choosing import choose_names
+from atsc_keras.data.checks import check_classes, check_labels, check_pixels
+from atsc_keras.data.choosing import choose, choose_names
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.resizing import resize_array
 from atsc_keras.data.split import Split

@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from atsc_keras.data.randomness import draw_uniform
-from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.randomness import draw_uniform, extend_key
 from atsc_keras.data.resizing import resize_pixels
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor

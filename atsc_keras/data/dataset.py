@@ -1,8 +1,7 @@
 """A data set as the rest of the package sees it."""
 
 import sys
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atsc_keras.data.checks import check_classes
-from atsc_keras.data.checks import check_labels
-from atsc_keras.data.checks import check_pixels
+from atsc_keras.data.checks import check_classes, check_labels, check_pixels
 from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atsc_keras.data.cropping import RandomWindow
-from atsc_keras.data.cropping import decode_and_crop
+from atsc_keras.data.cropping import RandomWindow, decode_and_crop
 from atsc_keras.data.image_file import ImageReader
 from atsc_keras.data.randomness import draw_permutation
 from atsc_keras.data.tensorflow_import import import_tensorflow

@@ -1,25 +1,19 @@
 """A split -> batches for `fit`, `evaluate` and `predict`."""
 
 from dataclasses import dataclass
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data import purposes
-from atsc_keras.data.array_batches import ArrayBatches
-from atsc_keras.data.array_batches import ArrayTrainingBatches
-from atsc_keras.data.augmentation import crop_and_flip
-from atsc_keras.data.augmentation import draw_placements
+from atsc_keras.data.array_batches import ArrayBatches, ArrayTrainingBatches
+from atsc_keras.data.augmentation import crop_and_flip, draw_placements
 from atsc_keras.data.augmentations import build_augmentation
 from atsc_keras.data.checks import check_batch_size
-from atsc_keras.data.cropping import RandomWindow
-from atsc_keras.data.cropping import crop_batch
+from atsc_keras.data.cropping import RandomWindow, crop_batch
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.randomness import draw_permutation
-from atsc_keras.data.randomness import extend_key
-from atsc_keras.data.randomness import make_key
+from atsc_keras.data.randomness import draw_permutation, extend_key, make_key
 from atsc_keras.data.resizing import resize_pixels
 from atsc_keras.data.split import Split
 from atsc_keras.data.tensorflow_import import import_tensorflow

@@ -1,16 +1,14 @@
 """Record files of TensorFlow Datasets, read each time they are used."""
 
 import os
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.data.cropping import RandomWindow
-from atsc_keras.data.randomness import draw_permutation
-from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.randomness import draw_permutation, extend_key
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor

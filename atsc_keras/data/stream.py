@@ -1,7 +1,6 @@
 """What a source of images too large for memory offers."""
 
-from typing import Any
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray

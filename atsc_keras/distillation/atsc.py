@@ -2,37 +2,42 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from atsc_keras.distillation.collapse_warning import CollapseWarning
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
-from atsc_keras.distillation.distilled_student import DistilledStudent
-from atsc_keras.distillation.distilled_student import as_distilled_student
+from atsc_keras.distillation.distilled_student import (
+    DistilledStudent,
+    as_distilled_student,
+)
 from atsc_keras.distillation.feature_power import FeaturePower
-from atsc_keras.distillation.losses import FeatureAlignment
-from atsc_keras.distillation.losses import accuracy
-from atsc_keras.distillation.losses import align_rank
-from atsc_keras.distillation.losses import l2sp
-from atsc_keras.distillation.losses import loss_dtype
-from atsc_keras.distillation.losses import tempered_kl
-from atsc_keras.distillation.losses import weighted_mean
-from atsc_keras.distillation.ownership import check_owners
-from atsc_keras.distillation.ownership import warn_of_other_students
-from atsc_keras.distillation.reporting import combine
-from atsc_keras.distillation.reporting import reported_names
+from atsc_keras.distillation.losses import (
+    FeatureAlignment,
+    accuracy,
+    align_rank,
+    l2sp,
+    loss_dtype,
+    tempered_kl,
+    weighted_mean,
+)
+from atsc_keras.distillation.ownership import (
+    check_owners,
+    warn_of_other_students,
+)
+from atsc_keras.distillation.reporting import combine, reported_names
 from atsc_keras.distillation.settings import ATSCSettings
-from atsc_keras.distillation.starting_point import add_starting_point
-from atsc_keras.distillation.starting_point import copy_weights
-from atsc_keras.distillation.starting_point import held_weights
+from atsc_keras.distillation.starting_point import (
+    add_starting_point,
+    copy_weights,
+    held_weights,
+)
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.types import Logs
-from atsc_keras.types import Tensor
+from atsc_keras.types import Logs, Tensor
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")

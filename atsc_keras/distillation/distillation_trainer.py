@@ -1,29 +1,31 @@
 """Compiling, fitting and reporting, kept apart from the step itself."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 from keras import ops
 
-from atsc_keras.backend import UpdateTrainer
-from atsc_keras.backend import apply_gradients
-from atsc_keras.backend import batch_share
-from atsc_keras.backend import replica_count
-from atsc_keras.backend import value_and_grad
-from atsc_keras.distillation.compiling import check_metrics
-from atsc_keras.distillation.compiling import classification_loss
-from atsc_keras.distillation.compiling import route_optimizers
+from atsc_keras.backend import (
+    UpdateTrainer,
+    apply_gradients,
+    batch_share,
+    replica_count,
+    value_and_grad,
+)
+from atsc_keras.distillation.compiling import (
+    check_metrics,
+    classification_loss,
+    route_optimizers,
+)
 from atsc_keras.distillation.labels import LabelCheck
 from atsc_keras.distillation.losses import loss_dtype
 from atsc_keras.distillation.reporting import LearningRates
 from atsc_keras.distillation.settings import Settings
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.types import Logs
-from atsc_keras.types import Tensor
+from atsc_keras.types import Logs, Tensor
 
 _OWN_LOSS = {"loss": "training_loss"}
 

@@ -15,8 +15,7 @@ from atsc_keras.models.projector import build_projector
 from atsc_keras.models.signs import is_never_negative
 from atsc_keras.models.splitting import split_model
 from atsc_keras.models.walking import leaf_layers
-from atsc_keras.types import Shape
-from atsc_keras.types import Tensor
+from atsc_keras.types import Shape, Tensor
 
 
 def _feature_shape(encoder: keras.Model) -> Shape:

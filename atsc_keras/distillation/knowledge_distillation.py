@@ -8,20 +8,20 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
-from atsc_keras.distillation.losses import class_indices
-from atsc_keras.distillation.losses import loss_dtype
-from atsc_keras.distillation.losses import tempered_kl
-from atsc_keras.distillation.losses import weighted_mean
-from atsc_keras.distillation.losses import widened
+from atsc_keras.distillation.losses import (
+    class_indices,
+    loss_dtype,
+    tempered_kl,
+    weighted_mean,
+    widened,
+)
 from atsc_keras.distillation.ownership import check_owners
 from atsc_keras.distillation.settings import FixedTeacherSettings
-from atsc_keras.distillation.transfer_loss import Outputs
-from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.distillation.transfer_loss import Outputs, TransferLoss
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import with_stage_maps
-from atsc_keras.types import Logs
-from atsc_keras.types import Tensor
+from atsc_keras.types import Logs, Tensor
 
 _OBJECTS = ("teacher", "student", "transfer", "augmentation")
 _REPORTED = ("student_loss", "transfer_loss", "logits_loss")

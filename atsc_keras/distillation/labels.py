@@ -1,9 +1,7 @@
 """Labels, checked on the host before a step learns from them."""
 
 import copy
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras

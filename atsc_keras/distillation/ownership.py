@@ -5,8 +5,7 @@ import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
-from weakref import WeakKeyDictionary
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import keras
 

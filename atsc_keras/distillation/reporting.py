@@ -1,15 +1,12 @@
 """What a step reports: each teacher's numbers, and one for all."""
 
-from collections.abc import Callable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from atsc_keras.types import Logs
-from atsc_keras.types import Tensor
+from atsc_keras.types import Logs, Tensor
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:

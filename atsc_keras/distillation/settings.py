@@ -3,8 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from numbers import Integral
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from atsc_keras.errors import InputError

@@ -7,8 +7,7 @@ from typing import Self
 
 import keras
 
-from atsc_keras.errors import InputError
-from atsc_keras.errors import first_line
+from atsc_keras.errors import InputError, first_line
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor
 

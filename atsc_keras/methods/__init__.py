@@ -5,21 +5,17 @@ Keras.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from atsc_keras.distillation.transfer_loss import Outputs
-    from atsc_keras.methods.hints import Attention
-    from atsc_keras.methods.hints import Hint
-    from atsc_keras.methods.hints import VariationalInformation
-    from atsc_keras.methods.logits import DecoupledSoftTargets
-    from atsc_keras.methods.logits import SoftmaxRegression
-    from atsc_keras.methods.registry import METHODS
-    from atsc_keras.methods.registry import Method
-    from atsc_keras.methods.registry import find_method
-    from atsc_keras.methods.relations import Contrastive
-    from atsc_keras.methods.relations import SimilarityPreserving
+    from atsc_keras.methods.hints import Attention, Hint, VariationalInformation
+    from atsc_keras.methods.logits import (
+        DecoupledSoftTargets,
+        SoftmaxRegression,
+    )
+    from atsc_keras.methods.registry import METHODS, Method, find_method
+    from atsc_keras.methods.relations import Contrastive, SimilarityPreserving
     from atsc_keras.methods.review import Review
     from atsc_keras.methods.semantic import SemanticCalibration
 

@@ -6,15 +6,14 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.losses import widened
-from atsc_keras.distillation.transfer_loss import Outputs
-from atsc_keras.distillation.transfer_loss import TransferLoss
-from atsc_keras.methods.maps import image_mean
-from atsc_keras.methods.maps import paired_maps
-from atsc_keras.methods.maps import same_size
-from atsc_keras.methods.maps import unit_rows
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
-from atsc_keras.models.building_blocks import relu
+from atsc_keras.distillation.transfer_loss import Outputs, TransferLoss
+from atsc_keras.methods.maps import (
+    image_mean,
+    paired_maps,
+    same_size,
+    unit_rows,
+)
+from atsc_keras.models.building_blocks import batch_norm, conv, relu
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor
 

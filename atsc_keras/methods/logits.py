@@ -6,10 +6,8 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.fixed_weights import fixed
-from atsc_keras.distillation.losses import tempered_kl
-from atsc_keras.distillation.losses import widened
-from atsc_keras.distillation.transfer_loss import Outputs
-from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.distillation.losses import tempered_kl, widened
+from atsc_keras.distillation.transfer_loss import Outputs, TransferLoss
 from atsc_keras.methods.maps import image_mean
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor

@@ -7,9 +7,11 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.losses import widened
-from atsc_keras.distillation.transfer_loss import Outputs
-from atsc_keras.distillation.transfer_loss import TrainingSet
-from atsc_keras.distillation.transfer_loss import TransferLoss
+from atsc_keras.distillation.transfer_loss import (
+    Outputs,
+    TrainingSet,
+    TransferLoss,
+)
 from atsc_keras.methods.maps import unit_rows
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor

@@ -5,16 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from atsc_keras.distillation.transfer_loss import Outputs
-from atsc_keras.distillation.transfer_loss import TrainingSet
-from atsc_keras.distillation.transfer_loss import TransferLoss
-from atsc_keras.methods.maps import image_mean
-from atsc_keras.methods.maps import same_size
-from atsc_keras.methods.maps import unit_rows
+from atsc_keras.distillation.transfer_loss import (
+    Outputs,
+    TrainingSet,
+    TransferLoss,
+)
+from atsc_keras.methods.maps import image_mean, same_size, unit_rows
 from atsc_keras.methods.relations import similarities
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
-from atsc_keras.models.building_blocks import relu
+from atsc_keras.models.building_blocks import batch_norm, conv, relu
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor
 

@@ -6,11 +6,8 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import functional_form
-from atsc_keras.models.walking import leaf_layers
-from atsc_keras.models.walking import rewire
-from atsc_keras.types import Shape
-from atsc_keras.types import Tensor
+from atsc_keras.models.walking import functional_form, leaf_layers, rewire
+from atsc_keras.types import Shape, Tensor
 
 _TRANSPOSED = (
     keras.layers.Conv1DTranspose,

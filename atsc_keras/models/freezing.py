@@ -2,8 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,9 +11,7 @@ from keras import ops
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.walking import functional_form
-from atsc_keras.models.walking import has_graph
-from atsc_keras.models.walking import rewire
+from atsc_keras.models.walking import functional_form, has_graph, rewire
 from atsc_keras.types import Tensor
 
 _NAMES_SHOWN = 12

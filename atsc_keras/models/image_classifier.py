@@ -6,11 +6,8 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.splitting import POOLER
-from atsc_keras.models.splitting import no_classifier
-from atsc_keras.models.splitting import split_model
-from atsc_keras.types import Shape
-from atsc_keras.types import Tensor
+from atsc_keras.models.splitting import POOLER, no_classifier, split_model
+from atsc_keras.types import Shape, Tensor
 
 
 def _default_pooler(feature_shape: Shape) -> keras.layers.Layer:

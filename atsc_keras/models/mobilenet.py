@@ -2,10 +2,12 @@
 
 import keras
 
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
-from atsc_keras.models.building_blocks import depthwise_conv
-from atsc_keras.models.building_blocks import relu
+from atsc_keras.models.building_blocks import (
+    batch_norm,
+    conv,
+    depthwise_conv,
+    relu,
+)
 from atsc_keras.types import Tensor
 
 _STEM_CHANNELS = 32

@@ -2,29 +2,25 @@
 
 import difflib
 import re
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
-from atsc_keras.models.building_blocks import relu
+from atsc_keras.models.building_blocks import batch_norm, conv, relu
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.libraries import PREFIXES
-from atsc_keras.models.libraries import is_of_library
-from atsc_keras.models.libraries import library_encoder
+from atsc_keras.models.libraries import PREFIXES, is_of_library, library_encoder
 from atsc_keras.models.mobilenet import mobilenet_v2_features
 from atsc_keras.models.resnet import resnet_features
-from atsc_keras.models.shufflenet import shufflenet_v1_features
-from atsc_keras.models.shufflenet import shufflenet_v2_features
+from atsc_keras.models.shufflenet import (
+    shufflenet_v1_features,
+    shufflenet_v2_features,
+)
 from atsc_keras.models.splitting import POOLER
 from atsc_keras.models.vgg import vgg_features
-from atsc_keras.types import Shape
-from atsc_keras.types import Tensor
+from atsc_keras.types import Shape, Tensor
 
 
 @dataclass(frozen=True)

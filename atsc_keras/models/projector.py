@@ -7,12 +7,13 @@ from numbers import Integral
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
-from atsc_keras.models.building_blocks import kernel_initializer
-from atsc_keras.types import Shape
-from atsc_keras.types import Tensor
+from atsc_keras.models.building_blocks import (
+    BATCH_NORM_MOMENTUM,
+    batch_norm,
+    conv,
+    kernel_initializer,
+)
+from atsc_keras.types import Shape, Tensor
 
 
 def average_pool(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import keras
 
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
-from atsc_keras.models.building_blocks import depthwise_conv
-from atsc_keras.models.building_blocks import relu
-from atsc_keras.models.building_blocks import shuffle_channels
+from atsc_keras.models.building_blocks import (
+    batch_norm,
+    conv,
+    depthwise_conv,
+    relu,
+    shuffle_channels,
+)
 from atsc_keras.types import Tensor
 
 _STEM_CHANNELS = 24

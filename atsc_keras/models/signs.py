@@ -4,10 +4,7 @@ from typing import Any
 
 import keras
 
-from atsc_keras.models.walking import Place
-from atsc_keras.models.walking import enter
-from atsc_keras.models.walking import has_graph
-from atsc_keras.models.walking import sources
+from atsc_keras.models.walking import Place, enter, has_graph, sources
 
 # Where all that they are given is not negative, their output is not.
 _KEEP_SIGN = (

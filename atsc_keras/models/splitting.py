@@ -7,11 +7,13 @@ import keras
 import numpy as np
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import Place
-from atsc_keras.models.walking import has_graph
-from atsc_keras.models.walking import model_until
-from atsc_keras.models.walking import step_back
-from atsc_keras.models.walking import step_over
+from atsc_keras.models.walking import (
+    Place,
+    has_graph,
+    model_until,
+    step_back,
+    step_over,
+)
 from atsc_keras.types import Tensor
 
 _HEAD_ACTIVATIONS = ("linear", "softmax", "sigmoid")

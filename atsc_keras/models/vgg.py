@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
-from atsc_keras.models.building_blocks import relu
+from atsc_keras.models.building_blocks import batch_norm, conv, relu
 from atsc_keras.types import Tensor
 
 _STAGE_WIDTHS = (64, 128, 256, 512, 512)

@@ -5,22 +5,21 @@ import re
 import sys
 import time
 import zipfile
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from atsc_keras.errors import DivergedError
-from atsc_keras.errors import InputError
-from atsc_keras.errors import TerminatedError
-from atsc_keras.errors import first_line
-from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.run_folder import write_atomically
+from atsc_keras.errors import (
+    DivergedError,
+    InputError,
+    TerminatedError,
+    first_line,
+)
+from atsc_keras.training.run_folder import RunFolder, write_atomically
 
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
 _UNREADABLE = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)

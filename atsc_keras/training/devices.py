@@ -1,8 +1,7 @@
 """Where a job runs: on which devices, and in which precision."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import keras
 

@@ -9,10 +9,8 @@ import keras
 from atsc_keras.config import DataConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
-from atsc_keras.models.complexity import count_multiply_adds
-from atsc_keras.models.complexity import count_parameters
-from atsc_keras.training.networks import check_fits
-from atsc_keras.training.networks import load_classifier
+from atsc_keras.models.complexity import count_multiply_adds, count_parameters
+from atsc_keras.training.networks import check_fits, load_classifier
 
 
 def classification_metrics(

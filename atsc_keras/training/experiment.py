@@ -2,33 +2,29 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import load_config
+from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.class_weights import check_class_weights
-from atsc_keras.training.devices import check_devices
-from atsc_keras.training.devices import placed
+from atsc_keras.training.devices import check_devices, placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.given_data import open_dataset
-from atsc_keras.training.networks import build_student
-from atsc_keras.training.networks import build_teacher
-from atsc_keras.training.phases import Phase
-from atsc_keras.training.phases import fit_distillation
+from atsc_keras.training.networks import build_student, build_teacher
+from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.recipe_checks import check_recipes
-from atsc_keras.training.records import renew_records
-from atsc_keras.training.records import write_records
+from atsc_keras.training.records import renew_records, write_records
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.saved_phases import load_teachers
-from atsc_keras.training.saved_phases import save_model
-from atsc_keras.training.saved_phases import train_classifier
-from atsc_keras.training.saved_phases import train_teachers
+from atsc_keras.training.saved_phases import (
+    load_teachers,
+    save_model,
+    train_classifier,
+    train_teachers,
+)
 from atsc_keras.training.trainers import build_atsc
 
 

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import keras
 
-from atsc_keras.config import StudentConfig
-from atsc_keras.config import TeacherConfig
+from atsc_keras.config import StudentConfig, TeacherConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.errors import InputError
-from atsc_keras.errors import first_line
+from atsc_keras.errors import InputError, first_line
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.libraries import are_of_library
-from atsc_keras.models.libraries import pretrained_classifier
+from atsc_keras.models.libraries import are_of_library, pretrained_classifier
 from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.models.networks import build_classifier
 

@@ -1,32 +1,29 @@
 """One phase of a run: compile, go on from its checkpoint, fit."""
 
 import warnings
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import OptimizerConfig
-from atsc_keras.config import RecipeConfig
+from atsc_keras.config import ExperimentConfig, OptimizerConfig, RecipeConfig
 from atsc_keras.data.crop_and_flip_layer import device_augmentation
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.pipeline import build_pipeline
-from atsc_keras.data.pipeline import count_steps
+from atsc_keras.data.pipeline import build_pipeline, count_steps
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.adaptation import AdaptationNote
 from atsc_keras.training.augmented_classifier import AugmentedClassifier
-from atsc_keras.training.checkpoints import EpochCheckpoint
-from atsc_keras.training.checkpoints import Place
-from atsc_keras.training.checkpoints import StopOnDivergence
+from atsc_keras.training.checkpoints import (
+    EpochCheckpoint,
+    Place,
+    StopOnDivergence,
+)
 from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.devices import evaluation_batch_size
 from atsc_keras.training.evaluation import classification_metrics
-from atsc_keras.training.processes import count_processes
-from atsc_keras.training.processes import own_rows
+from atsc_keras.training.processes import count_processes, own_rows
 from atsc_keras.training.progress import Progress
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.errors import InputError
-from atsc_keras.errors import first_line
+from atsc_keras.errors import InputError, first_line
 
 # Of `keras.distribution.initialize`.
 _VARIABLES = (

@@ -1,15 +1,11 @@
 """What a backend and its devices cannot do with a recipe, found at once."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence
-from typing import Any
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import keras
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import OptimizerConfig
-from atsc_keras.config import RecipeConfig
+from atsc_keras.config import ExperimentConfig, OptimizerConfig, RecipeConfig
 from atsc_keras.config.strict_model import StrictModel
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import count_steps

@@ -5,9 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from atsc_keras.config import OptimizerConfig
-from atsc_keras.config import RecipeConfig
-from atsc_keras.config import ScheduleConfig
+from atsc_keras.config import OptimizerConfig, RecipeConfig, ScheduleConfig
 from atsc_keras.distillation.coupled_sgd import CoupledSGD
 from atsc_keras.types import Tensor
 

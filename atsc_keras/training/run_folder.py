@@ -5,21 +5,18 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import dump_config
-from atsc_keras.config import load_config
-from atsc_keras.errors import InputError
-from atsc_keras.errors import WriteError
-from atsc_keras.training.processes import alone
-from atsc_keras.training.processes import is_first
-from atsc_keras.training.processes import wait_for_all
-from atsc_keras.training.processes import wait_for_file
+from atsc_keras.config import ExperimentConfig, dump_config, load_config
+from atsc_keras.errors import InputError, WriteError
+from atsc_keras.training.processes import (
+    alone,
+    is_first,
+    wait_for_all,
+    wait_for_file,
+)
 
 LEARNING_RATES = "learning_rates.json"  # of a comparison, as chosen
 ADAPTATION = "adaptation.json"  # how far the layers of teachers moved

@@ -8,13 +8,13 @@ import keras
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.training.networks import build_teacher
-from atsc_keras.training.networks import load_teacher
-from atsc_keras.training.networks import teacher_names
-from atsc_keras.training.phases import Phase
-from atsc_keras.training.phases import fit_network
-from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.run_folder import write_atomically
+from atsc_keras.training.networks import (
+    build_teacher,
+    load_teacher,
+    teacher_names,
+)
+from atsc_keras.training.phases import Phase, fit_network
+from atsc_keras.training.run_folder import RunFolder, write_atomically
 
 
 def save_model(folder: RunFolder, name: str, model: keras.Model) -> None:

@@ -7,8 +7,10 @@ from atsc_keras.data.crop_and_flip_layer import device_augmentation
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from atsc_keras.distillation.transfer_loss import TrainingSet
-from atsc_keras.distillation.transfer_loss import load_transfer_loss
+from atsc_keras.distillation.transfer_loss import (
+    TrainingSet,
+    load_transfer_loss,
+)
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM

@@ -26,8 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.clients.cases import LIMIT
-from tests.clients.cases import read_cases
+from tests.clients.cases import LIMIT, read_cases
 
 PATIENCE = 60.0  # seconds for any one answer; a busy machine is slow
 FLAGS = (

@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,17 +22,10 @@ from onnx import TensorProto
 
 from atsc_keras.errors import InputError
 from export.demo_page import write_demo_page
-from export.web_runtime import MODULE
-from export.web_runtime import PACKAGE
-from export.web_runtime import WASM
-from export.web_runtime import read_web_runtime
-from tests.clients.browser import Page
-from tests.clients.browser import browser
-from tests.clients.browser import find_chromium
-from tests.export.tiny_onnx import CLASSES
-from tests.export.tiny_onnx import NAMES
+from export.web_runtime import MODULE, PACKAGE, WASM, read_web_runtime
+from tests.clients.browser import Page, browser, find_chromium
+from tests.export.tiny_onnx import CLASSES, NAMES, write_linear_onnx
 from tests.export.tiny_onnx import logits as linear_logits
-from tests.export.tiny_onnx import write_linear_onnx
 
 CACHE = Path(__file__).parents[2] / ".pytest_cache" / "clients"
 NODE_PACKAGE = "onnxruntime-node@1.30.0"

@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -11,11 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.clients.browser import Page
-from tests.clients.browser import served
+from tests.clients.browser import Page, served
 from tests.clients.cases import LIMIT
-from tests.clients.conftest import KINDS
-from tests.clients.conftest import Exported
+from tests.clients.conftest import KINDS, Exported
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",

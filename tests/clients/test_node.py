@@ -9,10 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests.clients.cases import LIMIT
-from tests.clients.cases import write_cases
-from tests.clients.conftest import KINDS
-from tests.clients.conftest import Exported
+from tests.clients.cases import LIMIT, write_cases
+from tests.clients.conftest import KINDS, Exported
 
 pytestmark = [
     pytest.mark.skipif(

@@ -9,8 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from atsc_keras.config import DataConfig
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import OptimizerConfig
-from atsc_keras.config import ScheduleConfig
-from atsc_keras.config import dump_config
-from atsc_keras.config import load_config
+from atsc_keras.config import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    dump_config,
+    load_config,
+)
 from atsc_keras.errors import InputError
 
 _SMALLEST = """

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from atsc_keras.config import config_digest
-from atsc_keras.config import load_config
-from atsc_keras.config import load_variants
+from atsc_keras.config import config_digest, load_config, load_variants
 from atsc_keras.errors import InputError
 
 _EXPERIMENT = {

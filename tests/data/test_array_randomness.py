@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from atsc_keras.data import array_randomness
-from atsc_keras.data import randomness
+from atsc_keras.data import array_randomness, randomness
 
 PARTS = ((0,), (3, 0, 1), (2**32 - 1, 1, 7, 123_456), (5, 2**40))
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import Dataset
-from atsc_keras.data import load_dataset
+from atsc_keras.data import Dataset, load_dataset
 from atsc_keras.errors import InputError
 
 

@@ -11,12 +11,8 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import Dataset
-from atsc_keras.data import Split
-from atsc_keras.data import build_pipeline
-from tests.data.augmenting import augment
-from tests.data.augmenting import noise
-from tests.data.augmenting import of_tensorflow
+from atsc_keras.data import Dataset, Split, build_pipeline
+from tests.data.augmenting import augment, noise, of_tensorflow
 from tests.data.batches import first_batches
 
 _NAMES = ["rand_augment", "mixup", "cutmix", "random_erasing", "grid_mask"]

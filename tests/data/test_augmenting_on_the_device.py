@@ -9,12 +9,8 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import Dataset
-from atsc_keras.data import Split
-from atsc_keras.data import build_pipeline
-from atsc_keras.data import load_dataset
-from atsc_keras.data.crop_and_flip_layer import CropAndFlip
-from atsc_keras.data.crop_and_flip_layer import device_augmentation
+from atsc_keras.data import Dataset, Split, build_pipeline, load_dataset
+from atsc_keras.data.crop_and_flip_layer import CropAndFlip, device_augmentation
 
 BACKEND = keras.backend.backend()
 COUNT = 10

@@ -8,18 +8,15 @@ import pytest
 from PIL import Image
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import Dataset
-from atsc_keras.data import Split
-from atsc_keras.data import build_pipeline
-from atsc_keras.data import load_dataset
-from atsc_keras.data.cropping import RandomWindow
-from atsc_keras.data.cropping import crop_batch
-from atsc_keras.data.cropping import decode_and_crop
-from atsc_keras.data.cropping import draw_windows
+from atsc_keras.data import Dataset, Split, build_pipeline, load_dataset
+from atsc_keras.data.cropping import (
+    RandomWindow,
+    crop_batch,
+    decode_and_crop,
+    draw_windows,
+)
 from atsc_keras.data.randomness import make_key
-from atsc_keras.data.resizing import frame_pixels
-from atsc_keras.data.resizing import resize_array
-from atsc_keras.data.resizing import resize_pixels
+from atsc_keras.data.resizing import frame_pixels, resize_array, resize_pixels
 from atsc_keras.errors import InputError
 
 Batches = list[tuple[np.ndarray, np.ndarray]]

@@ -7,9 +7,7 @@ import pytest
 from PIL import Image
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import build_pipeline
-from atsc_keras.data import load_dataset
-from atsc_keras.data import memory
+from atsc_keras.data import build_pipeline, load_dataset, memory
 from atsc_keras.errors import InputError
 from tests.data.batches import first_batches
 

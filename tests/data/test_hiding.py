@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from tests.data.augmenting import augment
-from tests.data.augmenting import noise
-from tests.data.augmenting import of_tensorflow
+from tests.data.augmenting import augment, noise, of_tensorflow
 
 pytestmark = of_tensorflow
 

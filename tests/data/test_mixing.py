@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.data.augmenting import augment
-from tests.data.augmenting import numbered
-from tests.data.augmenting import of_tensorflow
+from tests.data.augmenting import augment, numbered, of_tensorflow
 
 pytestmark = of_tensorflow
 

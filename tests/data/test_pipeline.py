@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import Dataset
-from atsc_keras.data import Pipeline
-from atsc_keras.data import Split
-from atsc_keras.data import build_pipeline
+from atsc_keras.data import Dataset, Pipeline, Split, build_pipeline
 from atsc_keras.errors import InputError
 
 _SIZE = 4  # pixels, height and width

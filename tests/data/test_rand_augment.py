@@ -5,10 +5,7 @@ import pytest
 
 from atsc_keras.data.augmentations.rand_augment import build_operations
 from atsc_keras.data.randomness import make_key
-from tests.data.augmenting import augment
-from tests.data.augmenting import noise
-from tests.data.augmenting import of_tensorflow
-from tests.data.augmenting import tf
+from tests.data.augmenting import augment, noise, of_tensorflow, tf
 
 pytestmark = of_tensorflow
 

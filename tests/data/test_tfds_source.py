@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import build_pipeline
-from atsc_keras.data import load_dataset
-from atsc_keras.data import memory
-from atsc_keras.data import record_stream
+from atsc_keras.data import build_pipeline, load_dataset, memory, record_stream
 from atsc_keras.data.cropping import RandomWindow
 from atsc_keras.data.randomness import make_key
 from atsc_keras.errors import InputError
 from tests.data.batches import first_batches
-from tests.mocked_tfds import COUNT
-from tests.mocked_tfds import mocked_tfds
-from tests.mocked_tfds import write_imagenet_records
+from tests.mocked_tfds import COUNT, mocked_tfds, write_imagenet_records
 
 tfds = pytest.importorskip("tensorflow_datasets")
 

@@ -10,11 +10,7 @@ import pytest
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from tests.tiny import batch
-from tests.tiny import sgd
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
-from tests.tiny import values
+from tests.tiny import batch, sgd, tiny_encoder, tiny_teacher, values
 
 
 class UpsideDown(keras.layers.Layer):

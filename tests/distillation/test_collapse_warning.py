@@ -3,9 +3,7 @@
 import pytest
 
 from atsc_keras.distillation.collapse_warning import CollapseWarning
-from tests.tiny import batch
-from tests.tiny import sgd
-from tests.tiny import tiny_atsc
+from tests.tiny import batch, sgd, tiny_atsc
 
 
 def teacher_logs(accuracy: float) -> dict[str, float]:

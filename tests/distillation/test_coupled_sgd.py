@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from atsc_keras.distillation.coupled_sgd import CoupledSGD
-from tests.reference import golden
-from tests.reference import under
+from tests.reference import golden, under
 
 TRACE = under(golden("units"), "sgd")
 

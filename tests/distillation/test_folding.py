@@ -10,11 +10,7 @@ from keras import layers
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
-from tests.tiny import CLASSES
-from tests.tiny import SHAPE
-from tests.tiny import batch
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
+from tests.tiny import CLASSES, SHAPE, batch, tiny_encoder, tiny_teacher
 
 CHANNELS = 8
 

@@ -7,31 +7,31 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from atsc_keras.distillation.transfer_loss import TrainingSet
-from atsc_keras.distillation.transfer_loss import load_transfer_loss
+from atsc_keras.distillation.transfer_loss import (
+    TrainingSet,
+    load_transfer_loss,
+)
 from atsc_keras.errors import InputError
 from atsc_keras.methods.hints import Hint
 from atsc_keras.methods.registry import METHODS
 from atsc_keras.models.image_classifier import ImageClassifier
 from tests.reference import CLASSES as GOLDEN_CLASSES
-from tests.reference import encoder
-from tests.reference import golden
-from tests.reference import is_statistic
-from tests.reference import load
-from tests.reference import pair_a
-from tests.reference import pair_a_batch
-from tests.reference import pair_a_sgd
-from tests.reference import under
-from tests.reference import values
-from tests.reference import variables
-from tests.tiny import batch
-from tests.tiny import moved
-from tests.tiny import sgd
-from tests.tiny import tiny_teacher
+from tests.reference import (
+    encoder,
+    golden,
+    is_statistic,
+    load,
+    pair_a,
+    pair_a_batch,
+    pair_a_sgd,
+    under,
+    values,
+    variables,
+)
+from tests.tiny import batch, moved, sgd, tiny_teacher
 from tests.tiny import values as weights_of
 
 FIXED = [m for m, p in METHODS.items() if p.kind == "fixed_teacher"]

@@ -1,7 +1,6 @@
 """Labels that no loss can mean are refused before a step learns from them."""
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -12,13 +11,15 @@ from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.distillation.labels import LabelCheck
 from atsc_keras.errors import InputError
-from tests.tiny import CLASSES
-from tests.tiny import batch
-from tests.tiny import moved
-from tests.tiny import sgd
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
-from tests.tiny import values
+from tests.tiny import (
+    CLASSES,
+    batch,
+    moved,
+    sgd,
+    tiny_encoder,
+    tiny_teacher,
+    values,
+)
 
 SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 ROWS = keras.losses.CategoricalCrossentropy(from_logits=True)

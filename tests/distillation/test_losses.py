@@ -6,12 +6,13 @@ import pytest
 from keras import ops
 
 from atsc_keras.backend import value_and_grad
-from atsc_keras.distillation.losses import FeatureAlignment
-from atsc_keras.distillation.losses import l2sp
-from atsc_keras.distillation.losses import tempered_kl
-from atsc_keras.distillation.losses import weighted_mean
-from tests.reference import golden
-from tests.reference import under
+from atsc_keras.distillation.losses import (
+    FeatureAlignment,
+    l2sp,
+    tempered_kl,
+    weighted_mean,
+)
+from tests.reference import golden, under
 from tests.tiny import tiny_atsc
 
 UNITS = golden("units")

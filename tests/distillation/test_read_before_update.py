@@ -7,9 +7,7 @@ from typing import Any
 import keras
 import pytest
 
-from tests.tiny import batch
-from tests.tiny import sgd
-from tests.tiny import tiny_atsc
+from tests.tiny import batch, sgd, tiny_atsc
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",

@@ -9,20 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.reference import Weights
-from tests.reference import assert_close
-from tests.reference import assert_gradients_close
-from tests.reference import golden
-from tests.reference import is_statistic
-from tests.reference import load
-from tests.reference import pair_a
-from tests.reference import pair_a_batch
-from tests.reference import pair_a_sgd
-from tests.reference import roles
-from tests.reference import trainable
-from tests.reference import training_outputs
-from tests.reference import under
-from tests.reference import values
+from tests.reference import (
+    Weights,
+    assert_close,
+    assert_gradients_close,
+    golden,
+    is_statistic,
+    load,
+    pair_a,
+    pair_a_batch,
+    pair_a_sgd,
+    roles,
+    trainable,
+    training_outputs,
+    under,
+    values,
+)
 from tests.tiny import RecordingSGD
 
 STEPS = 5

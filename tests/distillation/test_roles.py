@@ -5,21 +5,22 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.models.image_classifier import ImageClassifier
-from tests.tiny import CLASSES
-from tests.tiny import SHAPE
-from tests.tiny import RecordingSGD
-from tests.tiny import batch
-from tests.tiny import moved
-from tests.tiny import sgd
-from tests.tiny import tiny_atsc
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
-from tests.tiny import values
+from tests.tiny import (
+    CLASSES,
+    SHAPE,
+    RecordingSGD,
+    batch,
+    moved,
+    sgd,
+    tiny_atsc,
+    tiny_encoder,
+    tiny_teacher,
+    values,
+)
 
 
 def gradients(atsc: ATSC, variables: list, **weights: Any) -> list[Any]:

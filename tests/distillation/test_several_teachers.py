@@ -5,12 +5,7 @@ import numpy as np
 import pytest
 
 from atsc_keras.distillation.atsc import ATSC
-from tests.tiny import batch
-from tests.tiny import moved
-from tests.tiny import sgd
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
-from tests.tiny import values
+from tests.tiny import batch, moved, sgd, tiny_encoder, tiny_teacher, values
 
 
 def two_teachers() -> ATSC:

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.reference import Weights
-from tests.reference import assert_close
-from tests.reference import assert_gradients_close
-from tests.reference import golden
-from tests.reference import load
-from tests.reference import pair_a_sgd
-from tests.reference import pair_b1
-from tests.reference import roles
-from tests.reference import trainable
-from tests.reference import two_threads
-from tests.reference import under
-from tests.reference import values
+from tests.reference import (
+    Weights,
+    assert_close,
+    assert_gradients_close,
+    golden,
+    load,
+    pair_a_sgd,
+    pair_b1,
+    roles,
+    trainable,
+    two_threads,
+    under,
+    values,
+)
 
 STEPS = (1, 2)
 MAP_TOLERANCE = 2e-5  # of the tensor's largest value

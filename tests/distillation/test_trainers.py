@@ -8,30 +8,27 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
-from atsc_keras.distillation.losses import FeatureAlignment
-from atsc_keras.distillation.losses import l2sp
-from atsc_keras.distillation.losses import tempered_kl
+from atsc_keras.distillation.losses import FeatureAlignment, l2sp, tempered_kl
 from atsc_keras.distillation.starting_point import held_weights
 from atsc_keras.errors import InputError
-from atsc_keras.methods import METHODS
-from atsc_keras.methods import Attention
-from atsc_keras.methods import Hint
+from atsc_keras.methods import METHODS, Attention, Hint
 from atsc_keras.models.image_classifier import ImageClassifier
-from tests.tiny import CLASSES
-from tests.tiny import SHAPE
-from tests.tiny import batch
-from tests.tiny import moved
-from tests.tiny import sgd
-from tests.tiny import tiny_atsc
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
-from tests.tiny import values
+from tests.tiny import (
+    CLASSES,
+    SHAPE,
+    batch,
+    moved,
+    sgd,
+    tiny_atsc,
+    tiny_encoder,
+    tiny_teacher,
+    values,
+)
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"  # knows replicas
 # On torch `keras.ops.divide_no_nan`, which Keras's losses use, gives float32.

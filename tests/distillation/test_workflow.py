@@ -9,14 +9,16 @@ import pytest
 
 from atsc_keras.distillation.atsc import ATSC
 from tests.markers import MIXED_BFLOAT16
-from tests.tiny import CLASSES
-from tests.tiny import batch
-from tests.tiny import moved
-from tests.tiny import sgd
-from tests.tiny import tiny_atsc
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
-from tests.tiny import values
+from tests.tiny import (
+    CLASSES,
+    batch,
+    moved,
+    sgd,
+    tiny_atsc,
+    tiny_encoder,
+    tiny_teacher,
+    values,
+)
 
 TRAINING_LOGS = {
     "loss",

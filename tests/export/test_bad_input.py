@@ -10,17 +10,16 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
-from export.formats import FORMATS
-from export.formats import Variant
-from export.formats import parse_list
-from export.formats import variants
+from export.formats import FORMATS, Variant, parse_list, variants
 from export.from_run import files_of_run
 from export.requirements import check_packages
-from tests.export.models import SHAPE
-from tests.export.models import pixels
-from tests.export.models import run_export
-from tests.export.models import student
-from tests.export.models import tensorflow_only
+from tests.export.models import (
+    SHAPE,
+    pixels,
+    run_export,
+    student,
+    tensorflow_only,
+)
 from tests.tiny import tiny_teacher
 
 # === Models ===

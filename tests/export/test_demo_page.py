@@ -17,12 +17,8 @@ from PIL import Image
 from atsc_keras.errors import InputError
 from export import demo_page
 from export.demo_page import write_demo_page
-from export.web_runtime import MODULE
-from export.web_runtime import PACKAGE
-from export.web_runtime import WASM
-from tests.export.tiny_onnx import NAMES
-from tests.export.tiny_onnx import SHAPE
-from tests.export.tiny_onnx import write_linear_onnx
+from export.web_runtime import MODULE, PACKAGE, WASM
+from tests.export.tiny_onnx import NAMES, SHAPE, write_linear_onnx
 
 CONTENT = {MODULE: b"export default 1;", WASM: b"\0asm\1\0\0\0"}
 

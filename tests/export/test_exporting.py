@@ -11,17 +11,18 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
-from export.formats import Variant
-from export.formats import variants
-from tests.export.models import CLASSES
-from tests.export.models import NAMES
-from tests.export.models import SHAPE
-from tests.export.models import clear_images
-from tests.export.models import logits_of
-from tests.export.models import pixels
-from tests.export.models import run_export
-from tests.export.models import student
-from tests.export.models import tensorflow_only
+from export.formats import Variant, variants
+from tests.export.models import (
+    CLASSES,
+    NAMES,
+    SHAPE,
+    clear_images,
+    logits_of,
+    pixels,
+    run_export,
+    student,
+    tensorflow_only,
+)
 
 
 @pytest.fixture(scope="session")

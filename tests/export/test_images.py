@@ -9,10 +9,7 @@ from PIL import Image
 
 from atsc_keras.errors import InputError
 from export.selection import Selection
-from tests.export.models import CLASSES
-from tests.export.models import SHAPE
-from tests.export.models import pixels
-from tests.export.models import tensorflow_only
+from tests.export.models import CLASSES, SHAPE, pixels, tensorflow_only
 
 
 def load(path: Path, **counts: int) -> Any:

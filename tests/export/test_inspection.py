@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.export.models import SHAPE
-from tests.export.models import tensorflow_only
+from tests.export.models import SHAPE, tensorflow_only
 
 
 @tensorflow_only

@@ -10,9 +10,7 @@ from keras import layers
 
 from export.breakages import breakage
 from export.formats import Variant
-from tests.export.models import SHAPE
-from tests.export.models import pixels
-from tests.export.models import tensorflow_only
+from tests.export.models import SHAPE, pixels, tensorflow_only
 
 pytestmark = tensorflow_only
 
@@ -99,9 +97,7 @@ def verdict_on(
     from export.converters import Converter
     from export.inspection import operations
     from export.runtimes import RUNTIMES
-    from export.verification import Limits
-    from export.verification import Sample
-    from export.verification import verify
+    from export.verification import Limits, Sample, verify
 
     path = folder / "m"
     Converter(model, folder).write(Variant(kind), path)

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.export.models import CLASSES
-from tests.export.models import SHAPE
-from tests.export.models import logits_of
-from tests.export.models import pixels
-from tests.export.models import randomize
-from tests.export.models import run_export
-from tests.export.models import tensorflow_only
+from tests.export.models import (
+    CLASSES,
+    SHAPE,
+    logits_of,
+    pixels,
+    randomize,
+    run_export,
+    tensorflow_only,
+)
 
 
 @tensorflow_only

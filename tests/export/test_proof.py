@@ -10,16 +10,16 @@ from keras import layers
 
 from export.formats import Variant
 from export.proving import prove
-from export.verification import Limits
-from export.verification import Sample
-from export.verification import verify
-from tests.export.models import CLASSES
-from tests.export.models import SHAPE
-from tests.export.models import logits_of
-from tests.export.models import pixels
-from tests.export.models import randomize
-from tests.export.models import student
-from tests.export.models import tensorflow_only
+from export.verification import Limits, Sample, verify
+from tests.export.models import (
+    CLASSES,
+    SHAPE,
+    logits_of,
+    pixels,
+    randomize,
+    student,
+    tensorflow_only,
+)
 
 # === Functions on arrays ===
 

@@ -3,8 +3,7 @@
 import copy
 from typing import Any
 
-from export.table import markdown_report
-from export.table import text_report
+from export.table import markdown_report, text_report
 
 
 def test_what_distillation_added_is_told() -> None:

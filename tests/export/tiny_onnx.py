@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto
-from onnx import helper
+from onnx import TensorProto, helper
 
 SHAPE = (6, 4, 3)
 CLASSES = 4

@@ -7,19 +7,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from atsc_keras.distillation.transfer_loss import Outputs
-from atsc_keras.distillation.transfer_loss import TransferLoss
-from atsc_keras.methods.hints import Attention
-from atsc_keras.methods.hints import Hint
-from atsc_keras.methods.hints import VariationalInformation
-from atsc_keras.methods.logits import DecoupledSoftTargets
-from atsc_keras.methods.logits import SoftmaxRegression
-from atsc_keras.methods.relations import Contrastive
-from atsc_keras.methods.relations import SimilarityPreserving
+from atsc_keras.distillation.transfer_loss import Outputs, TransferLoss
+from atsc_keras.methods.hints import Attention, Hint, VariationalInformation
+from atsc_keras.methods.logits import DecoupledSoftTargets, SoftmaxRegression
+from atsc_keras.methods.relations import Contrastive, SimilarityPreserving
 from atsc_keras.methods.review import Review
 from atsc_keras.methods.semantic import SemanticCalibration
-from tests.tiny import CLASSES
-from tests.tiny import tiny_teacher
+from tests.tiny import CLASSES, tiny_teacher
 
 IMAGES = 4
 LABELS = np.array([0, 2, 2, 1])

@@ -9,10 +9,8 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.libraries import applications
-from atsc_keras.models.libraries import pretrained_classifier
-from atsc_keras.models.networks import build_classifier
-from atsc_keras.models.networks import build_encoder
+from atsc_keras.models.libraries import applications, pretrained_classifier
+from atsc_keras.models.networks import build_classifier, build_encoder
 
 SHAPE = (32, 32, 3)
 SMALL = "keras.applications/MobileNet(alpha=0.25)"

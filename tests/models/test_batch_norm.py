@@ -7,17 +7,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from atsc_keras.config import StudentConfig
-from atsc_keras.config import TeacherConfig
-from atsc_keras.data import Dataset
-from atsc_keras.data import Split
+from atsc_keras.config import StudentConfig, TeacherConfig
+from atsc_keras.data import Dataset, Split
 from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.training.networks import build_student
-from atsc_keras.training.networks import build_teacher
-from tests.tiny import batch
-from tests.tiny import tiny_teacher
+from atsc_keras.training.networks import build_student, build_teacher
+from tests.tiny import batch, tiny_teacher
 
 
 def test_one_batch_moves_the_statistics_by_what_momentum_leaves() -> None:

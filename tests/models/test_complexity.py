@@ -6,8 +6,7 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.complexity import count_multiply_adds
-from atsc_keras.models.complexity import count_parameters
+from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
 
 CASES = {

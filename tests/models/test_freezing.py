@@ -5,18 +5,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from atsc_keras.backend import value_and_grad
 from atsc_keras.errors import InputError
-from atsc_keras.models.freezing import adapt_only
-from atsc_keras.models.freezing import training_pass
+from atsc_keras.models.freezing import adapt_only, training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
-from tests.tiny import CLASSES
-from tests.tiny import SHAPE
-from tests.tiny import batch
-from tests.tiny import tiny_teacher
+from tests.tiny import CLASSES, SHAPE, batch, tiny_teacher
 
 
 def stage(name: str, channels: int) -> keras.Model:

@@ -9,8 +9,7 @@ import pytest
 
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.models.image_classifier import ImageClassifier
-from tests.tiny import CLASSES
-from tests.tiny import sgd
+from tests.tiny import CLASSES, sgd
 
 SHAPE = (32, 32, 3)
 

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.complexity import count_multiply_adds
-from atsc_keras.models.complexity import count_parameters
+from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.networks import build_classifier
-from atsc_keras.models.networks import build_encoder
+from atsc_keras.models.networks import build_classifier, build_encoder
 from tests.reference import GOLDEN
 
 TABLE = {

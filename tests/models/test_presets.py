@@ -9,8 +9,7 @@ import pytest
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.libraries import pretrained_classifier
-from atsc_keras.models.networks import build_classifier
-from atsc_keras.models.networks import build_encoder
+from atsc_keras.models.networks import build_classifier, build_encoder
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries' own
 SHAPE = (32, 32, 3)

@@ -8,12 +8,8 @@ from keras import ops
 from atsc_keras.backend import value_and_grad
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.errors import InputError
-from atsc_keras.models.projector import average_pool
-from atsc_keras.models.projector import build_projector
-from tests.reference import golden
-from tests.reference import load
-from tests.reference import under
-from tests.reference import variables
+from atsc_keras.models.projector import average_pool, build_projector
+from tests.reference import golden, load, under, variables
 
 # float32 against the reference's float64.
 TOLERANCE = {"rtol": 1e-5, "atol": 2e-6}

@@ -6,14 +6,10 @@ import pytest
 from keras import ops
 
 from atsc_keras.backend import value_and_grad
-from atsc_keras.models.building_blocks import batch_norm
-from atsc_keras.models.building_blocks import conv
+from atsc_keras.models.building_blocks import batch_norm, conv
 from atsc_keras.models.networks import build_encoder
 from atsc_keras.models.resnet import resnet_features
-from tests.reference import golden
-from tests.reference import load
-from tests.reference import under
-from tests.reference import variables
+from tests.reference import golden, load, under, variables
 
 TRACE = under(golden("units"), "batchnorm")
 # float32 against the reference's float64.

@@ -5,16 +5,13 @@ from typing import Any
 
 import keras
 import pytest
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.networks import build_encoder
 from atsc_keras.models.signs import is_never_negative
-from tests.tiny import CLASSES
-from tests.tiny import SHAPE
-from tests.tiny import tiny_encoder
+from tests.tiny import CLASSES, SHAPE, tiny_encoder
 
 
 def ending_in(end: Callable[[Any], Any]) -> keras.Model:

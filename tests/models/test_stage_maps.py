@@ -7,8 +7,7 @@ from keras import layers
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.networks import build_encoder
-from atsc_keras.models.stage_maps import last_stage
-from atsc_keras.models.stage_maps import with_stage_maps
+from atsc_keras.models.stage_maps import last_stage, with_stage_maps
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,25 @@ import pytest
 from keras import ops
 
 from atsc_keras.config import load_config
-from atsc_keras.data import Dataset
-from atsc_keras.data import Split
+from atsc_keras.data import Dataset, Split
 from atsc_keras.distillation.atsc import ATSC
-from atsc_keras.training.adaptation import AdaptationNote
-from atsc_keras.training.adaptation import feature_distance
-from atsc_keras.training.adaptation import relative_movements
+from atsc_keras.training.adaptation import (
+    AdaptationNote,
+    feature_distance,
+    relative_movements,
+)
 from atsc_keras.training.comparing.comparison import compare
 from atsc_keras.training.run_folder import RunFolder
 from tests.markers import ONCE
-from tests.tiny import CLASSES
-from tests.tiny import SHAPE
-from tests.tiny import batch
-from tests.tiny import sgd
-from tests.tiny import tiny_atsc
-from tests.tiny import tiny_encoder
-from tests.tiny import tiny_teacher
+from tests.tiny import (
+    CLASSES,
+    SHAPE,
+    batch,
+    sgd,
+    tiny_atsc,
+    tiny_encoder,
+    tiny_teacher,
+)
 from tests.tiny_experiment import write_config
 
 

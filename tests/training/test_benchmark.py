@@ -11,23 +11,23 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
-from atsc_keras.errors import InputError
-from atsc_keras.errors import MeasurementError
+from atsc_keras.errors import InputError, MeasurementError
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.networks import build_classifier
 from atsc_keras.training.benchmarking.benchmark import benchmark
 from atsc_keras.training.benchmarking.memory import measure_peak_memory
 from atsc_keras.training.benchmarking.report import benchmark_table
 from atsc_keras.training.benchmarking.step_timer import StepTimer
-from atsc_keras.training.benchmarking.steps import STEPS
-from atsc_keras.training.benchmarking.steps import BenchmarkSettings
-from atsc_keras.training.benchmarking.steps import BenchmarkStep
+from atsc_keras.training.benchmarking.steps import (
+    STEPS,
+    BenchmarkSettings,
+    BenchmarkStep,
+)
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.run_folder import RunFolder
 from tests.markers import ONCE
-from tests.tiny import batch
-from tests.tiny import tiny_teacher
+from tests.tiny import batch, tiny_teacher
 from tests.tiny_experiment import write_config
 
 SHAPE = (8, 8, 3)

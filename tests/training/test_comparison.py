@@ -10,11 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from atsc_keras.config import METHODS
-from atsc_keras.config import load_config
-from atsc_keras.config import load_variants
-from atsc_keras.errors import DivergedError
-from atsc_keras.errors import InputError
+from atsc_keras.config import METHODS, load_config, load_variants
+from atsc_keras.errors import DivergedError, InputError
 from atsc_keras.training.comparing.comparison import compare
 from atsc_keras.training.comparing.report import comparison_table
 from atsc_keras.training.comparing.trial import Trial

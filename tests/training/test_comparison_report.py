@@ -3,10 +3,12 @@
 import pytest
 
 from atsc_keras.training.comparing.figures import draw_comparison
-from atsc_keras.training.comparing.report import comparison_rows
-from atsc_keras.training.comparing.report import gap_closed
-from atsc_keras.training.comparing.report import spread
-from atsc_keras.training.comparing.report import verdict
+from atsc_keras.training.comparing.report import (
+    comparison_rows,
+    gap_closed,
+    spread,
+    verdict,
+)
 from tests.training.fake_comparison import summary_of
 
 

@@ -11,15 +11,16 @@ import keras
 import numpy as np
 import pytest
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import load_config
+from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.training import devices
-from atsc_keras.training.devices import check_devices
-from atsc_keras.training.devices import chosen_devices
-from atsc_keras.training.devices import evaluation_batch_size
-from atsc_keras.training.devices import placed
+from atsc_keras.training.devices import (
+    check_devices,
+    chosen_devices,
+    evaluation_batch_size,
+    placed,
+)
 from atsc_keras.training.experiment import distill
 from tests.markers import MIXED_BFLOAT16
 from tests.tiny_experiment import write_config

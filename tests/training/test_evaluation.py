@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from atsc_keras.training.evaluation import classification_metrics
-from atsc_keras.training.evaluation import gives_probabilities
-from tests.reference import golden
-from tests.reference import under
+from atsc_keras.training.evaluation import (
+    classification_metrics,
+    gives_probabilities,
+)
+from tests.reference import golden, under
 
 
 def test_top1_and_top5_equal_the_reference() -> None:

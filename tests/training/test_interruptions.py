@@ -12,16 +12,12 @@ import keras
 import numpy as np
 import pytest
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import load_config
-from atsc_keras.errors import TerminatedError
-from atsc_keras.errors import WriteError
+from atsc_keras.config import ExperimentConfig, load_config
+from atsc_keras.errors import TerminatedError, WriteError
 from atsc_keras.training.checkpoints import EpochCheckpoint
-from atsc_keras.training.experiment import distill
-from atsc_keras.training.experiment import train
+from atsc_keras.training.experiment import distill, train
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.termination import ended_by_sigterm
-from atsc_keras.training.termination import sigterm_held_back
+from atsc_keras.training.termination import ended_by_sigterm, sigterm_held_back
 from tests.full_disk import largest_file
 from tests.tiny_experiment import write_config
 

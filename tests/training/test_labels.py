@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import load_config
+from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.comparing.comparison import compare
-from atsc_keras.training.experiment import distill
-from atsc_keras.training.experiment import train
+from atsc_keras.training.experiment import distill, train
 from atsc_keras.training.run_folder import RunFolder
 from tests.tiny import tiny_encoder
 from tests.tiny_experiment import write_config

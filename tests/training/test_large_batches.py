@@ -7,20 +7,20 @@ import keras
 import numpy as np
 import pytest
 
-from atsc_keras.config import OptimizerConfig
-from atsc_keras.config import RecipeConfig
-from atsc_keras.config import ScheduleConfig
-from atsc_keras.config import load_config
+from atsc_keras.config import (
+    OptimizerConfig,
+    RecipeConfig,
+    ScheduleConfig,
+    load_config,
+)
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.atsc import ATSC
-from atsc_keras.errors import DivergedError
-from atsc_keras.errors import InputError
+from atsc_keras.errors import DivergedError, InputError
 from atsc_keras.training.experiment import train
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
-from tests.tiny import batch
-from tests.tiny import tiny_atsc
+from tests.tiny import batch, tiny_atsc
 from tests.tiny_experiment import write_config
 
 BACKEND = keras.backend.backend()

@@ -9,9 +9,7 @@ import atsc_keras
 from atsc_keras.config import load_config
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
-from atsc_keras.methods import METHODS
-from atsc_keras.methods import Method
-from atsc_keras.methods import find_method
+from atsc_keras.methods import METHODS, Method, find_method
 from atsc_keras.training.comparing.comparison import compare
 from tests.tiny_experiment import write_config
 

@@ -11,19 +11,15 @@ import keras
 import numpy as np
 import pytest
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import load_config
+from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.data.array_batches import ArrayTrainingBatches
 from atsc_keras.data.rows import rows_of_part
 from atsc_keras.errors import InputError
 from atsc_keras.training import processes
-from atsc_keras.training.devices import check_devices
-from atsc_keras.training.devices import chosen_devices
-from atsc_keras.training.devices import placed
+from atsc_keras.training.devices import check_devices, chosen_devices, placed
 from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.phases import Phase
-from atsc_keras.training.phases import fit_distillation
+from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.processes import join_processes
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.saved_phases import save_model

@@ -7,8 +7,7 @@ import pytest
 from keras import callbacks
 
 from atsc_keras.training.progress import Progress
-from tests.tiny import batch
-from tests.tiny import tiny_atsc
+from tests.tiny import batch, tiny_atsc
 
 LEFT = r" - \d:\d\d:\d\d left"
 

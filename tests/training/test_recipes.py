@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import pytest
 
-from atsc_keras.config import OptimizerConfig
-from atsc_keras.config import RecipeConfig
-from atsc_keras.config import ScheduleConfig
-from atsc_keras.config import load_config
+from atsc_keras.config import (
+    OptimizerConfig,
+    RecipeConfig,
+    ScheduleConfig,
+    load_config,
+)
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.coupled_sgd import CoupledSGD
 from atsc_keras.errors import InputError
 from atsc_keras.training.recipe_checks import check_recipes
-from atsc_keras.training.recipes import build_optimizer
-from atsc_keras.training.recipes import build_schedule
-from tests.reference import golden
-from tests.reference import under
+from atsc_keras.training.recipes import build_optimizer, build_schedule
+from tests.reference import golden, under
 from tests.tiny_experiment import write_config
 
 PUBLISHED = under(golden("units"), "lr_schedule")

@@ -11,15 +11,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from atsc_keras.errors import InputError
-from atsc_keras.errors import WriteError
+from atsc_keras.errors import InputError, WriteError
 from atsc_keras.training.reporting.report import write_report
 from atsc_keras.training.reporting.summary import summary_table
-from tests.training.fake_run import PHASES
-from tests.training.fake_run import export_report
-from tests.training.fake_run import history_of
-from tests.training.fake_run import metrics_of
-from tests.training.fake_run import write_run
+from tests.training.fake_run import (
+    PHASES,
+    export_report,
+    history_of,
+    metrics_of,
+    write_run,
+)
 
 REQUIRED = ("config.yaml", "environment.json", "history.csv", "metrics.json")
 FIGURES = {

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import load_config
+from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.errors import InputError
-from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.run_folder import write_atomically
+from atsc_keras.training.run_folder import RunFolder, write_atomically
 from tests.tiny_experiment import write_config
 
 ENVIRONMENT = {"job": "distill", "seed": 0}

@@ -2,13 +2,14 @@
 
 import pytest
 
-from atsc_keras.training.reporting.formats import duration
-from atsc_keras.training.reporting.formats import interval
-from atsc_keras.training.reporting.formats import percent
-from atsc_keras.training.reporting.formats import quantity
+from atsc_keras.training.reporting.formats import (
+    duration,
+    interval,
+    percent,
+    quantity,
+)
 from atsc_keras.training.reporting.summary import summary_table
-from tests.training.fake_run import export_report
-from tests.training.fake_run import metrics_of
+from tests.training.fake_run import export_report, metrics_of
 
 
 def test_summary_table_is_aligned_and_narrow() -> None:

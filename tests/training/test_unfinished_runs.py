@@ -11,13 +11,10 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import load_config
-from atsc_keras.errors import DivergedError
-from atsc_keras.errors import InputError
-from atsc_keras.training.experiment import distill
-from atsc_keras.training.experiment import train
+from atsc_keras.errors import DivergedError, InputError
+from atsc_keras.training.experiment import distill, train
 from atsc_keras.training.run_folder import RunFolder
-from tests.tiny_experiment import student_weights
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import student_weights, write_config
 
 
 def test_damaged_checkpoint_gives_way_to_the_one_before(

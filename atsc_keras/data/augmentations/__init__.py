@@ -2,10 +2,8 @@
 
 from atsc_keras.config import AugmentationConfig
 from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.augmentations.hiding import grid_mask
-from atsc_keras.data.augmentations.hiding import random_erasing
-from atsc_keras.data.augmentations.mixing import cutmix
-from atsc_keras.data.augmentations.mixing import mixup
+from atsc_keras.data.augmentations.hiding import grid_mask, random_erasing
+from atsc_keras.data.augmentations.mixing import cutmix, mixup
 from atsc_keras.data.augmentations.rand_augment import rand_augment
 
 _BUILDERS = {

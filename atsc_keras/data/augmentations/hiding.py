@@ -6,8 +6,10 @@ import keras
 
 from atsc_keras.config import AugmentationConfig
 from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.augmentations.key_generator import for_tf_data
-from atsc_keras.data.augmentations.key_generator import transform_with
+from atsc_keras.data.augmentations.key_generator import (
+    for_tf_data,
+    transform_with,
+)
 from atsc_keras.data.randomness import draw_uniform
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor

@@ -6,9 +6,11 @@ and their methods that take a seed use it for several draws at once.
 
 from atsc_keras.config import AugmentationConfig
 from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.randomness import draw_permutation
-from atsc_keras.data.randomness import draw_uniform
-from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.randomness import (
+    draw_permutation,
+    draw_uniform,
+    extend_key,
+)
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor
 

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from atsc_keras.config import DataConfig
 from atsc_keras.data import memory
 from atsc_keras.data.checks import check_classes
-from atsc_keras.data.choosing import choose
-from atsc_keras.data.choosing import choose_names
+from atsc_keras.data.choosing import choose, choose_names
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.file_stream import FileStream
-from atsc_keras.data.image_file import ImageReader
-from atsc_keras.data.image_file import common_form
+from atsc_keras.data.image_file import ImageReader, common_form
 from atsc_keras.data.sources.paths import required_path
 from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError

@@ -10,8 +10,7 @@ from atsc_keras.config import DataConfig
 from atsc_keras.data import memory
 from atsc_keras.data.arrays import dataset_from_arrays
 from atsc_keras.data.choosing import refuse_to_choose
-from atsc_keras.data.cropping import RandomWindow
-from atsc_keras.data.cropping import decode_and_crop
+from atsc_keras.data.cropping import RandomWindow, decode_and_crop
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.record_stream import RecordStream
 from atsc_keras.data.resizing import frame_pixels

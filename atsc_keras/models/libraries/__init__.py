@@ -10,8 +10,7 @@ from collections.abc import Callable
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.libraries import applications
-from atsc_keras.models.libraries import presets
+from atsc_keras.models.libraries import applications, presets
 from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.types import Tensor
 

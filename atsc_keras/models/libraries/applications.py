@@ -11,12 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from atsc_keras.errors import InputError
-from atsc_keras.errors import first_line
+from atsc_keras.errors import InputError, first_line
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.libraries.call_text import model_name
-from atsc_keras.models.libraries.call_text import read_arguments
-from atsc_keras.models.libraries.call_text import split_call
+from atsc_keras.models.libraries.call_text import (
+    model_name,
+    read_arguments,
+    split_call,
+)
 from atsc_keras.models.libraries.pixels import from_pixels
 from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.types import Tensor

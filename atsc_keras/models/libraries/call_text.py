@@ -3,8 +3,7 @@
 import ast
 import inspect
 import re
-from collections.abc import Callable
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from atsc_keras.errors import InputError

@@ -14,19 +14,18 @@ from atsc_keras.errors import InputError
 from atsc_keras.training.benchmarking.memory import measure_peak_memory
 from atsc_keras.training.benchmarking.report import write_benchmark
 from atsc_keras.training.benchmarking.step_timer import StepTime
-from atsc_keras.training.benchmarking.steps import LABELS
-from atsc_keras.training.benchmarking.steps import STUDENT
-from atsc_keras.training.benchmarking.steps import TEACHER
-from atsc_keras.training.benchmarking.steps import BenchmarkSettings
-from atsc_keras.training.benchmarking.steps import BenchmarkStep
-from atsc_keras.training.benchmarking.steps import steps_of
-from atsc_keras.training.devices import check_devices
-from atsc_keras.training.devices import chosen_devices
-from atsc_keras.training.devices import placed
+from atsc_keras.training.benchmarking.steps import (
+    LABELS,
+    STUDENT,
+    TEACHER,
+    BenchmarkSettings,
+    BenchmarkStep,
+    steps_of,
+)
+from atsc_keras.training.devices import check_devices, chosen_devices, placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.given_data import open_dataset
-from atsc_keras.training.recipe_checks import check_recipes
-from atsc_keras.training.recipe_checks import check_xla
+from atsc_keras.training.recipe_checks import check_recipes, check_xla
 from atsc_keras.training.run_folder import RunFolder
 
 _TURN = 2  # steps of one kind before the next has its turn

@@ -13,8 +13,10 @@ from atsc_keras.backend import peak_device_memory
 from atsc_keras.config import load_config
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import MeasurementError
-from atsc_keras.training.benchmarking.steps import BenchmarkSettings
-from atsc_keras.training.benchmarking.steps import BenchmarkStep
+from atsc_keras.training.benchmarking.steps import (
+    BenchmarkSettings,
+    BenchmarkStep,
+)
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.run_folder import RunFolder

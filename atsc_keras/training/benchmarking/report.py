@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from atsc_keras.training.benchmarking.steps import LABELS
-from atsc_keras.training.benchmarking.steps import STUDENT
-from atsc_keras.training.benchmarking.steps import TEACHER
-from atsc_keras.training.reporting.formats import NOTHING
-from atsc_keras.training.reporting.formats import markdown_table
-from atsc_keras.training.reporting.formats import quantity
-from atsc_keras.training.reporting.summary import align
-from atsc_keras.training.reporting.summary import wrap
+from atsc_keras.training.benchmarking.steps import LABELS, STUDENT, TEACHER
+from atsc_keras.training.reporting.formats import (
+    NOTHING,
+    markdown_table,
+    quantity,
+)
+from atsc_keras.training.reporting.summary import align, wrap
 from atsc_keras.training.run_folder import RunFolder
 
 _COLUMNS = (

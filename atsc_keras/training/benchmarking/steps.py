@@ -1,22 +1,18 @@
 """The training steps that a benchmark compares."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import dataclass
-from typing import Any
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import keras
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import TeacherConfig
+from atsc_keras.config import ExperimentConfig, TeacherConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.methods.registry import METHODS
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import last_stage
-from atsc_keras.training.benchmarking.step_timer import StepTime
-from atsc_keras.training.benchmarking.step_timer import StepTimer
+from atsc_keras.training.benchmarking.step_timer import StepTime, StepTimer
 from atsc_keras.training.networks import build_network
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.trainers import build_atsc

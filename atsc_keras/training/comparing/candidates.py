@@ -1,13 +1,10 @@
 """What a comparison trains: methods, and variants of ATSC."""
 
-from collections.abc import Collection
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from atsc_keras.config import STUDENT_ALONE
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import RecipeConfig
+from atsc_keras.config import STUDENT_ALONE, ExperimentConfig, RecipeConfig
 from atsc_keras.methods.registry import find_method
 
 

@@ -1,40 +1,34 @@
 """The job `compare`: one teacher, one student, many methods and seeds."""
 
 import sys
-from collections.abc import Collection
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from atsc_keras.config import STUDENT_ALONE
-from atsc_keras.config import ExperimentConfig
+from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
 from atsc_keras.training.class_weights import check_class_weights
-from atsc_keras.training.comparing.candidates import Candidate
-from atsc_keras.training.comparing.candidates import candidates_of
-from atsc_keras.training.comparing.rate_choice import RateChoice
-from atsc_keras.training.comparing.rate_choice import check_rates
-from atsc_keras.training.comparing.rate_choice import held_out_dataset
+from atsc_keras.training.comparing.candidates import Candidate, candidates_of
+from atsc_keras.training.comparing.rate_choice import (
+    RateChoice,
+    check_rates,
+    held_out_dataset,
+)
 from atsc_keras.training.comparing.summary import summarise
-from atsc_keras.training.comparing.trial import Trial
-from atsc_keras.training.comparing.trial import build_trainer
-from atsc_keras.training.comparing.trial import is_done
-from atsc_keras.training.devices import check_devices
-from atsc_keras.training.devices import placed
+from atsc_keras.training.comparing.trial import Trial, build_trainer, is_done
+from atsc_keras.training.devices import check_devices, placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.reporting.formats import percent
-from atsc_keras.training.run_folder import LEARNING_RATES
-from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.run_folder import LEARNING_RATES, RunFolder
 from atsc_keras.training.saved_phases import train_teachers
 
 

@@ -11,14 +11,16 @@ from matplotlib.ticker import PercentFormatter
 from atsc_keras.methods.registry import find_method
 from atsc_keras.training.reporting.adaptation_figures import (
     draw_compared_adaptation,
+    draw_movements,
 )
-from atsc_keras.training.reporting.adaptation_figures import draw_movements
-from atsc_keras.training.reporting.drawing import COLORS
-from atsc_keras.training.reporting.drawing import INK
-from atsc_keras.training.reporting.drawing import QUIET
-from atsc_keras.training.reporting.drawing import WIDTH
-from atsc_keras.training.reporting.drawing import Drawing
-from atsc_keras.training.reporting.drawing import drawing_settings
+from atsc_keras.training.reporting.drawing import (
+    COLORS,
+    INK,
+    QUIET,
+    WIDTH,
+    Drawing,
+    drawing_settings,
+)
 
 
 def method_label(name: str) -> str:

@@ -1,14 +1,11 @@
 """The learning rate of each candidate, chosen without the test images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from atsc_keras.config import DataConfig
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.data.choosing import choose
-from atsc_keras.data.choosing import refuse_to_choose
+from atsc_keras.config import DataConfig, ExperimentConfig
+from atsc_keras.data.choosing import choose, refuse_to_choose
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.data.split import Split

@@ -7,21 +7,21 @@ import statistics
 from html import escape
 from typing import Any
 
-from atsc_keras.training.comparing.figures import draw_comparison
-from atsc_keras.training.comparing.figures import method_label
-from atsc_keras.training.comparing.figures import ranked
+from atsc_keras.training.comparing.figures import (
+    draw_comparison,
+    method_label,
+    ranked,
+)
 from atsc_keras.training.reporting.drawing import Drawing
-from atsc_keras.training.reporting.formats import NOTHING
-from atsc_keras.training.reporting.formats import markdown_table
-from atsc_keras.training.reporting.formats import percent
-from atsc_keras.training.reporting.formats import quantity
-from atsc_keras.training.reporting.formats import ratio
-from atsc_keras.training.reporting.page import figures
-from atsc_keras.training.reporting.page import page
-from atsc_keras.training.reporting.page import prose
-from atsc_keras.training.reporting.page import table
-from atsc_keras.training.reporting.summary import align
-from atsc_keras.training.reporting.summary import wrap
+from atsc_keras.training.reporting.formats import (
+    NOTHING,
+    markdown_table,
+    percent,
+    quantity,
+    ratio,
+)
+from atsc_keras.training.reporting.page import figures, page, prose, table
+from atsc_keras.training.reporting.summary import align, wrap
 from atsc_keras.training.run_folder import RunFolder
 
 # Of what `comparison.json` holds of a run; not in the CSV.

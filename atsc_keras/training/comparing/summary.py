@@ -6,20 +6,15 @@ from typing import Any
 
 import keras
 
-from atsc_keras.config import METHODS
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import config_digest
+from atsc_keras.config import METHODS, ExperimentConfig, config_digest
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import DivergedError
-from atsc_keras.training.comparing.candidates import candidate_name
-from atsc_keras.training.comparing.candidates import folder_name
+from atsc_keras.training.comparing.candidates import candidate_name, folder_name
 from atsc_keras.training.comparing.report import write_comparison
 from atsc_keras.training.comparing.trial import DIVERGED
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.networks import teacher_names
-from atsc_keras.training.run_folder import ADAPTATION
-from atsc_keras.training.run_folder import LEARNING_RATES
-from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.run_folder import ADAPTATION, LEARNING_RATES, RunFolder
 
 
 def summarise(

@@ -7,27 +7,23 @@ from typing import Any
 
 import keras
 
-from atsc_keras.config import STUDENT_ALONE
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.config import config_digest
-from atsc_keras.config import load_config
+from atsc_keras.config import (
+    STUDENT_ALONE,
+    ExperimentConfig,
+    config_digest,
+    load_config,
+)
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import DivergedError
-from atsc_keras.training.comparing.candidates import Candidate
-from atsc_keras.training.comparing.candidates import folder_name
+from atsc_keras.training.comparing.candidates import Candidate, folder_name
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.networks import build_student
-from atsc_keras.training.networks import teacher_names
-from atsc_keras.training.phases import Phase
-from atsc_keras.training.phases import fit_distillation
-from atsc_keras.training.phases import fit_network
+from atsc_keras.training.networks import build_student, teacher_names
+from atsc_keras.training.phases import Phase, fit_distillation, fit_network
 from atsc_keras.training.records import write_records
 from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.saved_phases import load_teachers
-from atsc_keras.training.saved_phases import save_model
-from atsc_keras.training.trainers import build_atsc
-from atsc_keras.training.trainers import build_method
+from atsc_keras.training.saved_phases import load_teachers, save_model
+from atsc_keras.training.trainers import build_atsc, build_method
 
 DIVERGED = "diverged.txt"
 

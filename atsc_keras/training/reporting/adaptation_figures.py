@@ -1,8 +1,6 @@
 """Figures that show what adapting does to the teachers."""
 
-from collections.abc import Callable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -10,18 +8,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from atsc_keras.training.reporting.axes import DASHES
-from atsc_keras.training.reporting.axes import is_finite
-from atsc_keras.training.reporting.axes import label_axes
-from atsc_keras.training.reporting.axes import percent_axis
-from atsc_keras.training.reporting.axes import plot_line
-from atsc_keras.training.reporting.drawing import BLUE
-from atsc_keras.training.reporting.drawing import GREEN
-from atsc_keras.training.reporting.drawing import ORANGE
-from atsc_keras.training.reporting.drawing import QUIET
-from atsc_keras.training.reporting.drawing import VIOLET
-from atsc_keras.training.reporting.drawing import WIDTH
-from atsc_keras.training.reporting.drawing import Drawing
+from atsc_keras.training.reporting.axes import (
+    DASHES,
+    is_finite,
+    label_axes,
+    percent_axis,
+    plot_line,
+)
+from atsc_keras.training.reporting.drawing import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    QUIET,
+    VIOLET,
+    WIDTH,
+    Drawing,
+)
 
 # Columns of the history, and what they are called on an axis.
 _ACCURACY = "val_teacher_accuracy"

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
-from matplotlib.ticker import LogLocator
-from matplotlib.ticker import MaxNLocator
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 
 DASHES = ("solid", (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.4, 1, 1.4)))
 _LEGEND_COLUMNS = 3  # as many as fit above the axes

@@ -1,36 +1,41 @@
 """The figures of a report: SVG that follows the reader's light or dark."""
 
-from collections.abc import Mapping
-from collections.abc import Sequence
-from typing import Any
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from atsc_keras.training.reporting.adaptation_figures import draw_adaptation
-from atsc_keras.training.reporting.adaptation_figures import draw_movements
-from atsc_keras.training.reporting.axes import DASHES
-from atsc_keras.training.reporting.axes import is_finite
-from atsc_keras.training.reporting.axes import label_axes
-from atsc_keras.training.reporting.axes import log_axis
-from atsc_keras.training.reporting.axes import percent_axis
-from atsc_keras.training.reporting.axes import plot_line
-from atsc_keras.training.reporting.drawing import BLUE
-from atsc_keras.training.reporting.drawing import GREEN
-from atsc_keras.training.reporting.drawing import INK
-from atsc_keras.training.reporting.drawing import ORANGE
-from atsc_keras.training.reporting.drawing import VIOLET
-from atsc_keras.training.reporting.drawing import WIDTH
-from atsc_keras.training.reporting.drawing import Drawing
-from atsc_keras.training.reporting.drawing import drawing_settings
-from atsc_keras.training.reporting.formats import interval
-from atsc_keras.training.reporting.formats import percent
-from atsc_keras.training.reporting.formats import wrong_images
-from atsc_keras.training.reporting.summary import order_roles
-from atsc_keras.training.reporting.summary import role_label
+from atsc_keras.training.reporting.adaptation_figures import (
+    draw_adaptation,
+    draw_movements,
+)
+from atsc_keras.training.reporting.axes import (
+    DASHES,
+    is_finite,
+    label_axes,
+    log_axis,
+    percent_axis,
+    plot_line,
+)
+from atsc_keras.training.reporting.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    VIOLET,
+    WIDTH,
+    Drawing,
+    drawing_settings,
+)
+from atsc_keras.training.reporting.formats import (
+    interval,
+    percent,
+    wrong_images,
+)
+from atsc_keras.training.reporting.summary import order_roles, role_label
 
 # Columns of each phase of `history.csv`; NaN where the file is blank.
 History: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]

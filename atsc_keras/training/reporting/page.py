@@ -1,8 +1,7 @@
 """The pieces of a report's page: HTML without script, server or network."""
 
 import json
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import yaml
 
-from atsc_keras.errors import InputError
-from atsc_keras.errors import WriteError
-from atsc_keras.training.reporting.figures import History
-from atsc_keras.training.reporting.figures import draw_figures
-from atsc_keras.training.reporting.report_page import Run
-from atsc_keras.training.reporting.report_page import compose_page
-from atsc_keras.training.run_folder import ADAPTATION
-from atsc_keras.training.run_folder import damaged_record
-from atsc_keras.training.run_folder import write_atomically
+from atsc_keras.errors import InputError, WriteError
+from atsc_keras.training.reporting.figures import History, draw_figures
+from atsc_keras.training.reporting.report_page import Run, compose_page
+from atsc_keras.training.run_folder import (
+    ADAPTATION,
+    damaged_record,
+    write_atomically,
+)
 
 _EXPORT_REPORT = "export/export_report.json"
 

@@ -5,23 +5,25 @@ from html import escape
 from typing import Any
 
 from atsc_keras.training.reporting.drawing import Drawing
-from atsc_keras.training.reporting.formats import duration
-from atsc_keras.training.reporting.formats import percent
-from atsc_keras.training.reporting.formats import quantity
-from atsc_keras.training.reporting.page import facts
-from atsc_keras.training.reporting.page import figures
-from atsc_keras.training.reporting.page import page
-from atsc_keras.training.reporting.page import prose
-from atsc_keras.training.reporting.page import table
-from atsc_keras.training.reporting.summary import best_teacher
-from atsc_keras.training.reporting.summary import caution
-from atsc_keras.training.reporting.summary import export_note
-from atsc_keras.training.reporting.summary import export_rows
-from atsc_keras.training.reporting.summary import exported_files
-from atsc_keras.training.reporting.summary import headline
-from atsc_keras.training.reporting.summary import model_rows
-from atsc_keras.training.reporting.summary import order_roles
-from atsc_keras.training.reporting.summary import role_label
+from atsc_keras.training.reporting.formats import duration, percent, quantity
+from atsc_keras.training.reporting.page import (
+    facts,
+    figures,
+    page,
+    prose,
+    table,
+)
+from atsc_keras.training.reporting.summary import (
+    best_teacher,
+    caution,
+    export_note,
+    export_rows,
+    exported_files,
+    headline,
+    model_rows,
+    order_roles,
+    role_label,
+)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from atsc_keras.training.reporting.formats import NOTHING
-from atsc_keras.training.reporting.formats import decimal
-from atsc_keras.training.reporting.formats import difference
-from atsc_keras.training.reporting.formats import percent
-from atsc_keras.training.reporting.formats import quantity
-from atsc_keras.training.reporting.formats import ratio
-from atsc_keras.training.reporting.formats import wrong_images
+from atsc_keras.training.reporting.formats import (
+    NOTHING,
+    decimal,
+    difference,
+    percent,
+    quantity,
+    ratio,
+    wrong_images,
+)
 
 WIDTH = 100  # characters of the terminal table
 _SHORTEST = 10  # characters that a shortened cell keeps
