@@ -32,10 +32,18 @@ ROOMS = {
         {"distillation", "models", "backend"},
     ),
     "atsc_keras/methods": ({"keras"}, {"methods", "distillation", "models"}),
+    "atsc_keras/records": (set(), {"records"}),
     "atsc_keras/training": (
         {"numpy", "keras", "matplotlib", "yaml"},
         {
-            *("training", "methods", "distillation", "models", "backend"),
+            *(
+                "records",
+                "training",
+                "methods",
+                "distillation",
+                "models",
+                "backend",
+            ),
             *("data", "config"),
         },
     ),

@@ -9,6 +9,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.records.roles import Part, Role
 from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.devices import check_devices, placed
 from atsc_keras.training.environment import describe_environment
@@ -72,16 +73,16 @@ def train(
             return build_teacher(teacher, dataset)
         return build_student(student, dataset)
 
-    phase = "teacher" if role == "teacher" else "student_alone"
+    part = Part(Role.TEACHER if role == "teacher" else Role.STUDENT_ALONE)
     with placed(config):
         build()  # what cannot be built is found now
         folder = _start(config, run_dir, f"train {role}", resume, overwrite)
         train_classifier(
-            Phase(phase, asked.training, config, dataset, folder),
+            Phase(part.stem, asked.training, config, dataset, folder),
             "model",
             build,
         )
-    files = {phase: ("model", asked.network)}
+    files = {part: ("model", asked.network)}
     return write_records(folder, config, dataset, files)
 
 
@@ -124,21 +125,20 @@ def distill(
         build_atsc(teachers, config, dataset)
         folder = _start(config, run_dir, "distill", resume, overwrite)
         files = train_teachers(folder, teachers, config, dataset)
-        names = list(files)
+        parts = list(files)
         student = config.student
         if student.training is not None:
+            alone = Part(Role.STUDENT_ALONE)
             train_classifier(
-                Phase(
-                    "student_alone", student.training, config, dataset, folder
-                ),
-                "student_alone",
+                Phase(alone.stem, student.training, config, dataset, folder),
+                alone.stem,
                 partial(build_student, student, dataset),
             )
-            files["student_alone"] = ("student_alone", student.network)
-        _distillation(folder, names, config, dataset)
-    files["student"] = ("student", student.network)
-    for name, asked in zip(names, config.teachers, strict=True):
-        files[f"adapted_{name}"] = (f"adapted_{name}", asked.network)
+            files[alone] = (alone.stem, student.network)
+        _distillation(folder, parts, config, dataset)
+    files[Part(Role.STUDENT)] = (Role.STUDENT, student.network)
+    for part, asked in zip(parts, config.teachers, strict=True):
+        files[part.adapted] = (part.adapted.stem, asked.network)
     return write_records(folder, config, dataset, files)
 
 
@@ -210,19 +210,21 @@ def _start(
 
 def _distillation(
     folder: RunFolder,
-    names: list[str],
+    parts: list[Part],
     config: ExperimentConfig,
     dataset: Dataset,
 ) -> None:
     """Distil from the run's teacher files, unless that is done already."""
-    if folder.file("student.keras").exists():
+    done = Part(Role.STUDENT)
+    if folder.model_file(done).exists():
         return
     teachers = load_teachers(folder, config, dataset)
     atsc = build_atsc(teachers, config, dataset)
     recipe = config.distillation.training
     phase = Phase("distillation", recipe, config, dataset, folder)
     fit_distillation(atsc, phase)
-    for name, teacher in zip(names, atsc.teachers, strict=True):
-        save_model(folder, f"adapted_{name}", teacher.to_functional(name))
+    for part, teacher in zip(parts, atsc.teachers, strict=True):
+        model = teacher.to_functional(part.stem)
+        save_model(folder, part.adapted.stem, model)
     # Last: its presence says that the phase is complete.
-    save_model(folder, "student", atsc.student.to_functional(folded=True))
+    save_model(folder, done.stem, atsc.student.to_functional(folded=True))

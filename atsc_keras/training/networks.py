@@ -209,10 +209,3 @@ def _check_images(
             f"{path} with input {shape}, images {dataset.image_shape}. Set "
             "`data.image_size`, or give another model."
         )
-
-
-def teacher_names(teachers: tuple[TeacherConfig, ...]) -> list[str]:
-    """`teacher`, or `teacher_1`, `teacher_2`, ... of several."""
-    if len(teachers) == 1:
-        return ["teacher"]
-    return [f"teacher_{index}" for index in range(1, len(teachers) + 1)]

@@ -6,6 +6,7 @@ import keras
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.records.roles import Part, Role
 from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.reporting.report import write_report
@@ -17,7 +18,7 @@ def write_records(
     folder: RunFolder,
     config: ExperimentConfig,
     dataset: Dataset,
-    files: dict[str, tuple[str, str]],
+    files: dict[Part, tuple[str, str]],
 ) -> dict[str, Any]:
     """Evaluate a run's models; write metrics, sample images and the report.
 
@@ -25,16 +26,16 @@ def write_records(
         folder: of the run.
         config: of the run.
         dataset: whose test split counts.
-        files: each model's role -> the stem of its file and its network.
+        files: each network -> the stem of its file and its name.
 
     Returns:
         What `metrics.json` holds.
     """
     models = {
-        role: evaluate_file(
+        part.stem: evaluate_file(
             folder.file(f"{stem}.keras"), network, dataset, config.data
         )
-        for role, (stem, network) in files.items()
+        for part, (stem, network) in files.items()
     }
     seconds: dict[str, float] = {}
     for row in folder.read_history():
@@ -94,14 +95,14 @@ def _write(folder: RunFolder, metrics: dict[str, Any]) -> dict[str, Any]:
 
 def _gap_closed(models: dict[str, dict[str, Any]]) -> float | None:
     """Share of the way from the student alone to the (best) teacher."""
-    if not {"student", "student_alone"} <= models.keys():
+    if not {Role.STUDENT, Role.STUDENT_ALONE} <= models.keys():
         return None
-    alone = models["student_alone"]["accuracy"]
+    alone = models[Role.STUDENT_ALONE]["accuracy"]
     teacher = max(
         model["accuracy"]
-        for role, model in models.items()
-        if role.startswith("teacher")
+        for stem, model in models.items()
+        if Part.of(stem).role is Role.TEACHER
     )
     if teacher <= alone:
         return None
-    return (models["student"]["accuracy"] - alone) / (teacher - alone)
+    return (models[Role.STUDENT]["accuracy"] - alone) / (teacher - alone)

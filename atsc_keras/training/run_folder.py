@@ -11,6 +11,7 @@ from typing import Any
 
 from atsc_keras.config import ExperimentConfig, dump_config, load_config
 from atsc_keras.errors import InputError, WriteError
+from atsc_keras.records.roles import Part
 from atsc_keras.training.processes import (
     alone,
     is_first,
@@ -227,6 +228,10 @@ class RunFolder:
     def file(self, name: str) -> Path:
         """Path of a file in the folder."""
         return self.path / name
+
+    def model_file(self, part: Part) -> Path:
+        """Path of a network's file in the folder."""
+        return self.path / f"{part.stem}.keras"
 
     def write_text(self, name: str, text: str) -> None:
         write_atomically(

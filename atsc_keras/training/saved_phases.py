@@ -8,11 +8,8 @@ import keras
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.training.networks import (
-    build_teacher,
-    load_teacher,
-    teacher_names,
-)
+from atsc_keras.records.roles import Part, teacher_parts
+from atsc_keras.training.networks import build_teacher, load_teacher
 from atsc_keras.training.phases import Phase, fit_network
 from atsc_keras.training.run_folder import RunFolder, write_atomically
 
@@ -46,7 +43,7 @@ def train_teachers(
     teachers: list[ImageClassifier],
     config: ExperimentConfig,
     dataset: Dataset,
-) -> dict[str, tuple[str, str]]:
+) -> dict[Part, tuple[str, str]]:
     """Put every teacher's file into the run: a copy, or trained now.
 
     Args:
@@ -56,13 +53,15 @@ def train_teachers(
         dataset: of the run.
 
     Returns:
-        Each teacher's role -> the stem of its file and its network.
+        Each teacher -> the stem of its file and its network.
     """
     files = {}
-    for name, asked, teacher in zip(
-        teacher_names(config.teachers), config.teachers, teachers, strict=True
+    parts = teacher_parts(len(teachers))
+    for part, asked, teacher in zip(
+        parts, config.teachers, teachers, strict=True
     ):
-        files[name] = (name, asked.network)
+        name = part.stem
+        files[part] = (name, asked.network)
         if asked.training is None or not asked.is_trained:
             save_model(folder, name, teacher.to_functional(name))
         else:
@@ -79,8 +78,8 @@ def load_teachers(
 ) -> list[ImageClassifier]:
     """The run's teachers from its files, as before any adaptation."""
     return [
-        load_teacher(folder.file(f"{name}.keras"), dataset, asked.network)
-        for name, asked in zip(
-            teacher_names(config.teachers), config.teachers, strict=True
+        load_teacher(folder.model_file(part), dataset, asked.network)
+        for part, asked in zip(
+            teacher_parts(len(config.teachers)), config.teachers, strict=True
         )
     ]

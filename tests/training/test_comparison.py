@@ -66,6 +66,18 @@ def test_trial_is_an_ordinary_run(finished: dict[str, Any]) -> None:
     assert not (trial / "checkpoints").exists()
 
 
+def test_student_alone_is_called_so_everywhere(
+    finished: dict[str, Any],
+) -> None:
+    trial = finished["dir"] / "runs" / "student_seed0"
+    metrics = json.loads((trial / "metrics.json").read_text())
+    assert list(metrics["models"]) == ["student_alone"]
+    assert (trial / "student_alone.keras").exists()
+    page = (trial / "report.html").read_text()
+    assert "The student alone gets" in page
+    assert "distilled" not in page.lower()
+
+
 def test_methods_begin_with_one_student(
     finished: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

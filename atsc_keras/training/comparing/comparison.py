@@ -114,7 +114,8 @@ def compare(
 
 
 def _run(trials: Sequence[Trial], dataset: Dataset) -> None:
-    progress = _Progress(sum(trial.recipe.epochs for trial in trials))
+    epochs = sum(trial.recipe.epochs for trial in trials)
+    progress = _Progress(epochs, len(dataset.test))
     for trial in trials:
         progress.begin(trial)
         trial.run(dataset, progress)
@@ -172,8 +173,9 @@ def _check_seeds(seeds: Sequence[int]) -> None:
 class _Progress(keras.callbacks.Callback):
     """One bar over the epochs of the whole comparison."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, test_images: int) -> None:
         super().__init__()
+        self._images = test_images
         self._bar = keras.utils.Progbar(
             epochs, unit_name="epoch", verbose=int(sys.stdout.isatty())
         )
@@ -190,10 +192,9 @@ class _Progress(keras.callbacks.Callback):
     def end(self, trial: Trial) -> None:
         """Say what came of it."""
         result = "diverged"
-        metrics = RunFolder(trial.path).read_json("metrics.json")
-        if metrics:
-            share = metrics["models"]["student"]["accuracy"]
-            result = percent(share, metrics["test_examples"])
+        share = trial.accuracy()
+        if share is not None:
+            result = percent(share, self._images)
         print(f"\n{trial.path.name}: {result}", flush=True)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -9,11 +9,11 @@ import keras
 from atsc_keras.config import METHODS, ExperimentConfig, config_digest
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import DivergedError
+from atsc_keras.records.roles import teacher_parts
 from atsc_keras.training.comparing.candidates import candidate_name, folder_name
 from atsc_keras.training.comparing.report import write_comparison
 from atsc_keras.training.comparing.trial import DIVERGED
 from atsc_keras.training.evaluation import evaluate_file
-from atsc_keras.training.networks import teacher_names
 from atsc_keras.training.run_folder import ADAPTATION, LEARNING_RATES, RunFolder
 
 
@@ -55,11 +55,11 @@ def summarise(
             "smaller learning rates."
         )
     teachers = {
-        name: evaluate_file(
-            folder.file(f"{name}.keras"), asked.network, dataset, config.data
+        part.stem: evaluate_file(
+            folder.model_file(part), asked.network, dataset, config.data
         )
-        for name, asked in zip(
-            teacher_names(config.teachers), config.teachers, strict=True
+        for part, asked in zip(
+            teacher_parts(len(config.teachers)), config.teachers, strict=True
         )
     }
     summary = {
@@ -103,7 +103,7 @@ def _seed_of(path: Path) -> int:
 
 def _read_trial(folder: RunFolder) -> dict[str, Any]:
     metrics = folder.read_json("metrics.json")
-    student = metrics["models"]["student"]
+    (student,) = metrics["models"].values()
     history = folder.read_history()
     curve = [float(row["val_accuracy"]) for row in history]
     # The first epoch compiles.

@@ -15,10 +15,11 @@ from atsc_keras.config import (
 )
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import DivergedError
+from atsc_keras.records.roles import Part, Role, teacher_parts
 from atsc_keras.training.comparing.candidates import Candidate, folder_name
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.networks import build_student, teacher_names
+from atsc_keras.training.networks import build_student
 from atsc_keras.training.phases import Phase, fit_distillation, fit_network
 from atsc_keras.training.records import write_records
 from atsc_keras.training.run_folder import RunFolder
@@ -92,13 +93,12 @@ class Trial:
         result = comparison.file(f"runs/{candidate.folder_name}_seed{seed}")
         self.path = path or result
         config = candidate.config
+        parts = teacher_parts(len(config.teachers))
         teachers = tuple(
             asked.model_copy(
-                update={"weights": str(comparison.file(f"{name}.keras"))}
+                update={"weights": str(comparison.model_file(part))}
             )
-            for name, asked in zip(
-                teacher_names(config.teachers), config.teachers, strict=True
-            )
+            for part, asked in zip(parts, config.teachers, strict=True)
         )
         update = {"seed": seed, "teacher": teachers}
         self.comparison = comparison
@@ -134,11 +134,19 @@ class Trial:
             # A result too: the other methods go on.
             folder.write_text(DIVERGED, f"{error}\n")
             return
-        network = self.config.student.network
-        files = {"student": ("student", network)}
+        part = self._part()
+        files = {part: (part.stem, self.config.student.network)}
         write_records(folder, self.config, dataset, files)
         # The trainer's state is many times the student's size.
         shutil.rmtree(folder.file("checkpoints"), ignore_errors=True)
+
+    def accuracy(self) -> float | None:
+        """On the test images of its run; None where it diverged."""
+        metrics = RunFolder(self.path).read_json("metrics.json")
+        if metrics is None:
+            return None
+        (student,) = metrics["models"].values()
+        return student["accuracy"]
 
     def _train(
         self,
@@ -149,8 +157,16 @@ class Trial:
         teachers = load_teachers(self.comparison, self.config, dataset)
         trainer = build_trainer(self.candidate, teachers, dataset)
         self._fit(trainer, dataset, folder, watcher)
+        part = self._part()
         student = getattr(trainer, "student", trainer)
-        save_model(folder, "student", student.to_functional("student"))
+        folded = {"folded": True} if self.candidate.has_shared_head else {}
+        save_model(
+            folder, part.stem, student.to_functional(part.stem, **folded)
+        )
+
+    def _part(self) -> Part:
+        alone = self.candidate.method == STUDENT_ALONE
+        return Part(Role.STUDENT_ALONE if alone else Role.STUDENT)
 
     def _fit(
         self,

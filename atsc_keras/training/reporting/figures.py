@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from atsc_keras.records.roles import Part, Role, in_order
 from atsc_keras.training.reporting.adaptation_figures import (
     draw_adaptation,
     draw_movements,
@@ -22,9 +23,9 @@ from atsc_keras.training.reporting.axes import (
 )
 from atsc_keras.training.reporting.drawing import (
     BLUE,
+    COLORS,
     GREEN,
     INK,
-    ORANGE,
     VIOLET,
     WIDTH,
     Drawing,
@@ -35,12 +36,11 @@ from atsc_keras.training.reporting.formats import (
     percent,
     wrong_images,
 )
-from atsc_keras.training.reporting.summary import order_roles, role_label
+from atsc_keras.training.reporting.summary import phase_label
 
 # Columns of each phase of `history.csv`; NaN where the file is blank.
 History: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]
 
-_COLORS = {"student": BLUE, "distillation": BLUE, "student_alone": ORANGE}
 _LOSSES = (
     ("feature_loss", "Alignment", BLUE),
     ("l2sp_loss", "L2-SP", VIOLET),
@@ -79,17 +79,18 @@ def draw_figures(
 
 
 def _test_errors(metrics: dict[str, Any]) -> Drawing | None:
-    roles, images = order_roles(metrics), metrics.get("test_examples")
-    if len(roles) < 2 or not images:
+    stems, images = in_order(metrics["models"]), metrics.get("test_examples")
+    if len(stems) < 2 or not images:
         return None
-    figure = Figure((WIDTH, 0.9 + 0.42 * len(roles)), layout="constrained")
+    figure = Figure((WIDTH, 0.9 + 0.42 * len(stems)), layout="constrained")
     axes = figure.subplots()
     right = 0.0
-    for place, role in enumerate(roles):
-        accuracy = metrics["models"][role]["accuracy"]
+    parts = [Part.of(stem) for stem in stems]
+    for place, (stem, part) in enumerate(zip(stems, parts, strict=True)):
+        accuracy = metrics["models"][stem]["accuracy"]
         low, high = (1.0 - end for end in reversed(interval(accuracy, images)))
         error, right = 1.0 - accuracy, max(right, high)
-        axes.barh(place, error, height=0.56, color=_color(role))
+        axes.barh(place, error, height=0.56, color=COLORS[part.role.color])
         axes.plot([low, high], [place, place], color=INK, linewidth=1.0)
         wrong = wrong_images(accuracy, images)
         axes.annotate(
@@ -99,7 +100,7 @@ def _test_errors(metrics: dict[str, Any]) -> Drawing | None:
             textcoords="offset points",
             va="center",
         )
-    axes.set_yticks(range(len(roles)), [role_label(role) for role in roles])
+    axes.set_yticks(range(len(parts)), [part.label for part in parts])
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.invert_yaxis()
     axes.grid(False, axis="y")
@@ -196,18 +197,24 @@ def _plot(axes: Axes, history: History, column: str, phases: list[str]) -> None:
         values = history[phase]
         how: dict[str, Any] = {
             "color": _color(phase),
-            "label": role_label(phase),
+            "label": phase_label(phase),
         }
-        if phase.startswith("teacher"):
+        if _teaches(phase):
             how["linestyle"] = DASHES[teachers % len(DASHES)]
             teachers += 1
         plot_line(axes, values["epoch"], values[column], **how)
 
 
-def _color(role: str) -> str:
-    if role.startswith("adapted"):
-        return VIOLET
-    return _COLORS.get(role, GREEN)
+def _color(phase: str) -> str:
+    if _teaches(phase):
+        return COLORS[Role.TEACHER.color]
+    alone = phase in (Role.STUDENT, Role.STUDENT_ALONE)
+    return COLORS[(Role.STUDENT_ALONE if alone else Role.STUDENT).color]
+
+
+def _teaches(phase: str) -> bool:
+    """Whether a teacher is trained: the other phases are of students."""
+    return phase.startswith(Role.TEACHER)
 
 
 def _phases_with(history: History, column: str) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from atsc_keras.errors import InputError, WriteError
+from atsc_keras.records.roles import Part
 from atsc_keras.training.reporting.figures import History, draw_figures
 from atsc_keras.training.reporting.report_page import Run, compose_page
 from atsc_keras.training.run_folder import (
@@ -107,6 +108,12 @@ def _read_metrics(run_dir: Path) -> dict[str, Any]:
     if not isinstance(models, dict) or not models:
         raise damaged_record(run_dir / "metrics.json", "no `models`")
     for role, model in models.items():
+        try:
+            Part.of(role)
+        except ValueError as error:
+            raise damaged_record(
+                run_dir / "metrics.json", f"models.{role} is no role"
+            ) from error
         accuracy = model.get("accuracy") if isinstance(model, dict) else None
         if not isinstance(accuracy, float | int) or not 0 <= accuracy <= 1:
             raise damaged_record(

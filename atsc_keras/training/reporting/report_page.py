@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from atsc_keras.records.roles import Part, Role, in_order
 from atsc_keras.training.reporting.drawing import Drawing
 from atsc_keras.training.reporting.formats import duration, percent, quantity
 from atsc_keras.training.reporting.page import (
@@ -21,8 +22,7 @@ from atsc_keras.training.reporting.summary import (
     exported_files,
     headline,
     model_rows,
-    order_roles,
-    role_label,
+    phase_label,
 )
 
 
@@ -70,21 +70,15 @@ def compose_page(run: Run) -> str:
     )
 
 
-def _tone(role: str) -> str:
-    if role.startswith("adapted"):
-        return "violet"
-    return {"student": "blue", "student_alone": "orange"}.get(role, "green")
-
-
 def _tiles(metrics: dict[str, Any]) -> str:
     images = metrics.get("test_examples")
     tiles = []
-    for role in ("student", "student_alone", best_teacher(metrics)):
-        if role is not None and role in metrics["models"]:
-            model = metrics["models"][role]
+    for stem in (Role.STUDENT, Role.STUDENT_ALONE, best_teacher(metrics)):
+        if stem is not None and stem in metrics["models"]:
+            model, part = metrics["models"][stem], Part.of(stem)
             tiles.append(
-                f'<div class="tile {_tone(role)}">'
-                f"<dt>{escape(role_label(role))}</dt>"
+                f'<div class="tile {part.role.color}">'
+                f"<dt>{escape(part.label)}</dt>"
                 f"<dd>{prose(percent(model['accuracy'], images))}</dd>"
                 f"<dd>{escape(str(model.get('network') or ''))}</dd></div>"
             )
@@ -99,9 +93,10 @@ def _tiles(metrics: dict[str, Any]) -> str:
 
 def _models(metrics: dict[str, Any]) -> str:
     rows = []
-    for role, row in zip(
-        order_roles(metrics), model_rows(metrics), strict=True
+    for stem, row in zip(
+        in_order(metrics["models"]), model_rows(metrics), strict=True
     ):
+        role = Part.of(stem).role
         label, network, *scores = (escape(cell) for cell in row)
         plain, sizes = scores[:3], scores[3:]
         cells = [f"<td>{cell}</td>" for cell in plain]
@@ -109,9 +104,9 @@ def _models(metrics: dict[str, Any]) -> str:
             f"<td>{value}<small>{share.replace('x', '×')}</small></td>"
             for value, share in zip(sizes[::2], sizes[1::2], strict=True)
         ]
-        chosen = ' class="chosen"' if role == "student" else ""
+        chosen = ' class="chosen"' if role is Role.STUDENT else ""
         rows.append(
-            f'<tr{chosen}><th scope="row"><span class="dot {_tone(role)}">'
+            f'<tr{chosen}><th scope="row"><span class="dot {role.color}">'
             f"</span>{label}<small>{network}</small></th>"
             f"{''.join(cells)}</tr>"
         )
@@ -122,7 +117,7 @@ def _models(metrics: dict[str, Any]) -> str:
     notes = ["Multiply-adds are those of one image."]
     if best_teacher(metrics) and len(rows) > 1:
         notes.insert(0, "The small figures are relative to the teacher.")
-    if "student" in metrics["models"]:
+    if Role.STUDENT in metrics["models"]:
         notes.append(
             "The distilled student counts its projector and the classifier "
             "that it shares with the teacher: all that it needs."
@@ -182,7 +177,7 @@ def _run_facts(run: Run) -> dict[str, Any]:
     classes = [str(name) for name in metrics.get("class_names") or ()]
     seconds = metrics.get("seconds") or {}
     phases = ", ".join(
-        f"{role_label(phase).lower()} {duration(spent)}"
+        f"{phase_label(phase).lower()} {duration(spent)}"
         for phase, spent in seconds.items()
     )
     startup = metrics.get("startup_seconds") or {}

@@ -2,9 +2,10 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from atsc_keras.records.roles import Part, Role, in_order
 from atsc_keras.training.reporting.formats import (
     NOTHING,
     decimal,
@@ -29,30 +30,27 @@ _EXPORT_COLUMNS = (
 )
 
 
-def order_roles(metrics: dict[str, Any]) -> list[str]:
-    """Roles of a run's models: teachers, student alone, student, others."""
-
-    def place(role: str) -> int:
-        if role.startswith("teacher"):
-            return 0
-        return {"student_alone": 1, "student": 2}.get(role, 3)
-
-    return sorted(metrics["models"], key=place)
-
-
 def best_teacher(metrics: dict[str, Any]) -> str | None:
-    """Role of the most accurate teacher before adapting; None without one."""
+    """Name of the most accurate teacher before adapting; None without one."""
     models = metrics["models"]
-    teachers = [role for role in models if role.startswith("teacher")]
     return max(
-        teachers, key=lambda role: models[role]["accuracy"], default=None
+        _teachers(models),
+        key=lambda stem: models[stem]["accuracy"],
+        default=None,
     )
 
 
-def role_label(role: str) -> str:
-    """How a model or a phase is called for a reader."""
-    words = {"student": "Student distilled", "distillation": "Distillation"}
-    return words.get(role) or role.replace("_", " ").capitalize()
+def _teachers(models: Mapping[str, Any]) -> list[str]:
+    """Names of the teachers before they adapt, in order."""
+    roles = {stem: Part.of(stem).role for stem in in_order(models)}
+    return [stem for stem, role in roles.items() if role is Role.TEACHER]
+
+
+def phase_label(phase: str) -> str:
+    """How a training is called for a reader."""
+    if phase == Role.STUDENT:  # of a comparison: a method trains it otherwise
+        return Role.STUDENT_ALONE.label
+    return phase.replace("_", " ").capitalize()
 
 
 def file_name(path: Any) -> str:
@@ -68,24 +66,21 @@ def headline(metrics: dict[str, Any]) -> str:
         role: percent(model["accuracy"], images)
         for role, model in models.items()
     }
-    if "student" not in models:
-        role = order_roles(metrics)[0]
-        label = role_label(role).lower()
-        return f"The {label} gets {right[role]} of the test images right."
+    if Role.STUDENT not in models:
+        stem = in_order(models)[0]
+        label = Part.of(stem).label.lower()
+        return f"The {label} gets {right[stem]} of the test images right."
     others = []
-    if "student_alone" in models:
-        others.append(f"the student trained alone {right['student_alone']}")
-    teachers = [
-        right[role]
-        for role in order_roles(metrics)
-        if role.startswith("teacher")
-    ]
+    if Role.STUDENT_ALONE in models:
+        alone = right[Role.STUDENT_ALONE]
+        others.append(f"the student trained alone {alone}")
+    teachers = [right[stem] for stem in _teachers(models)]
     if teachers:
         noun = "teacher" if len(teachers) == 1 else "teachers"
         others.append(f"the {noun} {' and '.join(teachers)}")
     listed = "; " + ", ".join(others) if others else ""
     return (
-        f"The distilled student gets {right['student']} of the test images "
+        f"The distilled student gets {right[Role.STUDENT]} of the test images "
         f"right{listed}.{_gap_sentence(metrics)}"
     )
 
@@ -93,7 +88,7 @@ def headline(metrics: dict[str, Any]) -> str:
 def _gap_sentence(metrics: dict[str, Any]) -> str:
     models, gap = metrics["models"], metrics.get("gap_closed")
     teacher = best_teacher(metrics)
-    if "student_alone" not in models or teacher is None:
+    if Role.STUDENT_ALONE not in models or teacher is None:
         return ""
     if gap is None:
         return (
@@ -122,9 +117,9 @@ def caution(metrics: dict[str, Any]) -> str:
         f"{images:,} test images: 1 image = {weight:.{digits}f} points."
     )
     models = metrics["models"]
-    if {"student", "student_alone"} <= models.keys():
-        ahead = wrong_images(models["student_alone"]["accuracy"], images)
-        ahead -= wrong_images(models["student"]["accuracy"], images)
+    if {Role.STUDENT, Role.STUDENT_ALONE} <= models.keys():
+        ahead = wrong_images(models[Role.STUDENT_ALONE]["accuracy"], images)
+        ahead -= wrong_images(models[Role.STUDENT]["accuracy"], images)
         noun = "image" if abs(ahead) == 1 else "images"
         parts.append(
             f"Distilled and alone differ by {abs(ahead)} {noun}."
@@ -149,9 +144,9 @@ def model_rows(metrics: dict[str, Any]) -> list[list[str]]:
     teacher = best_teacher(metrics)
     reference = metrics["models"][teacher] if teacher else {}
     rows = []
-    for role in order_roles(metrics):
-        model = metrics["models"][role]
-        row = [role_label(role), str(model.get("network") or NOTHING)]
+    for stem in in_order(metrics["models"]):
+        model = metrics["models"][stem]
+        row = [Part.of(stem).label, str(model.get("network") or NOTHING)]
         row += [percent(model["accuracy"], images)]
         row += [percent(model.get("top5_accuracy"), images)]
         row += [decimal(model.get("loss"))]

@@ -1,0 +1,47 @@
+"""Each network of a run has one name, which is read back."""
+
+import pytest
+
+from atsc_keras.records.roles import Part, Role, in_order, teacher_parts
+
+
+@pytest.mark.parametrize(
+    ("part", "stem", "label"),
+    [
+        (Part(Role.TEACHER), "teacher", "Teacher"),
+        (Part(Role.TEACHER, 1), "teacher_1", "Teacher 1"),
+        (Part(Role.STUDENT_ALONE), "student_alone", "Student alone"),
+        (Part(Role.STUDENT), "student", "Student distilled"),
+        (
+            Part(Role.TEACHER, 12).adapted,
+            "adapted_teacher_12",
+            "Adapted teacher 12",
+        ),
+    ],
+)
+def test_name_is_read_back(part: Part, stem: str, label: str) -> None:
+    assert (part.stem, part.label) == (stem, label)
+    assert Part.of(stem) == part
+
+
+@pytest.mark.parametrize("stem", ["", "students", "teacher_", "teacher_one"])
+def test_other_names_are_refused(stem: str) -> None:
+    with pytest.raises(ValueError, match="not a valid Role"):
+        Part.of(stem)
+
+
+def test_tables_have_teachers_first_and_adapted_ones_last() -> None:
+    stems = ["adapted_teacher", "student", "teacher_2", "student_alone"]
+    assert in_order(stems) == [*stems[2:], *reversed(stems[:2])]
+
+
+def test_several_teachers_are_counted_and_one_is_not() -> None:
+    assert [part.stem for part in teacher_parts(1)] == ["teacher"]
+    assert [part.stem for part in teacher_parts(2)] == [
+        "teacher_1",
+        "teacher_2",
+    ]
+
+
+def test_each_role_has_a_colour_of_its_own() -> None:
+    assert len({role.color for role in Role}) == len(Role)
