@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from atsc_keras.models.projector import build_projector
     from atsc_keras.training.benchmarking.benchmark import benchmark
     from atsc_keras.training.comparing.comparison import compare
-    from atsc_keras.training.experiment import distill, evaluate, train
+    from atsc_keras.training.jobs import distill, evaluate, train
 
     __version__: str
 
@@ -76,11 +76,11 @@ _HOMES = {
     "build_pipeline": "data.pipeline",
     "build_projector": "models.projector",
     "compare": "training.comparing.comparison",
-    "distill": "training.experiment",
-    "evaluate": "training.experiment",
+    "distill": "training.jobs",
+    "evaluate": "training.jobs",
     "load_config": "config.loading",
     "load_dataset": "data.loading",
-    "train": "training.experiment",
+    "train": "training.jobs",
 }
 
 register_with_keras()

@@ -40,7 +40,7 @@ def train(
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / f"{experiment.name}_{role}"
     join_frameworks()
-    from atsc_keras.training.experiment import train as run
+    from atsc_keras.training.jobs import train as run
 
     with ended_by_sigterm(folder):
         with muted(quiet):
@@ -70,7 +70,7 @@ def distill(
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / experiment.name
     join_frameworks()
-    from atsc_keras.training.experiment import distill as run
+    from atsc_keras.training.jobs import distill as run
 
     with ended_by_sigterm(folder):
         with muted(quiet):
@@ -223,7 +223,7 @@ def evaluate(
             f"{config} without --model. Add --model FILE.keras."
         )
     prepare_frameworks()
-    from atsc_keras.training.experiment import evaluate as run
+    from atsc_keras.training.jobs import evaluate as run
 
     for name, value in run(experiment, model).items():
         text = f"{value:.4f}" if isinstance(value, float) else value
@@ -290,7 +290,7 @@ def _evaluate_run(folder: Path, overrides: list[str]) -> None:
             "model with --model."
         )
     prepare_frameworks()
-    from atsc_keras.training.experiment import evaluate_run
+    from atsc_keras.training.jobs import evaluate_run
 
     evaluate_run(folder)
     print_summary(folder)

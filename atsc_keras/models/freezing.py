@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -53,6 +54,24 @@ def adapt_only(teacher: ImageClassifier, patterns: Sequence[str]) -> None:
             f"the teacher's encoder. Received: {sorted(unused)[0]!r}. Its last "
             f"such layers: {shown}."
         )
+
+
+@contextmanager
+def flags_kept(models: Sequence[keras.Model]) -> Iterator[None]:
+    """While it lasts, layers may be frozen or not; then all are as before."""
+    # From the outside in: a model hands its flag to what it holds.
+    flags = [(x, x.trainable) for model in models for x in _within(model)]
+    try:
+        yield
+    finally:
+        for layer, flag in flags:
+            layer.trainable = flag
+
+
+def _within(layer: Any) -> Iterator[Any]:
+    yield layer
+    for part in getattr(layer, "layers", ()):
+        yield from _within(part)
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

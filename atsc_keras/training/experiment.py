@@ -1,230 +1,85 @@
-"""The jobs of the command line: `train`, `distill`, `evaluate`."""
+"""What a config asks for, loaded and checked once."""
 
-from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from atsc_keras.config import ExperimentConfig, load_config
+import keras
+
+from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.loading import load_dataset
-from atsc_keras.errors import InputError
+from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.records.roles import Part, Role
 from atsc_keras.training.class_weights import check_class_weights
-from atsc_keras.training.devices import check_devices, placed
-from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.evaluation import evaluate_file
+from atsc_keras.training.devices import check_devices
 from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.networks import build_student, build_teacher
-from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.recipe_checks import check_recipes
-from atsc_keras.training.records import renew_records, write_records
-from atsc_keras.training.run_folder import RunFolder
-from atsc_keras.training.saved_phases import (
-    load_teachers,
-    save_model,
-    train_classifier,
-    train_teachers,
-)
 from atsc_keras.training.trainers import build_atsc
 
 
-def train(
-    config: ExperimentConfig,
-    run_dir: str | Path,
-    *,
-    dataset: Dataset | None = None,
-    role: Literal["teacher", "student"] = "teacher",
-    resume: bool = False,
-    overwrite: bool = False,
-) -> dict[str, Any]:
-    """Train a plain supervised classifier.
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A config and its data; nothing is written before both are right.
+
+    Networks are built when asked for, each as if it were the only one: its
+    random numbers are those of the seed.
 
     Args:
-        config: of the experiment.
-        run_dir: folder to write to; `model.keras` is the result.
-        dataset: in place of what `config.data` would load; default: loaded.
-        role: which network of the config, with which recipe: the (first)
-            "teacher", default, or the "student" alone.
-        resume: go on with the run that the folder holds.
-        overwrite: delete the run that the folder holds.
-
-    Returns:
-        What `metrics.json` holds.
-
-    Raises:
-        InputError: if config, data or folder cannot be used.
-        DivergedError: if the loss is not finite.
+        config: what is asked.
+        dataset: what is learnt from and tested on.
     """
-    teacher, student = config.teachers[0], config.student
-    asked = teacher if role == "teacher" else student
-    if asked.training is None:
-        raise InputError(
-            f"The {role} of the config must say how it is trained. Received: "
-            "training=null. Give at least its epochs."
-        )
-    dataset = open_dataset(config, dataset)
-    check_class_weights(config, dataset)
-    check_devices(config, dataset)
-    check_recipes(config, dataset)
 
-    def build() -> ImageClassifier:
-        if role == "teacher":
-            return build_teacher(teacher, dataset)
-        return build_student(student, dataset)
+    config: ExperimentConfig
+    dataset: Dataset
 
-    part = Part(Role.TEACHER if role == "teacher" else Role.STUDENT_ALONE)
-    with placed(config):
-        build()  # what cannot be built is found now
-        folder = _start(config, run_dir, f"train {role}", resume, overwrite)
-        train_classifier(
-            Phase(part.stem, asked.training, config, dataset, folder),
-            "model",
-            build,
-        )
-    files = {part: ("model", asked.network)}
-    return write_records(folder, config, dataset, files)
+    @classmethod
+    def open(
+        cls, config: ExperimentConfig, dataset: Dataset | None = None
+    ) -> "Experiment":
+        """Load the data, and check all that needs no network.
 
+        Args:
+            config: what is asked.
+            dataset: in place of what `config.data` would load; default:
+                loaded.
 
-def distill(
-    config: ExperimentConfig,
-    run_dir: str | Path,
-    *,
-    dataset: Dataset | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-) -> dict[str, Any]:
-    """Distil the student of a config with ATSC.
+        Raises:
+            InputError: if the data cannot be loaded or do not fit the config,
+                or a recipe cannot be carried out with them or the devices.
+        """
+        opened = cls(config, open_dataset(config, dataset))
+        check_class_weights(config, opened.dataset)
+        check_devices(config, opened.dataset)
+        check_recipes(config, opened.dataset)
+        return opened
 
-    Teachers without weights, and the student alone where the config gives it
-    a recipe, are trained first.
+    def teachers(self) -> list[ImageClassifier]:
+        """Load the teachers; those without weights are yet to be trained.
 
-    Args:
-        config: of the experiment.
-        run_dir: folder to write to: `teacher.keras` as it was before
-            adaptation, `adapted_teacher.keras`, `student_alone.keras`,
-            `student.keras`, and the run's records.
-        dataset: in place of what `config.data` would load; default: loaded.
-        resume: go on with the run that the folder holds.
-        overwrite: delete the run that the folder holds.
+        Raises:
+            InputError: if one cannot be loaded, split or used on the data.
+        """
+        return [
+            self._seeded(build_teacher, asked) for asked in self.config.teachers
+        ]
 
-    Returns:
-        What `metrics.json` holds.
+    def student(self) -> ImageClassifier:
+        """The student with a head of its own, as it starts.
 
-    Raises:
-        InputError: if config, data, folder or a saved network cannot be used.
-        DivergedError: if a loss is not finite.
-    """
-    dataset = open_dataset(config, dataset)
-    check_class_weights(config, dataset)
-    check_devices(config, dataset)
-    check_recipes(config, dataset)
-    with placed(config):
-        # What cannot be built is found now, not after hours of training.
-        teachers = [build_teacher(asked, dataset) for asked in config.teachers]
-        build_atsc(teachers, config, dataset)
-        folder = _start(config, run_dir, "distill", resume, overwrite)
-        files = train_teachers(folder, teachers, config, dataset)
-        parts = list(files)
-        student = config.student
-        if student.training is not None:
-            alone = Part(Role.STUDENT_ALONE)
-            train_classifier(
-                Phase(alone.stem, student.training, config, dataset, folder),
-                alone.stem,
-                partial(build_student, student, dataset),
-            )
-            files[alone] = (alone.stem, student.network)
-        _distillation(folder, parts, config, dataset)
-    files[Part(Role.STUDENT)] = (Role.STUDENT, student.network)
-    for part, asked in zip(parts, config.teachers, strict=True):
-        files[part.adapted] = (part.adapted.stem, asked.network)
-    return write_records(folder, config, dataset, files)
+        Raises:
+            InputError: likewise.
+        """
+        return self._seeded(build_student, self.config.student)
 
+    def _seeded(self, build: Callable, asked: Any) -> ImageClassifier:
+        keras.utils.set_random_seed(self.config.seed)
+        return build(asked, self.dataset)
 
-def evaluate(
-    config: ExperimentConfig,
-    model: str | Path,
-    network: str = "",
-    *,
-    dataset: Dataset | None = None,
-) -> dict[str, Any]:
-    """Evaluate a saved classifier on the test split of a config.
+    def atsc(self, teachers: list[ImageClassifier]) -> ATSC:
+        """The trainer of the student with these teachers.
 
-    Args:
-        config: whose data counts.
-        model: a `.keras` file.
-        network: its name, for the table; default: the stem of the file.
-        dataset: in place of what `config.data` would load; default: loaded.
-
-    Returns:
-        Accuracies, loss, parameters and multiply-adds.
-
-    Raises:
-        InputError: if data or model cannot be used.
-    """
-    path = Path(model)
-    dataset = open_dataset(config, dataset)
-    return evaluate_file(path, network or path.stem, dataset, config.data)
-
-
-def evaluate_run(run_dir: str | Path) -> dict[str, Any]:
-    """Evaluate every saved model of a run again, and renew its report.
-
-    Args:
-        run_dir: folder of a finished run.
-
-    Returns:
-        What its `metrics.json` now holds.
-
-    Raises:
-        InputError: if the folder holds no finished run.
-    """
-    folder = RunFolder(Path(run_dir))
-    metrics = folder.read_json("metrics.json")
-    if metrics is None:
-        raise InputError(
-            "`evaluate` needs a config, or the folder of a finished run. "
-            f"Received: {run_dir}, which has no metrics.json. Finish the run "
-            "with --resume."
-        )
-    config = load_config(folder.file("config.yaml"))
-    return renew_records(folder, config, load_dataset(config.data), metrics)
-
-
-def _start(
-    config: ExperimentConfig,
-    run_dir: str | Path,
-    job: str,
-    resume: bool,
-    overwrite: bool,
-) -> RunFolder:
-    return RunFolder.open(
-        Path(run_dir),
-        config,
-        describe_environment(job, config.seed),
-        resume=resume,
-        overwrite=overwrite,
-    )
-
-
-def _distillation(
-    folder: RunFolder,
-    parts: list[Part],
-    config: ExperimentConfig,
-    dataset: Dataset,
-) -> None:
-    """Distil from the run's teacher files, unless that is done already."""
-    done = Part(Role.STUDENT)
-    if folder.model_file(done).exists():
-        return
-    teachers = load_teachers(folder, config, dataset)
-    atsc = build_atsc(teachers, config, dataset)
-    recipe = config.distillation.training
-    phase = Phase("distillation", recipe, config, dataset, folder)
-    fit_distillation(atsc, phase)
-    for part, teacher in zip(parts, atsc.teachers, strict=True):
-        model = teacher.to_functional(part.stem)
-        save_model(folder, part.adapted.stem, model)
-    # Last: its presence says that the phase is complete.
-    save_model(folder, done.stem, atsc.student.to_functional(folded=True))
+        Raises:
+            InputError: if the networks do not fit together.
+        """
+        return build_atsc(teachers, self.config, self.dataset)

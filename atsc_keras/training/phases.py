@@ -12,9 +12,9 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline, count_steps
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
+from atsc_keras.models.freezing import flags_kept
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.adaptation import AdaptationNote
-from atsc_keras.training.augmented_classifier import AugmentedClassifier
 from atsc_keras.training.checkpoints import (
     EpochCheckpoint,
     Place,
@@ -28,7 +28,9 @@ from atsc_keras.training.progress import Progress
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.startup import FirstStepNote
+from atsc_keras.training.supervised import Supervised
 from atsc_keras.training.termination import sigterm_held_back
+from atsc_keras.training.trainers import adapt_as_asked
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,18 @@ def fit_network(
     Raises:
         DivergedError: if the loss is not finite.
     """
-    augmentation = device_augmentation(phase.config.data)
     trained: keras.Model = model
-    if augmentation and isinstance(model, ImageClassifier):
-        trained = AugmentedClassifier(model, augmentation)
+    if isinstance(model, ImageClassifier):
+        augmentation = device_augmentation(phase.config.data)
+        trained = Supervised(model, augmentation)
     optimizer = phase.build_optimizer(phase.recipe.optimizer)
     _compile_and_fit(trained, model.classes, {"optimizer": optimizer}, phase)
 
 
 def fit_distillation(atsc: ATSC, phase: Phase) -> None:
     """Train student and teachers together, as the config words it.
+
+    What of the teachers is to stay is frozen meanwhile.
 
     Args:
         atsc: trained in place.
@@ -101,7 +105,9 @@ def fit_distillation(atsc: ATSC, phase: Phase) -> None:
         if optimizer is not None
     }
     note = AdaptationNote(phase.folder, phase.dataset)
-    _compile_and_fit(atsc, atsc.teacher.classes, optimizers, phase, note)
+    with flags_kept(atsc.teachers):
+        adapt_as_asked(atsc.teachers, phase.config)
+        _compile_and_fit(atsc, atsc.teacher.classes, optimizers, phase, note)
 
 
 def _compile_and_fit(

@@ -1,15 +1,12 @@
 """Phases whose result is a file: where that is, they are done."""
 
-from collections.abc import Callable
-from functools import partial
-
 import keras
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.records.roles import Part, teacher_parts
-from atsc_keras.training.networks import build_teacher, load_teacher
+from atsc_keras.training.networks import load_teacher
 from atsc_keras.training.phases import Phase, fit_network
 from atsc_keras.training.run_folder import RunFolder, write_atomically
 
@@ -19,23 +16,20 @@ def save_model(folder: RunFolder, name: str, model: keras.Model) -> None:
     write_atomically(folder.file(f"{name}.keras"), model.save)
 
 
-def train_classifier(
-    phase: Phase, file: str, build: Callable[[], ImageClassifier]
-) -> None:
+def train_classifier(phase: Phase, network: ImageClassifier, stem: str) -> None:
     """Train a classifier, unless an earlier try has finished it.
 
     Args:
-        phase: of the run.
-        file: stem of the result.
-        build: makes the network.
+        phase: names what is trained, and how.
+        network: trained in place.
+        stem: of the file of the result.
     """
     folder = phase.folder
-    if folder.file(f"{file}.keras").exists():
+    if folder.file(f"{stem}.keras").exists():
         return
     keras.utils.set_random_seed(phase.config.seed)
-    model = build()
-    fit_network(model, phase)
-    save_model(folder, file, model.to_functional(file))
+    fit_network(network, phase)
+    save_model(folder, stem, network.to_functional(stem))
 
 
 def train_teachers(
@@ -48,9 +42,10 @@ def train_teachers(
 
     Args:
         folder: of the run.
-        teachers: as built or loaded; those with weights are saved.
-        config: of the run.
-        dataset: of the run.
+        teachers: as built or loaded; trained in place where the config says
+            so, unless the folder has the result.
+        config: says so.
+        dataset: to train on.
 
     Returns:
         Each teacher -> the stem of its file and its network.
@@ -60,17 +55,19 @@ def train_teachers(
     for part, asked, teacher in zip(
         parts, config.teachers, teachers, strict=True
     ):
-        name = part.stem
-        files[part] = (name, asked.network)
+        files[part] = (part.stem, asked.network)
         if asked.training is None or not asked.is_trained:
-            save_model(folder, name, teacher.to_functional(name))
+            save_model(folder, part.stem, teacher.to_functional(part.stem))
         else:
-            train_classifier(
-                Phase(name, asked.training, config, dataset, folder),
-                name,
-                partial(build_teacher, asked, dataset),
-            )
+            phase = Phase(part.stem, asked.training, config, dataset, folder)
+            train_classifier(phase, teacher, part.stem)
     return files
+
+
+def holds_teachers(folder: RunFolder, config: ExperimentConfig) -> bool:
+    """Whether an earlier try has left the file of a teacher."""
+    parts = teacher_parts(len(config.teachers))
+    return any(folder.model_file(part).exists() for part in parts)
 
 
 def load_teachers(

@@ -14,7 +14,7 @@ from atsc_keras.distillation.transfer_loss import (
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
-from atsc_keras.models.freezing import adapt_only
+from atsc_keras.models.freezing import adapt_only, flags_kept
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.networks import build_student
 
@@ -25,22 +25,22 @@ def build_atsc(
     """Build ATSC; its student starts as the student alone does.
 
     Args:
-        teachers: loaded; frozen here as the config says.
-        config: of the run.
-        dataset: of the run.
+        teachers: loaded, or yet to be trained: then `reset_starting_point`
+            when they are.
+        config: its student, settings and seed count.
+        dataset: whose images the networks take.
 
     Raises:
         InputError: if the networks do not fit together or the labels, or a
             pattern of `trainable` names nothing.
     """
+    with flags_kept(teachers):
+        adapt_as_asked(teachers, config)
     if config.data.soft_labels:
         _check_rows(teachers, config, dataset)
     # The same draw as the student alone: both start from one network.
     keras.utils.set_random_seed(config.seed)
     student = build_student(config.student, dataset)
-    for teacher, asked in zip(teachers, config.teachers, strict=True):
-        adapting = asked.trainable
-        adapt_only(teacher, [".*"] if adapting is None else adapting)
     settings = config.distillation
     momentum = config.student.batch_norm_momentum
     if momentum is None:
@@ -61,6 +61,19 @@ def build_atsc(
     )
 
 
+def adapt_as_asked(
+    teachers: list[ImageClassifier], config: ExperimentConfig
+) -> None:
+    """Freeze what of the teachers does not adapt; before `compile`.
+
+    Raises:
+        InputError: if a pattern of `trainable` names nothing.
+    """
+    for teacher, asked in zip(teachers, config.teachers, strict=True):
+        adapting = asked.trainable
+        adapt_only(teacher, [".*"] if adapting is None else adapting)
+
+
 def build_method(
     name: str,
     teacher: ImageClassifier,
@@ -72,7 +85,7 @@ def build_method(
 
     Args:
         name: of a method of a fixed teacher, as `find_method` takes it.
-        teacher: loaded; frozen here.
+        teacher: loaded; stays as it is.
         config: of the run.
         dataset: of the run.
         epochs: of the training.

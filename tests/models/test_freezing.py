@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from atsc_keras.backend import value_and_grad
 from atsc_keras.errors import InputError
-from atsc_keras.models.freezing import adapt_only, training_pass
+from atsc_keras.models.freezing import adapt_only, flags_kept, training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
 from tests.tiny import CLASSES, SHAPE, batch, tiny_teacher
 
@@ -147,3 +147,14 @@ def test_pass_of_an_unfrozen_encoder_is_its_own_call() -> None:
     assert training_pass(encoder).func is encoder
     encoder.trainable = False
     assert training_pass(encoder).keywords == {"training": False}
+
+
+def test_flags_come_back_as_they_were() -> None:
+    teacher = tiny_teacher()
+    teacher.encoder.layers[1].trainable = False
+    before = [layer.trainable for layer in teacher.encoder.layers]
+    with flags_kept([teacher]):
+        adapt_only(teacher, [])
+        assert not teacher.trainable_variables
+    assert [layer.trainable for layer in teacher.encoder.layers] == before
+    assert teacher.trainable and teacher.classifier.trainable

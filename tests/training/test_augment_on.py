@@ -11,7 +11,7 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.data import build_pipeline, load_dataset
-from atsc_keras.training.experiment import train
+from atsc_keras.training.jobs import train
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.trainers import build_atsc, build_method
 from tests.tiny_experiment import write_config

@@ -11,7 +11,7 @@ from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
 from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.comparing.comparison import compare
-from atsc_keras.training.experiment import distill, train
+from atsc_keras.training.jobs import distill, train
 from tests.tiny_experiment import write_config
 
 

@@ -21,7 +21,7 @@ from atsc_keras.training.devices import (
     evaluation_batch_size,
     placed,
 )
-from atsc_keras.training.experiment import distill
+from atsc_keras.training.jobs import distill
 from tests.markers import MIXED_BFLOAT16
 from tests.tiny_experiment import write_config
 
@@ -159,7 +159,7 @@ if os.environ["KERAS_BACKEND"] == "tensorflow":
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * count
     )
-from atsc_keras.training.experiment import distill
+from atsc_keras.training.jobs import distill
 changes = [f"devices={count}", "data.augment_on=device"]
 changes += ["student.training=null"]
 config = load_config(sys.argv[2], changes)

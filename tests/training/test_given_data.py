@@ -13,7 +13,7 @@ from atsc_keras.errors import InputError
 from atsc_keras.training.benchmarking.benchmark import benchmark
 from atsc_keras.training.benchmarking.steps import BenchmarkSettings
 from atsc_keras.training.comparing.comparison import compare
-from atsc_keras.training.experiment import distill, evaluate, train
+from atsc_keras.training.jobs import distill, evaluate, train
 from tests.tiny_experiment import write_config
 
 

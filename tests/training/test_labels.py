@@ -13,7 +13,7 @@ from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.comparing.comparison import compare
-from atsc_keras.training.experiment import distill, train
+from atsc_keras.training.jobs import distill, train
 from atsc_keras.training.run_folder import RunFolder
 from tests.tiny import tiny_encoder
 from tests.tiny_experiment import write_config

@@ -16,7 +16,7 @@ from atsc_keras.config import (
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import DivergedError, InputError
-from atsc_keras.training.experiment import train
+from atsc_keras.training.jobs import train
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.run_folder import RunFolder

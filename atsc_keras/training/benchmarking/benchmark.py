@@ -22,10 +22,10 @@ from atsc_keras.training.benchmarking.steps import (
     BenchmarkStep,
     steps_of,
 )
-from atsc_keras.training.devices import check_devices, chosen_devices, placed
+from atsc_keras.training.devices import chosen_devices, placed
 from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.given_data import open_dataset
-from atsc_keras.training.recipe_checks import check_recipes, check_xla
+from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.recipe_checks import check_xla
 from atsc_keras.training.run_folder import RunFolder
 
 _TURN = 2  # steps of one kind before the next has its turn
@@ -76,11 +76,9 @@ def benchmark(
             "Memory is measured in processes that load the data themselves. "
             "Received: memory=True with `dataset`. Give memory=False."
         )
-    dataset = open_dataset(config, dataset)
     # Every mistake in the config, before anything is written.
+    dataset = Experiment.open(config, dataset).dataset
     input_pipeline = _time_input(config, dataset)
-    check_devices(config, dataset)
-    check_recipes(config, dataset)
     devices = chosen_devices(config)
     check_xla("--jit-compile", settings.jit_compile, devices)
     with placed(config):

@@ -15,7 +15,7 @@ from atsc_keras.models.stage_maps import last_stage
 from atsc_keras.training.benchmarking.step_timer import StepTime, StepTimer
 from atsc_keras.training.networks import build_network
 from atsc_keras.training.recipes import build_optimizer
-from atsc_keras.training.trainers import build_atsc
+from atsc_keras.training.trainers import adapt_as_asked, build_atsc
 
 # Each supervised step; ATSC as a whole, with a teacher that adapts in its
 # last stage, and with a fixed one; KD by Keras's own Distiller.
@@ -95,7 +95,9 @@ class BenchmarkStep:
             self.multiply_adds = forward[0] + 3 * count_multiply_adds(student)
         else:
             patterns = [self._patterns(teacher) for teacher in teachers]
-            atsc = build_atsc(teachers, _adapting(config, patterns), dataset)
+            asked = _adapting(config, patterns)
+            atsc = build_atsc(teachers, asked, dataset)
+            adapt_as_asked(teachers, asked)
             self.models = [self._compiled(atsc)]
             learning = [
                 count_multiply_adds(t, learning_only=True) for t in teachers

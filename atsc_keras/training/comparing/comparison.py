@@ -13,7 +13,6 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
-from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.comparing.candidates import Candidate, candidates_of
 from atsc_keras.training.comparing.rate_choice import (
     RateChoice,
@@ -22,10 +21,9 @@ from atsc_keras.training.comparing.rate_choice import (
 )
 from atsc_keras.training.comparing.summary import summarise
 from atsc_keras.training.comparing.trial import Trial, build_trainer, is_done
-from atsc_keras.training.devices import check_devices, placed
+from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
-from atsc_keras.training.given_data import open_dataset
-from atsc_keras.training.networks import build_teacher
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.reporting.formats import percent
 from atsc_keras.training.run_folder import LEARNING_RATES, RunFolder
@@ -79,17 +77,14 @@ def compare(
     _check_seeds(seeds)
     check_rates(learning_rates)
     held_out = held_out_dataset(config, dataset) if learning_rates else None
-    dataset = open_dataset(config, dataset)
-    check_class_weights(config, dataset)
-    check_devices(config, dataset)
-    for asked in (config, *(variants or {}).values()):
+    experiment = Experiment.open(config, dataset)
+    dataset = experiment.dataset
+    for asked in (variants or {}).values():
         check_recipes(asked, dataset)
     with placed(config):
-        teachers = [build_teacher(asked, dataset) for asked in config.teachers]
+        teachers = experiment.teachers()
         for candidate in candidates:  # what cannot be built is found now
             build_trainer(candidate, teachers, dataset)
-        for teacher in teachers:
-            teacher.trainable = True  # as it will be saved
         folder = RunFolder.open(
             Path(run_dir),
             config,

@@ -1,4 +1,4 @@
-"""A classifier that augments its training batches itself."""
+"""A classifier that is trained on labels alone."""
 
 from typing import Any
 
@@ -8,19 +8,22 @@ from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor
 
 
-class AugmentedClassifier(keras.Model):
-    """A classifier behind an augmentation, for as long as it is trained.
+class Supervised(keras.Model):
+    """A classifier for as long as it is trained: what is compiled is this.
+
+    The classifier keeps no optimizer, whose state is as large as itself.
 
     Args:
         classifier: trained in place.
-        augmentation: layer that is active in training only.
+        augmentation: layer in front of it that is active in training only;
+            default: none.
         **kwargs: as for `keras.Model`.
     """
 
     def __init__(
         self,
         classifier: ImageClassifier,
-        augmentation: keras.layers.Layer,
+        augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -30,5 +33,6 @@ class AugmentedClassifier(keras.Model):
 
     def call(self, images: Any, training: bool | None = None) -> Tensor:
         """Logits `(B, classes)` of what the augmentation takes."""
-        images = self.augmentation(images, training=bool(training))
+        if self.augmentation is not None:
+            images = self.augmentation(images, training=bool(training))
         return self.classifier(images, training=training)
