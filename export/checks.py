@@ -1,11 +1,13 @@
 """What must be true before anything is written."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.whole import files_in
 
 from .formats import Variant
 from .images import RealImages
@@ -13,8 +15,18 @@ from .images import RealImages
 REPORT = "export_report.json"  # by it an export is known
 
 
-def check_folder(out: Path, overwrite: bool) -> None:
+def check_folder(
+    out: Path, overwrite: bool, planned: Iterable[str]
+) -> list[str]:
     """See that an export may be made here, and destroys nothing else.
+
+    Args:
+        out: the folder.
+        overwrite: whether an earlier export is to be replaced.
+        planned: paths from `out` on of what will be written.
+
+    Returns:
+        Files of an earlier export, which may go.
 
     Raises:
         InputError: if not.
@@ -26,8 +38,7 @@ def check_folder(out: Path, overwrite: bool) -> None:
         )
     around = Path.cwd().is_relative_to(out)
     if not around and not (out.exists() and any(out.iterdir())):
-        return
-    # Never delete what this command has not made.
+        return []
     if around or not (out / REPORT).is_file():
         raise InputError(
             "--out must be new, empty, or hold an earlier export. "
@@ -39,6 +50,37 @@ def check_folder(out: Path, overwrite: bool) -> None:
             f"Received: {out}, which holds an earlier export. Add --overwrite "
             "to replace it."
         )
+    own = _files_of_export(out)
+    in_the_way = [
+        name
+        for name in files_in(out)
+        if name not in own and any(_meet(name, other) for other in planned)
+    ]
+    if in_the_way:
+        raise InputError(
+            "--overwrite replaces what an export wrote, and nothing else. "
+            f"Received: {out}, where {', '.join(in_the_way[:3])} would be in "
+            "the way and is not of the export. Move it, or name another "
+            "folder."
+        )
+    return own
+
+
+def _files_of_export(out: Path) -> list[str]:
+    """What the report in a folder names as written with it."""
+    try:
+        named = json.loads((out / REPORT).read_text("utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        named = []
+    # Changed by hand, it must not lead out of the folder.
+    there = set(files_in(out))
+    return [REPORT, *(name for name in named if name in there - {REPORT})]
+
+
+def _meet(name: str, other: str) -> bool:
+    """Whether one path is the other, or inside it."""
+    one, two = Path(name), Path(other)
+    return one.is_relative_to(two) or two.is_relative_to(one)
 
 
 def check_stems(paths: Sequence[Path]) -> None:

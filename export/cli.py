@@ -13,6 +13,7 @@ from atsc_keras.errors import InputError
 from .formats import FORMATS, OUTPUTS, PIXELS, PRECISIONS, parse_list, variants
 from .from_run import RunFiles, files_of_run
 from .proving import tensorflow_threads
+from .requirements import check_packages
 from .selection import Selection
 from .verification import TOLERANCE
 
@@ -118,7 +119,11 @@ def export(
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier export.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the files of an earlier export; others stay.",
+        ),
     ] = False,
 ) -> None:
     """Export a Keras classifier to other formats, and prove every file.
@@ -145,6 +150,7 @@ def export(
     )
     answers = parse_list("--outputs", outputs, OUTPUTS)
     folder = out or files.out
+    check_packages(wanted)
     _use_tensorflow(threads)
     from .exporting import PAGE, export_model
     from .table import text_report

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.whole import files_in, folder_written_whole
 
-from .folders import written_whole
 from .runtimes import INPUT, OUTPUT
 from .web_runtime import WebRuntime, licence_files, read_web_runtime
 
@@ -98,7 +98,9 @@ def write_demo_page(
         "model": _base64(model.read_bytes()),
     }
     web_runtime = read_web_runtime(runtime)
-    with written_whole(folder, "The demo page's folder") as beside:
+    with folder_written_whole(
+        folder, "The demo page's folder", _PAGE[0], files_in(folder)
+    ) as beside:
         _fill(beside, data, web_runtime)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from atsc_keras.files.whole import files_in, folder_written_whole
+
 from .checks import (
     REPORT,
     check_calibration,
@@ -18,7 +20,6 @@ from .checks import (
     check_stems,
 )
 from .demo_page import write_demo_page
-from .folders import written_whole
 from .formats import FORMATS, OUTPUTS, Variant
 from .images import load_images
 from .loading import load_class_names, load_classifier
@@ -29,6 +30,7 @@ from .table import markdown_report
 from .verification import RANDOM_IMAGES, TOLERANCE
 
 PAGE = "export_report.md"
+_LABELS = "labels.json"
 _EVERY_FORMAT = tuple(Variant(kind) for kind in FORMATS)
 
 
@@ -70,7 +72,8 @@ def export_model(
             every file was accepted; default: none.
         runtime: folder `dist` of onnxruntime-web, for the page; default:
             fetched with npm.
-        overwrite: replace the export that `out` holds.
+        overwrite: replace the files of the export that `out` holds; others
+            stay.
 
     Returns:
         What `export_report.json` holds; `accepted` says whether every file
@@ -83,8 +86,20 @@ def export_model(
     started = time.monotonic()
     paths = [Path(path) for path in (model_path, *compare)]
     out = Path(out).resolve()
-    check_folder(out, overwrite)
     check_stems(paths)
+    earlier = check_folder(
+        out,
+        overwrite,
+        [
+            *(PAGE, _LABELS),
+            *(variant.file_name(paths[0].stem) for variant in variants),
+            *(
+                f"{path.stem}/{variant.file_name(path.stem)}"
+                for path in paths[1:]
+                for variant in variants
+            ),
+        ],
+    )
     check_data(variants, data)
     if demo_page is not None:
         check_demo_page(variants)
@@ -108,7 +123,7 @@ def export_model(
         tolerance,
         threads,
     )
-    with written_whole(out, "--out") as beside:
+    with folder_written_whole(out, "--out", REPORT, earlier) as beside:
         models = [export_one(model, paths[0], beside, names, job)]
         for path in paths[1:]:
             other = load_classifier(path)
@@ -135,8 +150,10 @@ def export_model(
             "seconds": round(time.monotonic() - started, 2),
         }
         if names:
-            _write_json(beside / "labels.json", names)
+            _write_json(beside / _LABELS, names)
         (beside / PAGE).write_text(markdown_report(report), "utf-8")
+        # What --overwrite may delete, next time.
+        report["files"] = [*files_in(beside), REPORT]
         _write_json(beside / REPORT, report)
     if demo_page is not None and report["accepted"]:
         write_demo_page(

@@ -9,8 +9,13 @@ from .formats import Variant
 
 # (format, precision or None for all) -> modules and the names to install.
 _NEEDS = {
-    ("tflite", None): {"ai_edge_litert": "ai-edge-litert"},
+    ("saved_model", None): {"tensorflow": "tensorflow"},
+    ("tflite", None): {
+        "tensorflow": "tensorflow",
+        "ai_edge_litert": "ai-edge-litert",
+    },
     ("onnx", None): {
+        "tensorflow": "tensorflow",
         "onnx": "onnx",
         "tf2onnx": "tf2onnx",
         "onnxruntime": "onnxruntime",
@@ -25,18 +30,21 @@ def check_packages(variants: Sequence[Variant]) -> None:
     Raises:
         InputError: if not, with the line that installs it.
     """
+    missing: dict[str, list[str]] = {}
     for variant in variants:
         for precision in (None, variant.precision):
-            needs = _NEEDS.get((variant.format, precision), {})
-            missing = [
-                package
-                for module, package in needs.items()
-                if importlib.util.find_spec(module) is None
-            ]
-            if missing:
-                what = f"{variant.format} in {variant.precision}"
-                raise InputError(
-                    "The packages of a format must be installed. Received: "
-                    f"{what} without {', '.join(missing)}. Run `pip install "
-                    f"{' '.join(missing)}`, or leave it out."
-                )
+            for module, package in _NEEDS.get(
+                (variant.format, precision), {}
+            ).items():
+                if importlib.util.find_spec(module) is None:
+                    missing.setdefault(variant.format, []).append(package)
+    if missing:
+        received = "; ".join(
+            f"{kind} without {', '.join(dict.fromkeys(packages))}"
+            for kind, packages in missing.items()
+        )
+        raise InputError(
+            "The packages of a format must be installed. Received: "
+            f"{received}. Run `pip install "
+            '"atsc-keras[export]"`, or leave the format out.'
+        )

@@ -20,6 +20,7 @@ DATA = {"tensorflow", "tensorflow_datasets", "sklearn", "PIL", "keras_cv"}
 
 # What each room may import: other packages, and rooms of this project.
 ROOMS = {
+    "atsc_keras/files": ({"numpy", "PIL"}, {"files"}),
     "atsc_keras/config": (
         {"pydantic", "pydantic_core", "yaml", "numpy"},
         {"config"},
@@ -44,7 +45,7 @@ ROOMS = {
                 "models",
                 "backend",
             ),
-            *("data", "config"),
+            *("data", "config", "files"),
         },
     ),
     "atsc_keras/cli": (
@@ -59,7 +60,7 @@ ROOMS = {
             *("numpy", "keras", "tensorflow", "tf2onnx", "onnx", "typer"),
             *("onnxruntime", "onnxconverter_common", "ai_edge_litert", "PIL"),
         },
-        {"errors"},
+        {"errors", "files"},
     ),
 }
 EVERYWHERE = {"types", "errors"}

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from atsc_keras.config import ExperimentConfig, dump_config, load_config
 from atsc_keras.errors import InputError, WriteError
+from atsc_keras.files.whole import PART, write_whole
 from atsc_keras.records.roles import Part
 from atsc_keras.training.processes import (
     alone,
@@ -21,37 +21,20 @@ from atsc_keras.training.processes import (
 
 LEARNING_RATES = "learning_rates.json"  # of a comparison, as chosen
 ADAPTATION = "adaptation.json"  # how far the layers of teachers moved
-_PART = ".part-"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, then rename it there.
+    """Write a file whole; see `write_whole`.
 
-    The name keeps its suffix, which Keras insists on. Of several processes
-    all call it and the first one writes.
+    Of several processes all call it and the first one writes.
 
     Raises:
         WriteError: if that fails; `path` is then as it was.
     """
     if is_first():
         with alone():
-            _write_atomically(path, write)
+            write_whole(path, write)
     wait_for_file(path)
-
-
-def _write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    beside = path.with_name(f"{_PART}{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(beside)
-            with open(beside, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError(path, error) from error
 
 
 # What a run writes; a folder with anything else is never deleted.
@@ -66,13 +49,13 @@ _OWN = {
 
 
 def _is_own(entry: Path) -> bool:
-    name = entry.name.removeprefix(_PART)
+    name = entry.name.removeprefix(PART)
     return name in _OWN or entry.suffix == ".keras"
 
 
 def _is_part(entry: Path) -> bool:
     """Whether a killed run was writing it."""
-    return entry.name.startswith(_PART) and _is_own(entry)
+    return entry.name.startswith(PART) and _is_own(entry)
 
 
 def damaged_record(path: Path, reason: str) -> InputError:
@@ -151,7 +134,7 @@ class RunFolder:
 
     def _remove_parts(self) -> None:
         """Remove what a killed run was writing."""
-        for part in self.path.rglob(f"{_PART}*"):
+        for part in self.path.rglob(f"{PART}*"):
             if part.is_dir():  # of an export
                 shutil.rmtree(part)
             else:

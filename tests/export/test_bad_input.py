@@ -161,10 +161,18 @@ def test_missing_package_is_named_with_the_line_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     check_packages([Variant("onnx", "float16"), Variant("tflite")])
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    gone = {"ai_edge_litert", "onnxconverter_common", "tf2onnx"}
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name in gone else name
+    )
     check_packages([Variant("saved_model")])
-    with pytest.raises(InputError, match="pip install ai-edge-litert`"):
-        check_packages([Variant("tflite")])
+    wanted = [Variant("tflite"), Variant("onnx"), Variant("onnx", "float16")]
+    with pytest.raises(InputError, match="pip install .atsc-keras") as error:
+        check_packages(wanted)
+    assert (
+        "tflite without ai-edge-litert; "
+        "onnx without tf2onnx, onnxconverter-common."
+    ) in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.whole import files_in
 from export.formats import Variant, variants
 from tests.export.models import (
     CLASSES,
@@ -185,6 +186,37 @@ def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
     export_model(**arguments, variants=[Variant("tflite")], overwrite=True)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"s.tflite", "export_report.json", "export_report.md"}
+
+
+@tensorflow_only
+def test_overwriting_leaves_what_the_exporter_did_not_write(
+    tmp_path: Path,
+) -> None:
+    from export.exporting import export_model
+
+    student().save(tmp_path / "s.keras")
+    out = tmp_path / "out"
+    arguments = {"model_path": tmp_path / "s.keras", "out": out}
+    report = export_model(**arguments, variants=[Variant("onnx")])
+    assert sorted(report["files"]) == files_in(out)
+    own = {name: "mine" for name in ("notes.md", "cat/1.png", "s_tuned.onnx")}
+    for name, content in own.items():
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text(content)
+    export_model(**arguments, variants=[Variant("saved_model")], overwrite=True)
+    assert not (out / "s.onnx").exists()
+    assert {name: (out / name).read_text() for name in own} == own
+    # What would be in the way is named before anything is computed.
+    for name in ("s.onnx", "saved_model/notes.md"):
+        (out / name).write_text("mine")
+        with pytest.raises(InputError, match=f"where {name} would be"):
+            export_model(
+                **arguments,
+                variants=[Variant("onnx"), Variant("saved_model")],
+                overwrite=True,
+            )
+        assert (out / name).read_text() == "mine"
+        (out / name).unlink()
 
 
 @tensorflow_only
