@@ -2,7 +2,11 @@
 
 from setuptools import find_packages, setup
 
-ELSEWHERE = {"atsc_keras.configs": "configs", "atsc_export": "export"}
+ELSEWHERE = {
+    "atsc_keras.configs": "configs",
+    "atsc_export": "export",
+    "atsc_export.formats": "export/formats",
+}
 
 setup(
     packages=[*find_packages(include=["atsc_keras*"]), *ELSEWHERE],

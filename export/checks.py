@@ -1,7 +1,7 @@
 """What must be true before anything is written."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -9,28 +9,27 @@ import keras
 from atsc_keras.errors import InputError
 from atsc_keras.files.whole import files_in
 
-from .formats import Variant
+from .formats import FORMATS
+from .formats.base import Variant
 from .images import RealImages
+from .job import ExportJob
 
 REPORT = "export_report.json"  # by it an export is known
+PAGE = "export_report.md"
+LABELS = "labels.json"
 
 
-def check_folder(
-    out: Path, overwrite: bool, planned: Iterable[str]
-) -> list[str]:
-    """See that an export may be made here, and destroys nothing else.
-
-    Args:
-        out: the folder.
-        overwrite: whether an earlier export is to be replaced.
-        planned: paths from `out` on of what will be written.
+def check_folder(job: ExportJob) -> list[str]:
+    """See that an export may be made in its folder, and destroys nothing else.
 
     Returns:
-        Files of an earlier export, which may go.
+        Files of an earlier export, by their paths from the folder on, which
+        may go.
 
     Raises:
         InputError: if not.
     """
+    out = job.out.resolve()
     if out.exists() and not out.is_dir():
         raise InputError(
             "--out must be a folder. "
@@ -44,7 +43,7 @@ def check_folder(
             "--out must be new, empty, or hold an earlier export. "
             f"Received: {out}, which holds other files. Name another folder."
         )
-    if not overwrite:
+    if not job.overwrite:
         raise InputError(
             "--out must be new or empty. "
             f"Received: {out}, which holds an earlier export. Add --overwrite "
@@ -54,7 +53,8 @@ def check_folder(
     in_the_way = [
         name
         for name in files_in(out)
-        if name not in own and any(_meet(name, other) for other in planned)
+        if name not in own
+        and any(_meet(name, other) for other in _planned(job))
     ]
     if in_the_way:
         raise InputError(
@@ -64,6 +64,16 @@ def check_folder(
             "folder."
         )
     return own
+
+
+def _planned(job: ExportJob) -> Iterator[str]:
+    """Paths, from the folder on, of what an export may write."""
+    yield from (REPORT, PAGE, LABELS)
+    for path in (job.model, *job.compare):
+        folder = "" if path is job.model else f"{path.stem}/"
+        for variant in job.variants:
+            kind = FORMATS[variant.format]
+            yield folder + kind.file_name(variant, path.stem)
 
 
 def _files_of_export(out: Path) -> list[str]:

@@ -10,12 +10,11 @@ import typer
 
 from atsc_keras.errors import InputError
 
-from .formats import FORMATS, OUTPUTS, PIXELS, PRECISIONS, parse_list, variants
+from .formats import FORMATS, check_packages, parse_list, variants
+from .formats.base import OUTPUTS, PIXELS, PRECISIONS
 from .from_run import RunFiles, files_of_run
+from .job import ExportJob, Selection
 from .proving import tensorflow_threads
-from .requirements import check_packages
-from .selection import Selection
-from .verification import TOLERANCE
 
 app = typer.Typer(
     add_completion=False,
@@ -98,10 +97,10 @@ def export(
     ] = False,
     tolerance: Annotated[
         float, typer.Option(help="Largest difference of a float32 logit.")
-    ] = TOLERANCE,
+    ] = ExportJob.tolerance,
     threads: Annotated[
         int, typer.Option(help="Of the runtimes while they are timed.")
-    ] = 1,
+    ] = ExportJob.threads,
     demo_page: Annotated[
         Path | None,
         typer.Option(
@@ -143,23 +142,15 @@ def export(
                 f"{name} must be at least 1. Received: {count}. Leave it out "
                 "for the default."
             )
-    wanted = variants(
-        parse_list("--formats", formats, FORMATS),
-        parse_list("--precision", precision, PRECISIONS),
-        parse_list("--pixels", pixels, PIXELS),
-    )
-    answers = parse_list("--outputs", outputs, OUTPUTS)
-    folder = out or files.out
-    check_packages(wanted)
-    _use_tensorflow(threads)
-    from .exporting import PAGE, export_model
-    from .table import text_report
-
-    report = export_model(
+    job = ExportJob(
         files.model,
-        folder,
-        variants=wanted,
-        outputs=answers,
+        out or files.out,
+        variants=variants(
+            parse_list("--formats", formats, [*FORMATS]),
+            parse_list("--precision", precision, PRECISIONS),
+            parse_list("--pixels", pixels, PIXELS),
+        ),
+        outputs=parse_list("--outputs", outputs, OUTPUTS),
         data=data or files.data,
         selection=Selection(test_images, calibration_images, seed),
         class_names=class_names or files.class_names,
@@ -170,8 +161,15 @@ def export(
         runtime=runtime,
         overwrite=overwrite,
     )
+    check_packages(job.variants)  # before TensorFlow, which is one of them
+    _use_tensorflow(threads)
+    from .checks import PAGE
+    from .exporting import export as run
+    from .table import text_report
+
+    report = run(job)
     print(text_report(report))
-    print(f"\nReport: {folder}/{PAGE}")
+    print(f"\nReport: {job.out}/{PAGE}")
     if demo_page and report["accepted"]:
         print(f"Page: {demo_page}/index.html")
     if not report["accepted"]:

@@ -16,7 +16,7 @@ from PIL import Image
 from atsc_keras.errors import InputError
 from atsc_keras.files.whole import files_in, folder_written_whole
 
-from .runtimes import INPUT, OUTPUT
+from .formats.base import INPUT, OUTPUT
 from .web_runtime import WebRuntime, licence_files, read_web_runtime
 
 if TYPE_CHECKING:

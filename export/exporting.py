@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import keras
 from atsc_keras.files.whole import files_in, folder_written_whole
 
 from .checks import (
+    LABELS,
+    PAGE,
     REPORT,
     check_calibration,
     check_data,
@@ -20,60 +21,21 @@ from .checks import (
     check_stems,
 )
 from .demo_page import write_demo_page
-from .formats import FORMATS, OUTPUTS, Variant
+from .formats import FORMATS, check_packages
+from .formats.base import Variant
 from .images import load_images
+from .job import ExportJob
 from .loading import load_class_names, load_classifier
-from .one_model import Job, export_one
-from .requirements import check_packages
-from .selection import Selection
+from .one_model import export_one
 from .table import markdown_report
-from .verification import RANDOM_IMAGES, TOLERANCE
-
-PAGE = "export_report.md"
-_LABELS = "labels.json"
-_EVERY_FORMAT = tuple(Variant(kind) for kind in FORMATS)
+from .verification import RANDOM_IMAGES
 
 
-def export_model(
-    model_path: str | Path,
-    out: str | Path,
-    *,
-    variants: Sequence[Variant] = _EVERY_FORMAT,
-    outputs: Sequence[str] = OUTPUTS[:1],
-    data: str | Path | None = None,
-    selection: Selection | None = None,
-    class_names: str | Path | None = None,
-    compare: Sequence[str | Path] = (),
-    tolerance: float = TOLERANCE,
-    threads: int = 1,
-    demo_page: str | Path | None = None,
-    runtime: str | Path | None = None,
-    overwrite: bool = False,
-) -> dict[str, Any]:
+def export(job: ExportJob) -> dict[str, Any]:
     """Export a saved classifier and prove every file against it.
 
     Args:
-        model_path: a `.keras` file of stock layers.
-        out: folder to make: `saved_model/`, `<stem>.tflite`, `<stem>.onnx`
-            and the same in other precisions; `export_report.json` and `.md`;
-            with class names, `labels.json`.
-        variants: files to write; default: float32 in all three formats.
-        outputs: of "logits", "probabilities" and "label"; logits always.
-        data: real images, as `load_images` reads them; int8 needs them.
-        selection: how many of them; default: 500 to compare, 200 to
-            calibrate.
-        class_names: JSON list of the classes' names, put into the files too.
-        compare: other `.keras` files, exported the same way to
-            `out/<stem>/`, for the report only.
-        tolerance: largest difference of a float32 logit from Keras's;
-            default 1e-4.
-        threads: of the runtimes while they are timed; default 1.
-        demo_page: folder of a web page to make, which runs the ONNX file, if
-            every file was accepted; default: none.
-        runtime: folder `dist` of onnxruntime-web, for the page; default:
-            fetched with npm.
-        overwrite: replace the files of the export that `out` holds; others
-            stay.
+        job: what to export, where, and on what to prove it.
 
     Returns:
         What `export_report.json` holds; `accepted` says whether every file
@@ -84,59 +46,39 @@ def export_model(
             used.
     """
     started = time.monotonic()
-    paths = [Path(path) for path in (model_path, *compare)]
-    out = Path(out).resolve()
-    check_stems(paths)
-    earlier = check_folder(
-        out,
-        overwrite,
-        [
-            *(PAGE, _LABELS),
-            *(variant.file_name(paths[0].stem) for variant in variants),
-            *(
-                f"{path.stem}/{variant.file_name(path.stem)}"
-                for path in paths[1:]
-                for variant in variants
-            ),
-        ],
-    )
-    check_data(variants, data)
-    if demo_page is not None:
-        check_demo_page(variants)
-    check_packages(variants)
-    model = load_classifier(paths[0])
+    check_stems([job.model, *job.compare])
+    earlier = check_folder(job)
+    check_data(job.variants, job.data)
+    if job.demo_page is not None:
+        check_demo_page(job.variants)
+    check_packages(job.variants)
+    model = load_classifier(job.model)
     shape = tuple(model.inputs[0].shape[1:])
     classes = int(model.outputs[0].shape[-1])
     names = (
-        load_class_names(Path(class_names), classes) if class_names else None
+        load_class_names(job.class_names, classes) if job.class_names else None
     )
     real = (
         None
-        if data is None
-        else load_images(Path(data), shape, classes, selection or Selection())
+        if job.data is None
+        else load_images(job.data, shape, classes, job.selection)
     )
-    check_calibration(variants, real)
-    job = Job(
-        variants,
-        [name for name in OUTPUTS if name in (*outputs, OUTPUTS[0])],
-        real,
-        tolerance,
-        threads,
-    )
+    check_calibration(job.variants, real)
+    out = job.out.resolve()
     with folder_written_whole(out, "--out", REPORT, earlier) as beside:
-        models = [export_one(model, paths[0], beside, names, job)]
-        for path in paths[1:]:
+        models = [export_one(model, job.model, beside, job, real, names)]
+        for path in job.compare:
             other = load_classifier(path)
             check_same_images(other, path, shape)
             folder = beside / path.stem
             folder.mkdir()
             # Its own number of classes may be another: no names.
-            models.append(export_one(other, path, folder, None, job))
-        report = {
+            models.append(export_one(other, path, folder, job, real))
+        report: dict[str, Any] = {
             "accepted": all(x["accepted"] for x in models[0]["artifacts"]),
             "keras_version": keras.__version__,
-            "tolerance": tolerance,
-            "threads": threads,
+            "tolerance": job.tolerance,
+            "threads": job.threads,
             "images": {
                 "random": RANDOM_IMAGES,
                 **({} if real is None else {"real": len(real.test)}),
@@ -150,18 +92,19 @@ def export_model(
             "seconds": round(time.monotonic() - started, 2),
         }
         if names:
-            _write_json(beside / _LABELS, names)
+            _write_json(beside / LABELS, names)
         (beside / PAGE).write_text(markdown_report(report), "utf-8")
         # What --overwrite may delete, next time.
         report["files"] = [*files_in(beside), REPORT]
         _write_json(beside / REPORT, report)
-    if demo_page is not None and report["accepted"]:
+    if job.demo_page is not None and report["accepted"]:
+        name = FORMATS["onnx"].file_name(Variant("onnx"), job.model.stem)
         write_demo_page(
-            Path(demo_page),
-            out / Variant("onnx").file_name(paths[0].stem),
+            job.demo_page,
+            out / name,
             class_names=names,
             images=None if real is None else real.test,
-            runtime=None if runtime is None else Path(runtime),
+            runtime=job.runtime,
         )
     return report
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from atsc_keras.errors import InputError
 
-from .selection import Selection
+from .job import Selection
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 _HINT = (

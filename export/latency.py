@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .runtimes import Predict
+from .formats.base import Predict
 
 BATCH_SIZES = (1, 32)
 _WARM_UP = 3  # runs

@@ -7,6 +7,9 @@ from typing import Any
 def count_multiply_adds(graph: Any) -> int:
     """Multiply-adds of convolutions and matrix products, as in the literature.
 
+    Along TensorFlow's graph, not Keras's as in training: other people's
+    layers compute inside what Keras's graph shows as one.
+
     Args:
         graph: of TensorFlow, traced with a batch of one and inner functions
             in place.

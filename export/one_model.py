@@ -1,91 +1,98 @@
 """All files of one model: written, proven, measured."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from .breakages import breakage, leaf_layers
-from .converters import Converter
-from .formats import Variant
+from atsc_keras.errors import first_line
+from atsc_keras.models.complexity import count_parameters
+from atsc_keras.models.walking import leaf_layers
+
+from .formats import FORMATS
+from .formats.base import OUTPUT, OUTPUTS, Outputs, Source, Variant
 from .images import RealImages
+from .job import ExportJob
 from .latency import measure_latency
+from .multiply_adds import count_multiply_adds
 from .proving import prove, rejected
-from .runtimes import OUTPUT, RUNTIMES, Outputs
 from .verification import Limits, Sample, random_images
 
 _KERAS_BATCH = 32  # images at a time, for the logits to compare with
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is the same for all models of one export.
-
-    Attributes:
-        variants: files to write.
-        outputs: of each file.
-        real: images to calibrate by and compare on, if any.
-        tolerance: largest difference of a float32 logit.
-        threads: of the runtimes while they are timed.
-    """
-
-    variants: Sequence[Variant]
-    outputs: Sequence[str]
-    real: RealImages | None
-    tolerance: float
-    threads: int
 
 
 def export_one(
     model: keras.Model,
     path: Path,
     folder: Path,
-    names: list[str] | None,
-    job: Job,
+    job: ExportJob,
+    real: RealImages | None = None,
+    class_names: list[str] | None = None,
 ) -> dict[str, Any]:
     """Write and prove all variants of one model to a folder.
 
     Args:
-        model: the classifier.
+        model: the classifier, as `load_classifier` gives it.
         path: of its `.keras` file.
         folder: to write to.
-        names: of the classes, if known.
-        job: what to write, and what to prove it on.
+        job: what to write.
+        real: images to calibrate by and compare on; default: none.
+        class_names: of the model; default: none.
 
     Returns:
         What the report says of this model.
     """
     shape = tuple(model.inputs[0].shape[1:])
     samples = [_sample(model, "random", random_images(shape))]
-    if job.real is not None:
-        samples.append(_sample(model, "real", job.real.test, job.real.labels))
+    if real is not None:
+        samples.append(_sample(model, "real", real.test, real.labels))
     with tempfile.TemporaryDirectory() as workspace:
-        converter = Converter(
+        source = Source(
             model,
             Path(workspace),
-            outputs=job.outputs,
-            class_names=names,
-            calibration=None if job.real is None else job.real.calibration,
+            [name for name in OUTPUTS if name in (*job.outputs, OUTPUT)],
+            class_names,
+            None if real is None else real.calibration,
         )
-        saved = [sample.save(Path(workspace)) for sample in samples]
-        artifacts = [
-            _artifact(model, converter, variant, folder, path, saved, job)
-            for variant in job.variants
-        ]
-        return {
-            "name": path.stem,
-            "file": path.name,
-            "parameters": _parameters(model),
-            "multiply_adds": _multiply_adds(converter),
-            "input_shape": list(shape),
-            "classes": int(model.outputs[0].shape[-1]),
-            "keras": _keras_row(model, path, samples[-1]),
-            "artifacts": artifacts,
-        }
+        saved = [sample.save(source.workspace) for sample in samples]
+        artifacts = []
+        for variant in job.variants:
+            name = FORMATS[variant.format].file_name(variant, path.stem)
+            artifacts.append(
+                _artifact(source, variant, folder / name, saved, job)
+            )
+        products = _multiply_adds(source)
+    return {
+        "name": path.stem,
+        "file": path.name,
+        "parameters": count_parameters(model),
+        "multiply_adds": products,
+        "input_shape": list(shape),
+        "classes": int(model.outputs[0].shape[-1]),
+        "keras": _keras_row(model, path, samples[-1]),
+        "artifacts": artifacts,
+    }
+
+
+def refusal(model: keras.Model, kind: str) -> str | None:
+    """Say why a format cannot have a model.
+
+    Args:
+        model: the classifier.
+        kind: name of the format.
+
+    Returns:
+        Name of the layer, reason and way out; None where nothing is known to
+        break.
+    """
+    for layer in leaf_layers(model):
+        reason = FORMATS[kind].refusal(layer)
+        if reason:
+            return f"layer {layer.name} ({type(layer).__name__}): {reason}"
+    return None
 
 
 def _sample(
@@ -116,61 +123,48 @@ def _keras_row(
     }
 
 
-def _parameters(model: keras.Model) -> int:
-    """Weights, without statistics."""
-    statistics = {
-        id(weight)
-        for layer in leaf_layers(model)
-        for weight in layer.weights
-        if weight.name.startswith("moving_")
-        or isinstance(layer, keras.layers.Normalization)
-    }
-    return sum(
-        int(np.prod(weight.shape))
-        for weight in model.weights
-        if id(weight) not in statistics
-    )
-
-
-def _multiply_adds(converter: Converter) -> int | None:
+def _multiply_adds(source: Source) -> int | None:
     try:
-        return converter.multiply_adds()
+        return count_multiply_adds(source.traced(1, "float32").graph)
     except Exception:  # a model that cannot be traced has no artifact either
         return None
 
 
 def _artifact(
-    model: keras.Model,
-    converter: Converter,
+    source: Source,
     variant: Variant,
-    folder: Path,
-    model_path: Path,
+    path: Path,
     samples: list[Path],
-    job: Job,
+    job: ExportJob,
 ) -> dict[str, Any]:
     """Write one file and prove it; a failure is a verdict, not an end."""
-    path = folder / variant.file_name(model_path.stem)
-    broken = breakage(model, variant.format)
-    if broken:
-        verdict = rejected(f"not written: {broken}")
+    reason = _failure(source, variant, path)
+    if reason:
+        verdict = rejected(reason)
     else:
-        try:
-            converter.write(variant, path)
-        except Exception as error:  # converters raise anything
-            reason = (str(error).strip() or repr(error)).splitlines()[0]
-            verdict = rejected(f"{type(error).__name__}: {reason}")
-        else:
-            limits = Limits.of(variant.precision, job.tolerance)
-            # Of noise, nothing follows for a file made for real images.
-            samples = samples[1:] if variant.quantized else samples
-            verdict = prove(variant, path, samples, limits, job.threads)
+        limits = Limits.of(variant.precision, job.tolerance)
+        # Of noise, nothing follows for a file made for real images.
+        samples = samples[1:] if variant.quantized else samples
+        verdict = prove(variant, path, samples, limits, job.threads)
     return {
         **asdict(variant),
         "path": path.name,
-        "runtime": RUNTIMES[variant.format][0],
+        "runtime": FORMATS[variant.format].runtime,
         "bytes": _size(path),
         **verdict,
     }
+
+
+def _failure(source: Source, variant: Variant, path: Path) -> str | None:
+    """Write one file; why that cannot be."""
+    broken = refusal(source.model, variant.format)
+    if broken:
+        return f"not written: {broken}"
+    try:
+        FORMATS[variant.format].write(source, variant, path)
+    except Exception as error:  # converters raise anything
+        return f"{type(error).__name__}: {first_line(error)}"
+    return None
 
 
 def _size(path: Path) -> int:

@@ -14,10 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .formats import Variant
-from .inspection import operations
+from atsc_keras.errors import first_line
+from atsc_keras.files.whole import write_whole
+
+from .formats import FORMATS
+from .formats.base import Variant
 from .latency import measure_latency
-from .runtimes import RUNTIMES
 from .verification import Limits, Sample, verify
 
 _NOTHING: dict[str, Any] = {
@@ -113,14 +115,13 @@ def _work(job: Path) -> dict[str, Any]:
     samples = [
         Sample.load(Path(name), variant.pixels) for name in order["samples"]
     ]
-    _, open_file = RUNTIMES[variant.format]
+    kind = FORMATS[variant.format]
     try:
-        found = operations(variant.format, path)
-        predict = open_file(path, order["threads"])
+        found = kind.operations(path)
+        predict = kind.open(path, order["threads"])
         verdict = verify(predict, samples, Limits(**order["limits"]))
     except Exception as error:  # runtimes raise anything
-        text = (str(error).strip() or repr(error)).splitlines()[0]
-        return rejected(f"{type(error).__name__}: {text}")
+        return rejected(f"{type(error).__name__}: {first_line(error)}")
     verdict["operations"] = found
     verdict["latency"] = measure_latency(predict, samples[-1].images)
     if found and found["custom"]:
@@ -137,9 +138,7 @@ def _work(job: Path) -> dict[str, Any]:
 
 def _main(job: Path, result: Path) -> None:
     text = json.dumps(_work(job))
-    beside = result.with_suffix(".part")
-    beside.write_text(text, "utf-8")
-    beside.rename(result)
+    write_whole(result, lambda path: path.write_text(text, "utf-8"))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .runtimes import OUTPUT, Outputs, Predict
+from .formats.base import OUTPUT, Outputs, Predict
 
 TOLERANCE = 1e-4  # largest difference of a float32 logit, by default
 FLOAT16_TOLERANCE = 5e-2

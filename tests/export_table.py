@@ -16,8 +16,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from export.exporting import export_model
-from export.formats import FORMATS, PIXELS, PRECISIONS, Variant, variants
+from export import FORMATS, ExportJob, Variant
+from export.exporting import export
+from export.formats import variants
+from export.formats.base import PIXELS, PRECISIONS
 from export.verification import random_images
 from tests.split_table import models
 
@@ -27,7 +29,7 @@ WANTED = (
     *("/InceptionV3", "/NASNetMobile", "/ConvNeXtTiny", "/VGG16"),
 )
 SPREAD = 3.0  # of a logit over images, about that of a trained network
-COLUMNS = variants(FORMATS, PRECISIONS, PIXELS[:1])
+COLUMNS = variants([*FORMATS], PRECISIONS, PIXELS[:1])
 
 
 def settle(model: keras.Model, images: np.ndarray) -> None:
@@ -79,13 +81,15 @@ def row(model: keras.Model, side: int, folder: Path) -> list[str]:
     largest = float(np.abs(_logits(model, mixed)).max())
     model.save(folder / "m.keras")
     np.savez(folder / "data.npz", x_train=images[:60], x_test=images[60:])
-    report = export_model(
-        folder / "m.keras",
-        folder / "out",
-        variants=COLUMNS,
-        data=folder / "data.npz",
-        # A network of random weights makes the most of each rounding.
-        tolerance=1e-4 * largest,
+    report = export(
+        ExportJob(
+            folder / "m.keras",
+            folder / "out",
+            variants=COLUMNS,
+            data=folder / "data.npz",
+            # A network of random weights makes the most of each rounding.
+            tolerance=1e-4 * largest,
+        )
     )
     (entry,) = report["models"]
     onnx = next(

@@ -121,8 +121,8 @@ def rewire(
 
 
 def leaf_layers(layer: Any) -> list[Any]:
-    """The layers inside nested models, each once."""
-    if not isinstance(layer, keras.Model):
+    """The layers inside nested models and pipelines, each once."""
+    if not isinstance(layer, keras.Model | keras.layers.Pipeline):
         return [layer]
     leaves = [leaf for part in layer.layers for leaf in leaf_layers(part)]
     return list({id(leaf): leaf for leaf in leaves}.values())

@@ -10,9 +10,9 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
-from export.formats import FORMATS, Variant, parse_list, variants
+from export import FORMATS, ExportJob, Variant
+from export.formats import check_packages, parse_list, variants
 from export.from_run import files_of_run
-from export.requirements import check_packages
 from tests.export.models import (
     SHAPE,
     pixels,
@@ -91,11 +91,11 @@ def bad_model(kind: str, folder: Path) -> Path:
 def test_unusable_models_get_one_message(
     kind: str, message: str, tmp_path: Path
 ) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     path = bad_model(kind, tmp_path)
     with pytest.raises(InputError, match=message) as error:
-        export_model(path, tmp_path / "out")
+        export(ExportJob(path, tmp_path / "out"))
     assert "Received: " in str(error.value)
     assert len(str(error.value)) < 600
     assert not (tmp_path / "out").exists()
@@ -120,7 +120,7 @@ def test_model_of_another_package_gets_one_short_message(
 
 @tensorflow_only
 def test_int8_without_training_images_is_refused(tmp_path: Path) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     student().save(tmp_path / "s.keras")
     np.savez(tmp_path / "d.npz", x_test=pixels())
@@ -129,27 +129,29 @@ def test_int8_without_training_images_is_refused(tmp_path: Path) -> None:
         (tmp_path / "d.npz", "never by those of the test"),
     ):
         with pytest.raises(InputError, match=message):
-            export_model(
-                tmp_path / "s.keras",
-                tmp_path / "out",
-                variants=[Variant("tflite", "int8")],
-                data=data,
+            export(
+                ExportJob(
+                    tmp_path / "s.keras",
+                    tmp_path / "out",
+                    variants=[Variant("tflite", "int8")],
+                    data=data,
+                )
             )
         assert not (tmp_path / "out").exists()
 
 
 def test_lists_name_the_nearest_known_name() -> None:
-    known = parse_list("--formats", "onnx, tflite,onnx", FORMATS)
+    known = parse_list("--formats", "onnx, tflite,onnx", [*FORMATS])
     assert known == ["onnx", "tflite"]
     with pytest.raises(InputError, match="'onx'. Did you mean onnx?"):
-        parse_list("--formats", "saved_model,onx", FORMATS)
+        parse_list("--formats", "saved_model,onx", [*FORMATS])
     with pytest.raises(InputError, match="Received: ''"):
-        parse_list("--formats", "", FORMATS)
+        parse_list("--formats", "", [*FORMATS])
 
 
 def test_variants_are_the_combinations_that_exist() -> None:
-    every = variants(FORMATS, ["float16", "int8"], ["float32", "uint8"])
-    names = [variant.file_name("s") for variant in every]
+    every = variants([*FORMATS], ["float16", "int8"], ["float32", "uint8"])
+    names = [FORMATS[v.format].file_name(v, "s") for v in every]
     assert len(set(names)) == len(names) == 2 * (1 + 3 + 3)
     assert "s_int8_from_uint8.tflite" in names
     assert variants(["onnx"], ["int8"], ["float32"])[0] == Variant("onnx")
@@ -197,7 +199,7 @@ def test_wrong_words_on_the_command_line(
 
 @tensorflow_only
 def test_models_to_compare_must_fit(tmp_path: Path) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     (tmp_path / "b").mkdir()
     student().save(tmp_path / "s.keras")
@@ -210,11 +212,13 @@ def test_models_to_compare_must_fit(tmp_path: Path) -> None:
         ("t.keras", "models of the same images"),
     ):
         with pytest.raises(InputError, match=message):
-            export_model(
-                tmp_path / "s.keras",
-                tmp_path / "out",
-                variants=[Variant("onnx")],
-                compare=[tmp_path / other],
+            export(
+                ExportJob(
+                    tmp_path / "s.keras",
+                    tmp_path / "out",
+                    variants=[Variant("onnx")],
+                    compare=[tmp_path / other],
+                )
             )
         assert [p.name for p in tmp_path.glob("*out*")] == []
 

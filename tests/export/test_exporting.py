@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from keras import layers
 
 from atsc_keras.errors import InputError
 from atsc_keras.files.whole import files_in
-from export.formats import Variant, variants
+from export import FORMATS, ExportJob, Variant
+from export.formats import variants
+from export.formats.base import Source
 from tests.export.models import (
     CLASSES,
     NAMES,
@@ -158,32 +161,32 @@ def test_existing_export_is_kept_without_overwrite(
 def test_folder_that_is_no_export_is_never_replaced(
     exported: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     out = tmp_path / "doc"
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="which holds other files"):
-        export_model(exported["model"], out, overwrite=True)
+        export(ExportJob(exported["model"], out, overwrite=True))
     # Not even an export is replaced under the feet of who stands in it.
     (out / "export_report.json").write_text("{}")
     (out / "inner").mkdir()
     for place in (out, out / "inner"):
         monkeypatch.chdir(place)
-        for name in (".", ".."):
+        for name in (Path("."), Path("..")):
             with pytest.raises(InputError, match="holds other files"):
-                export_model(exported["model"], name, overwrite=True)
+                export(ExportJob(exported["model"], name, overwrite=True))
     assert (out / "thesis.txt").read_text() == "mine"
 
 
 @tensorflow_only
 def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     student().save(tmp_path / "s.keras")
-    arguments = {"model_path": tmp_path / "s.keras", "out": tmp_path / "out"}
-    export_model(**arguments, variants=[Variant("onnx")])
-    export_model(**arguments, variants=[Variant("tflite")], overwrite=True)
+    job = ExportJob(tmp_path / "s.keras", tmp_path / "out", [Variant("onnx")])
+    export(job)
+    export(replace(job, variants=[Variant("tflite")], overwrite=True))
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"s.tflite", "export_report.json", "export_report.md"}
 
@@ -192,29 +195,27 @@ def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
 def test_overwriting_leaves_what_the_exporter_did_not_write(
     tmp_path: Path,
 ) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     student().save(tmp_path / "s.keras")
     out = tmp_path / "out"
-    arguments = {"model_path": tmp_path / "s.keras", "out": out}
-    report = export_model(**arguments, variants=[Variant("onnx")])
+    job = ExportJob(tmp_path / "s.keras", out, [Variant("onnx")])
+    report = export(job)
     assert sorted(report["files"]) == files_in(out)
     own = {name: "mine" for name in ("notes.md", "cat/1.png", "s_tuned.onnx")}
     for name, content in own.items():
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text(content)
-    export_model(**arguments, variants=[Variant("saved_model")], overwrite=True)
+    job = replace(job, variants=[Variant("saved_model")], overwrite=True)
+    export(job)
     assert not (out / "s.onnx").exists()
     assert {name: (out / name).read_text() for name in own} == own
     # What would be in the way is named before anything is computed.
+    job = replace(job, variants=[Variant("onnx"), Variant("saved_model")])
     for name in ("s.onnx", "saved_model/notes.md"):
         (out / name).write_text("mine")
         with pytest.raises(InputError, match=f"where {name} would be"):
-            export_model(
-                **arguments,
-                variants=[Variant("onnx"), Variant("saved_model")],
-                overwrite=True,
-            )
+            export(job)
         assert (out / name).read_text() == "mine"
         (out / name).unlink()
 
@@ -270,16 +271,15 @@ def test_every_precision_and_output_beside_the_teacher(tmp_path: Path) -> None:
 def test_uint8_and_float_files_say_the_same(tmp_path: Path) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    from export.converters import Converter
-
-    converter = Converter(
+    source = Source(
         student(), tmp_path, outputs=("logits", "probabilities", "label")
     )
+    kind = FORMATS["tflite"]
     found = []
     for dtype in ("float32", "uint8"):
         variant = Variant("tflite", pixels=dtype)
-        path = tmp_path / variant.file_name("s")
-        converter.write(variant, path)
+        path = tmp_path / kind.file_name(variant, "s")
+        kind.write(source, variant, path)
         runner = Interpreter(str(path)).get_signature_runner()
         assert runner.get_input_details()["image"]["dtype"] == np.dtype(dtype)
         found.append(runner(image=pixels(1).astype(dtype)))
@@ -292,16 +292,15 @@ def test_uint8_and_float_files_say_the_same(tmp_path: Path) -> None:
 def test_int8_is_calibrated_by_training_images_alone(tmp_path: Path) -> None:
     import onnx
 
-    from export.converters import Converter
-
     scales = []
     for brightest in (255, 50):
         folder = tmp_path / str(brightest)
         folder.mkdir()
         images = (pixels(20) // 255 * brightest).astype("uint8")
         images[0, 0, 0] = brightest
-        converter = Converter(student(), folder, calibration=images)
-        converter.write(Variant("onnx", "int8"), folder / "s.onnx")
+        source = Source(student(), folder, calibration=images)
+        variant = Variant("onnx", "int8")
+        FORMATS["onnx"].write(source, variant, folder / "s.onnx")
         graph = onnx.load(folder / "s.onnx").graph
         first = next(n for n in graph.node if n.op_type == "QuantizeLinear")
         (scale,) = (
@@ -317,7 +316,7 @@ def test_int8_is_calibrated_by_training_images_alone(tmp_path: Path) -> None:
 def test_random_and_mixed_precision_layers_leave_no_trace(
     tmp_path: Path,
 ) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     images = keras.Input(SHAPE)
     x = layers.RandomFlip("horizontal")(images)
@@ -328,8 +327,10 @@ def test_random_and_mixed_precision_layers_leave_no_trace(
     x = layers.Dense(3, activation="softmax", dtype="float32")(x)
     keras.Model(images, x).save(tmp_path / "m.keras")
     np.savez(tmp_path / "data.npz", x_test=pixels())
-    report = export_model(
-        tmp_path / "m.keras", tmp_path / "out", data=tmp_path / "data.npz"
+    report = export(
+        ExportJob(
+            tmp_path / "m.keras", tmp_path / "out", data=tmp_path / "data.npz"
+        )
     )
     artifacts = report["models"][0]["artifacts"]
     assert [a["reason"] for a in artifacts] == [None] * 3
@@ -337,18 +338,15 @@ def test_random_and_mixed_precision_layers_leave_no_trace(
 
 @tensorflow_only
 def test_one_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
-    from export.exporting import export_model
+    from export.exporting import export
 
     images = keras.Input(SHAPE)
     x = layers.Rescaling(1 / 255)(images)
     x = layers.Resizing(5, 5, interpolation="bicubic", name="shrink")(x)
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(x))
     keras.Model(images, layers.Dense(3)(x)).save(tmp_path / "m.keras")
-    report = export_model(
-        tmp_path / "m.keras",
-        tmp_path / "out",
-        variants=variants(["tflite", "onnx"], [], ["float32"]),
-    )
+    wanted = variants(["tflite", "onnx"], [], ["float32"])
+    report = export(ExportJob(tmp_path / "m.keras", tmp_path / "out", wanted))
     artifacts = report["models"][0]["artifacts"]
     assert [a["accepted"] for a in artifacts] == [False, True]
     assert "layer shrink (Resizing)" in artifacts[0]["reason"]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from atsc_keras.errors import InputError
-from export.selection import Selection
+from export.job import Selection
 from tests.export.models import CLASSES, SHAPE, pixels, tensorflow_only
 
 

@@ -8,8 +8,10 @@ import keras
 import pytest
 from keras import layers
 
-from export.breakages import breakage
-from export.formats import Variant
+from export import FORMATS, Variant
+from export.formats.base import Source
+from export.multiply_adds import count_multiply_adds
+from export.verification import Limits, Sample, verify
 from tests.export.models import SHAPE, pixels, tensorflow_only
 
 pytestmark = tensorflow_only
@@ -94,24 +96,21 @@ def verdict_on(
     model: keras.Model, kind: str, folder: Path, tolerance: float = 1e-5
 ) -> dict[str, Any]:
     """Convert, open and compare in this process: the proof, only faster."""
-    from export.converters import Converter
-    from export.inspection import operations
-    from export.runtimes import RUNTIMES
-    from export.verification import Limits, Sample, verify
-
-    path = folder / "m"
-    Converter(model, folder).write(Variant(kind), path)
+    path, form = folder / "m", FORMATS[kind]
+    form.write(Source(model, folder), Variant(kind), path)
     images = pixels(9).astype("float32")
     sample = Sample("real", images, model.predict(images, verbose=0))
-    verdict = verify(RUNTIMES[kind][1](path, 1), [sample], Limits(tolerance))
-    return {**verdict, "operations": operations(kind, path)}
+    verdict = verify(form.open(path, 1), [sample], Limits(tolerance))
+    return {**verdict, "operations": form.operations(path)}
 
 
 @pytest.mark.parametrize("name", WORKING)
 def test_layer_is_exported_exactly(name: str, tmp_path: Path) -> None:
+    from export.one_model import refusal
+
     model = classifier(WORKING[name])
     for kind in ("tflite", "onnx"):
-        assert breakage(model, kind) is None
+        assert refusal(model, kind) is None
         (tmp_path / kind).mkdir()
         verdict = verdict_on(model, kind, tmp_path / kind)
         assert verdict["accepted"], (kind, verdict["reason"])
@@ -165,11 +164,13 @@ def test_student_of_two_teachers_is_exported(tmp_path: Path) -> None:
 def test_layer_that_breaks_is_named_with_the_way_out(
     layer: Any, broken: set[str], way_out: str, tmp_path: Path
 ) -> None:
+    from export.one_model import refusal
+
     inner = keras.Input((8, 8, 3))
     nested = keras.Model(inner, layer(inner))
     model = classifier(lambda x: nested(layers.CenterCrop(8, 8)(x)))
     for kind in ("saved_model", "tflite", "onnx"):
-        reason = breakage(model, kind)
+        reason = refusal(model, kind)
         assert (reason is not None) == (kind in broken)
         (tmp_path / kind).mkdir()
         if reason is None:
@@ -188,10 +189,9 @@ def test_layer_that_breaks_is_named_with_the_way_out(
 
 
 def test_multiply_adds_are_those_of_the_layers(tmp_path: Path) -> None:
-    from export.converters import Converter
-
     def count(body: Callable[[Any], Any]) -> int:
-        return Converter(classifier(body), tmp_path).multiply_adds()
+        source = Source(classifier(body), tmp_path)
+        return count_multiply_adds(source.traced(1, "float32").graph)
 
     head = 3
     assert count(layers.Conv2D(6, 3, groups=3)) == 100 * 6 * 9 + 6 * head

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.formats import Variant
+from export import FORMATS, Variant
+from export.formats.base import Source
 from export.proving import prove
 from export.verification import Limits, Sample, verify
 from tests.export.models import (
@@ -119,10 +120,8 @@ def verdict_on(path: Path, model: keras.Model, kind: str) -> dict[str, Any]:
 
 
 def written(model: keras.Model, folder: Path, kind: str) -> Path:
-    from export.converters import Converter
-
     path = folder / f"good.{kind}"
-    Converter(model, folder).write(Variant(kind), path)
+    FORMATS[kind].write(Source(model, folder), Variant(kind), path)
     return path
 
 
@@ -250,8 +249,6 @@ def test_active_random_layer_is_caught(tmp_path: Path) -> None:
 def test_operations_of_tensorflow_alone_are_caught(tmp_path: Path) -> None:
     import tensorflow as tf
 
-    from export.inspection import operations
-
     function = tf.function(
         lambda image: {
             "logits": tf.raw_ops.ResizeBicubic(images=image, size=[2, 2])
@@ -267,7 +264,7 @@ def test_operations_of_tensorflow_alone_are_caught(tmp_path: Path) -> None:
     ]
     path = tmp_path / "flex.tflite"
     path.write_bytes(converter.convert())
-    assert operations("tflite", path)["custom"] == ["FlexResizeBicubic"]
+    assert FORMATS["tflite"].operations(path)["custom"] == ["FlexResizeBicubic"]
     verdict = verdict_on(path, student(), "tflite")
     assert not verdict["accepted"]
 

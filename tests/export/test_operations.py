@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from export import FORMATS
 from tests.export.models import SHAPE, tensorflow_only
 
 
@@ -38,8 +39,6 @@ def test_foldable_normalisation_left_in_a_file_is_caught(
         onnx.save(helper.make_model(proto), path)
         return path
 
-    from export.inspection import operations
-
     normal = helper.make_node(
         "BatchNormalization", ["a", "c", "c", "c", "c"], ["b"]
     )
@@ -56,6 +55,6 @@ def test_foldable_normalisation_left_in_a_file_is_caught(
         ([squared], 0),
         (shared, 0),  # the convolution is needed unscaled too
     ):
-        found = operations("onnx", graph(middle))
+        found = FORMATS["onnx"].operations(graph(middle))
         assert found["unfolded_batch_norms"] == expected
         assert found["transposes"] == 1
