@@ -1,20 +1,21 @@
 """Real images: some to calibrate by, others to prove the files on."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from PIL import Image
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.pictures import (
+    ImageReader,
+    list_classes,
+    list_pictures,
+    read_npz,
+)
 
 from .job import Selection
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 _HINT = (
     "Give an npz file with `x_test` (and `y_test`, `x_train`), a folder "
     "test/<class>/*.png (and train/<class>/*.png), or a folder of images."
@@ -48,7 +49,7 @@ def load_images(
             `train/<class>/*`; or a folder of images, of which one part
             calibrates and the other compares.
         shape: `(H, W, C)` that the model takes. Images of a folder are
-            resized to it (bilinear), those of an npz file must have it.
+            resized to it as in training, those of an npz file must have it.
         classes: that the model knows.
         selection: how many.
 
@@ -70,21 +71,15 @@ def _from_npz(
     path: Path, shape: tuple[int, ...], classes: int, selection: Selection
 ) -> RealImages:
     try:
-        # Opened here, because np.load leaves a broken file open; `dict`, for
-        # a plain .npy file is an array.
-        with path.open("rb") as file:
-            arrays = dict(np.load(file))
+        arrays = read_npz(path)
         test, labels = arrays["x_test"], arrays.get("y_test")
-        train = arrays.get("x_train")
-    except (
-        *(OSError, ValueError, KeyError, EOFError, TypeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as e:
+    except (ValueError, KeyError) as e:
         reason = f"no array {e}" if isinstance(e, KeyError) else e
         raise InputError(
             "--data must be images that can be read. "
             f"Received: {path} ({reason}). {_HINT}"
         ) from e
+    train = arrays.get("x_train")
     if labels is not None:
         labels = _labels(path, labels, len(test), classes)
     chosen = selection.choose(len(test), selection.test)
@@ -102,11 +97,11 @@ def _labels(
     path: Path, labels: np.ndarray, images: int, classes: int
 ) -> np.ndarray:
     labels = labels.reshape(-1) if labels.shape == (images, 1) else labels
-    if labels.shape != (images,):
+    if labels.shape != (images,) or labels.dtype.kind not in "iuf":
         raise InputError(
             "--data must hold one label an image. Received: "
-            f"{path} with {images} images, labels {labels.shape}. "
-            "Leave `y_test` out, or give one each."
+            f"{path} with {images} images, labels {labels.shape} of type "
+            f"{labels.dtype}. Leave `y_test` out, or give one number each."
         )
     if images and not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(
@@ -160,7 +155,7 @@ def _from_folder(
             rows = selection.choose(len(files), selection.calibration)
             train = _decode([files[i][0] for i in rows], shape)
         return RealImages(test, labels, train)
-    pictures = _pictures(path)
+    pictures = list_pictures(path)
     if len(pictures) < 2:
         raise InputError(
             "--data must be a folder with images. "
@@ -180,13 +175,9 @@ def _from_folder(
     )
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
-
-
 def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
     """Image files with the place of their folder in alphabetical order."""
-    names = sorted(p for p in folder.iterdir() if p.is_dir())
+    names = list_classes(folder)
     if len(names) != classes:
         raise InputError(
             "--data must be a folder with one folder for each class. Received: "
@@ -194,31 +185,17 @@ def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
             "classes. Add the missing ones, or give a folder of images."
         )
     for label, name in enumerate(names):
-        for picture in _pictures(name):
+        for picture in list_pictures(name):
             yield picture, label
 
 
 def _decode(paths: list[Path], shape: tuple[int, ...]) -> np.ndarray:
     """The files' pixels at the model's size and number of channels."""
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(shape[-1])
-    if mode is None or not paths:
+    height, width, channels = shape
+    if channels not in (1, 3, 4) or not paths:
         raise InputError(
             "--data must be a folder with images of the model's channels. "
-            f"Received: {len(paths)} files, a model of {shape[-1]} channels. "
+            f"Received: {len(paths)} files, a model of {channels} channels. "
             f"{_HINT}"
         )
-    images = []
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert(mode), "uint8")
-        except (OSError, ValueError, SyntaxError) as e:
-            raise InputError(
-                "--data must hold images that can be read. "
-                f"Received: {path} ({e}). Remove or mend it."
-            ) from e
-        pixels = pixels.reshape(*pixels.shape[:2], shape[-1])
-        if pixels.shape != shape:
-            pixels = tf.image.resize(pixels, shape[:2]).numpy()
-        images.append(np.rint(pixels).astype("uint8"))
-    return np.stack(images)
+    return ImageReader((height, width), channels).read_all(paths)

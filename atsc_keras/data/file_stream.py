@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.data.cropping import RandomWindow, decode_and_crop
-from atsc_keras.data.image_file import ImageReader
 from atsc_keras.data.randomness import draw_permutation
 from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.errors import InputError
+from atsc_keras.files.pictures import ImageReader, read_encoded
 from atsc_keras.types import Tensor
 
 # More than tf.data reads ahead: the broken one is among them.
@@ -108,7 +108,7 @@ class FileStream:
 
     def _read_noting_path(self, path: bytes) -> bytes:
         self._read_lately.append(path)
-        return Path(path.decode()).read_bytes()
+        return read_encoded(Path(path.decode()))
 
     def _read_noting_failure(self, path: bytes) -> NDArray[np.uint8]:
         # In Python, so that the message names the file that is broken; kept,

@@ -109,6 +109,23 @@ def test_streamed_folder_gives_what_memory_gives(
             np.testing.assert_array_equal(first[1], second[1])
 
 
+def test_windows_of_other_kinds_of_pictures_are_the_same(
+    root: Path,
+) -> None:
+    config = _config(root, image_size=5, crop_area=(0.2, 0.8))
+    epochs = []
+    for suffix in (".png", ".bmp"):
+        for path in [*(root / "train").rglob("*.png")]:
+            Image.open(path).save(path.with_suffix(suffix))
+            if path.suffix != suffix:
+                path.unlink()
+        dataset = load_dataset(config)
+        epochs.append(first_batches(dataset, config, 4, 3, 0))
+    for first, second in zip(*epochs, strict=True):
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+
+
 @pytest.mark.parametrize("crop_area", [None, (0.2, 0.8)])
 def test_streamed_folder_continues_in_the_middle_of_an_epoch(
     crop_area: tuple[float, float] | None,

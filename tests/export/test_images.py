@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atsc_keras.config import DataConfig
+from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from export.job import Selection
 from tests.export.models import CLASSES, SHAPE, pixels, tensorflow_only
@@ -27,6 +29,7 @@ def load(path: Path, **counts: int) -> Any:
         ({"x_test": pixels(), "x_train": pixels()[..., :1]}, "where `x_train`"),
         ({"x_test": pixels(), "y_test": [1, 2]}, "one label an image"),
         ({"x_test": pixels(), "y_test": [9] * 7}, "labels that the model"),
+        ({"x_test": pixels(), "y_test": [*"abcdefg"]}, "one number each"),
         ({"x_test": pixels() / 255}, r"from 0.* to 1\. Multiply them by 255"),
         ({"x_test": pixels() / 127.5 - 1}, "from -1 to 1. Undo their normal"),
         ({"x_test": pixels() * 257.0}, "Undo their normalisation"),
@@ -110,3 +113,48 @@ def test_plain_folder_never_calibrates_by_what_it_compares(
     with pytest.raises(InputError, match="with 0"):
         (tmp_path / "none").mkdir()
         load(tmp_path / "none")
+
+
+@tensorflow_only
+@pytest.mark.parametrize("suffix", ["png", "bmp", "webp"])
+def test_pictures_are_read_as_training_reads_them(
+    suffix: str, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for number in range(CLASSES):
+            folder = tmp_path / part / f"class{number}"
+            folder.mkdir(parents=True)
+            # Larger than the model takes: they shrink.
+            pixels = random.integers(0, 256, (31, 40, 3)).astype("uint8")
+            Image.fromarray(pixels).save(folder / f"0.{suffix}")
+            (folder / f"._0.{suffix}").write_bytes(b"of another system")
+        (tmp_path / part / ".cache").mkdir()
+    exported = load(tmp_path)
+    config = DataConfig(
+        source="folder", path=str(tmp_path), image_size=SHAPE[0], batch_size=1
+    )
+    trained = load_dataset(config)
+    np.testing.assert_array_equal(exported.test, trained.test.images)
+    np.testing.assert_array_equal(exported.calibration, trained.train.images)
+    assert exported.labels.tolist() == trained.test.labels.tolist()
+
+
+@tensorflow_only
+def test_pictures_that_training_refuses_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    save_pictures(folder, pixels(2))
+    Image.fromarray(np.full((24, 24), 40000, "uint16")).save(
+        folder / "deep.png"
+    )
+    with pytest.raises(InputError, match="8 bits a channel.*deep.png"):
+        load(folder)
+    (folder / "deep.png").unlink()
+    Image.new("1", (20_000, 20_000)).save(folder / "poster.png")
+    with pytest.raises(InputError, match="poster.png"):
+        load(folder)
+    (folder / "poster.png").unlink()
+    # Pillow would run Ghostscript on it.
+    (folder / "script.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%EOF")
+    with pytest.raises(InputError, match="script.png"):
+        load(folder)

@@ -1,7 +1,5 @@
-"""root/{train,test}/<class>/*.{png,jpg,jpeg}."""
+"""root/{train,test}/<class>/*.{png,jpg,jpeg,bmp,webp}."""
 
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +11,16 @@ from atsc_keras.data.checks import check_classes
 from atsc_keras.data.choosing import choose, choose_names
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.file_stream import FileStream
-from atsc_keras.data.image_file import ImageReader, common_form
 from atsc_keras.data.sources.paths import required_path
 from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
-
-_SUFFIXES = (".png", ".jpg", ".jpeg")
+from atsc_keras.files.pictures import (
+    SUFFIXES,
+    ImageReader,
+    common_form,
+    list_classes,
+    list_pictures,
+)
 
 
 def load(config: DataConfig) -> Dataset:
@@ -54,7 +56,7 @@ def load(config: DataConfig) -> Dataset:
         read = readers[name]
         # Random windows are cut out of the images as they are stored.
         if in_memory and (name == "test" or config.crop_area is None):
-            images = _read_all(paths, read, image_shape)
+            images = read.read_all(paths)
             splits.append(Split(name, images, numbers))
         else:
             stream = FileStream(paths, numbers, read, image_shape)
@@ -88,9 +90,7 @@ def _folders(folder: Path) -> list[Path]:
             "Arrange the images as train/<class>/<image>.png and "
             "test/<class>/<image>.png."
         )
-    return [
-        f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")
-    ]
+    return list_classes(folder)
 
 
 def _list_images(
@@ -106,42 +106,19 @@ def _list_images(
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(class_names):
-        found = _images(folder / name)
+        found = list_pictures(folder / name)
         if not found and folder.name == "train":
             raise InputError(
                 "Every class must have training images. "
                 f"Received: {folder / name} without any "
-                f"{', '.join(_SUFFIXES)}. Add images or take the folder away."
+                f"{', '.join(SUFFIXES)}. Add images or take the folder away."
             )
         paths += found
         labels += [label] * len(found)
     if not paths:
         raise InputError(
             "There must be images to test on. "
-            f"Received: {folder} without any {', '.join(_SUFFIXES)} in its "
+            f"Received: {folder} without any {', '.join(SUFFIXES)} in its "
             "classes. Add images as test/<class>/<image>.png."
         )
     return np.array(paths, object), np.array(labels, np.int64)
-
-
-def _images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    # Sorted: the order of a folder differs between machines. Names with a dot
-    # in front are what some systems leave beside the real files.
-    return sorted(
-        f
-        for f in folder.iterdir()
-        if f.suffix.lower() in _SUFFIXES and not f.name.startswith(".")
-    )
-
-
-def _read_all(
-    paths: Collection[Path], read: ImageReader, shape: tuple[int, int, int]
-) -> NDArray[np.uint8]:
-    images = np.empty((len(paths), *shape), np.uint8)
-    # Threads: decoding works outside Python's lock.
-    with ThreadPoolExecutor() as pool:
-        for place, image in enumerate(pool.map(read, paths)):
-            images[place] = image
-    return images

@@ -1,7 +1,5 @@
 """A `.npz` file with four arrays, as Keras's own data sets have them."""
 
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from atsc_keras.data.arrays import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.sources.paths import required_path
 from atsc_keras.errors import InputError
+from atsc_keras.files.pictures import read_npz
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -29,22 +28,8 @@ def load(config: DataConfig) -> Dataset:
     """
     path = required_path(config)
     try:
-        # Without pickles: a data file must not be able to run code.
-        # Opened here, because np.load leaves a broken file open.
-        with (
-            path.open("rb") as stream,
-            np.load(stream, allow_pickle=False) as file,
-        ):
-            arrays = {key: file[key] for key in file.files}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        AttributeError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+        arrays = read_npz(path)
+    except ValueError as error:
         raise InputError(
             "`data.path` must be an .npz file of plain arrays (no objects). "
             f"Received: path={config.path!r}, which cannot be read: {error}. "
