@@ -1,21 +1,13 @@
 """A `.keras` file -> a float32 classifier of images, checked."""
 
-import contextlib
-import importlib
-import importlib.util
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from atsc_keras.errors import InputError
-
-# Their models are registered with Keras when they are imported.
-_LIBRARIES = ("keras_cv", "keras_hub")
-_LONGEST_REASON = 200  # characters of Keras's own message
+from atsc_keras.models.loading import load_keras_file
 
 
 def load_classifier(path: Path) -> keras.Model:
@@ -32,48 +24,15 @@ def load_classifier(path: Path) -> keras.Model:
         InputError: if the file is missing, cut short, needs other code, or
             holds no such model, or one that is no classifier.
     """
-    if not path.is_file():
-        state = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(
-            "MODEL must be a `.keras` file. "
-            f"Received: {path}, which {state}. Check the path."
-        )
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise InputError(
-            "MODEL must be a whole `.keras` file, as `model.save` writes it. "
-            f"Received: {path}, which is not or is cut short. Save it again."
-        )
-    _import_libraries(path)
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (zipfile.BadZipFile, zlib.error) as e:
-        raise InputError(
-            "MODEL must be a whole `.keras` file, as `model.save` writes it. "
-            f"Received: {path}, which is damaged ({e}). Save it again."
-        ) from e
-    except (ValueError, TypeError, KeyError, OSError) as e:
-        reason = (str(e).strip() or repr(e)).splitlines()[0]
-        if len(reason) > _LONGEST_REASON:
-            reason = f"{reason[:_LONGEST_REASON]}..."
-        raise InputError(
-            "MODEL must load with Keras alone. "
-            f"Received: {path} ({reason}). Save a model of stock layers, of a "
-            "distillation `atsc.student.to_functional()`; custom layers "
-            "cannot be exported."
-        ) from e
+    model = load_keras_file(
+        path,
+        what="MODEL",
+        code="Keras",
+        way_out="Save a model of stock layers, of a distillation "
+        "`atsc.student.to_functional()`; custom layers cannot be exported.",
+    )
     _check_shapes(model, path)
     return _ending_in_logits(_in_float32(model), path)
-
-
-def _import_libraries(path: Path) -> None:
-    """Import the libraries of Keras whose layers a file names."""
-    with contextlib.suppress(zipfile.BadZipFile, KeyError, zlib.error):
-        with zipfile.ZipFile(path) as archive:
-            config = archive.read("config.json")
-        for name in _LIBRARIES:
-            wanted = f'"{name}.'.encode() in config
-            if wanted and importlib.util.find_spec(name):
-                importlib.import_module(name)
 
 
 def _check_shapes(model: keras.Model, path: Path) -> None:

@@ -1,22 +1,19 @@
 """Teachers and students of a run: built by name, or read from files."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import keras
 
 from atsc_keras.config import StudentConfig, TeacherConfig
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.errors import InputError, first_line
+from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.libraries import are_of_library, pretrained_classifier
 from atsc_keras.models.libraries.pretrained import Pretrained
+from atsc_keras.models.loading import load_keras_file
 from atsc_keras.models.networks import build_classifier
-
-_LONGEST_REASON = 200  # characters of Keras's own message
 
 
 def load_classifier(path: str | Path) -> keras.Model:
@@ -32,34 +29,7 @@ def load_classifier(path: str | Path) -> keras.Model:
         InputError: if there is no such file, it is not a whole `.keras`
             file, needs code that is not here, or holds another model.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(
-            f"A saved model must be a `.keras` file. Received: {path}, which "
-            f"{'is a folder' if path.is_dir() else 'does not exist'}. Check "
-            "the path."
-        )
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise InputError(
-            "A saved model must be a whole `.keras` file, as `model.save` "
-            f"writes it. Received: {path}, which is not or is cut short. "
-            "Save the model again."
-        )
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(
-            "A saved model must be a whole `.keras` file, as `model.save` "
-            f"writes it. Received: {path}, which is damaged ({error}). Save "
-            "the model again."
-        ) from error
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        reason = first_line(error)
-        raise InputError(
-            "A saved model must load with Keras and this package alone. "
-            f"Received: {path} ({reason[:_LONGEST_REASON]}). Save it from "
-            "registered or stock layers."
-        ) from error
+    model = load_keras_file(Path(path))
     if isinstance(model, ImageClassifier):
         model = model.to_functional()
     ends = [getattr(model, side, None) or [] for side in ("inputs", "outputs")]
