@@ -79,12 +79,11 @@ def _planned(job: ExportJob) -> Iterator[str]:
 def _files_of_export(out: Path) -> list[str]:
     """What the report in a folder names as written with it."""
     try:
-        named = json.loads((out / REPORT).read_text("utf-8"))["files"]
+        named = set(json.loads((out / REPORT).read_text("utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
-        named = []
+        named = set()
     # Changed by hand, it must not lead out of the folder.
-    there = set(files_in(out))
-    return [REPORT, *(name for name in named if name in there - {REPORT})]
+    return [REPORT, *sorted(named & set(files_in(out)) - {REPORT})]
 
 
 def _meet(name: str, other: str) -> bool:

@@ -251,3 +251,24 @@ def test_class_names_must_fit_the_classes(tmp_path: Path) -> None:
     path.write_text("no json")
     with pytest.raises(InputError, match="must be a JSON file"):
         load_class_names(path, 3)
+
+
+@tensorflow_only
+@pytest.mark.parametrize(
+    "text", ["no json", "[]", '{"files": 3}', '{"files": [["a"]]}', "{}"]
+)
+def test_report_changed_by_hand_lets_nothing_be_deleted(
+    text: str, tmp_path: Path
+) -> None:
+    from export.checks import REPORT, check_folder
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "outside").touch()
+    job = ExportJob(tmp_path / "m.keras", out, overwrite=True)
+    (out / REPORT).write_text(text)
+    assert check_folder(job) == [REPORT]
+    named = ["../outside", str(tmp_path / "outside"), "gone", "mine"]
+    (out / "mine").touch()
+    (out / REPORT).write_text(json.dumps({"files": named}))
+    assert check_folder(job) == [REPORT, "mine"]
