@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import array_randomness, purposes
-from atsc_keras.data.augmentation import draw_placements
+from atsc_keras.data import purposes, randomness
+from atsc_keras.data.crop_and_flip_layer import draw_placements
 from atsc_keras.data.split import Split
 
 Batch = tuple[Any, NDArray[np.int32]]
@@ -56,7 +56,7 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
         epoch, number = divmod(self._first + index, self._steps)
         size = self._config.batch_size
         chosen = self._order(epoch)[number * size : (number + 1) * size]
-        key = array_randomness.make_key(
+        key = randomness.make_key(
             self._seed, purposes.AUGMENTATION, epoch, number
         )
         placements = draw_placements(
@@ -64,14 +64,14 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
             padding=self._config.crop_padding,
             flip=self._config.flip,
             key=key,
-            source=array_randomness,
+            source=randomness,
         )
         images = self._images[chosen], np.stack(placements, axis=1)
         return images, self._labels[chosen].astype(np.int32)
 
     def _draw_order(self, epoch: int) -> NDArray[np.int64]:
-        key = array_randomness.make_key(self._seed, purposes.ORDER, epoch)
-        return array_randomness.draw_permutation(len(self._labels), key)
+        key = randomness.make_key(self._seed, purposes.ORDER, epoch)
+        return randomness.draw_permutation(len(self._labels), key)
 
 
 class ArrayBatches(keras.utils.PyDataset):

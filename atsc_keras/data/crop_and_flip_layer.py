@@ -1,5 +1,6 @@
 """Crop and flip, for a whole batch at once: inside the training step."""
 
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -22,7 +23,7 @@ class CropAndFlip(keras.layers.Layer):
 
     Call arguments:
         inputs: uint8 images `(B, H, W, C)` and int32 placements `(B, 3)`, as
-            `augmentation.draw_placements` says; or images alone, which stay
+            `draw_placements` says; or images alone, which stay
             as they are.
         training: if false (default), the images stay as they are.
 
@@ -67,6 +68,35 @@ class CropAndFlip(keras.layers.Layer):
         config = super().get_config()
         del config["dtype"]
         return {**config, "padding": self.padding}
+
+
+def draw_placements(
+    count: Any,
+    *,
+    padding: int,
+    flip: bool,
+    key: Any,
+    source: ModuleType,
+) -> tuple[Any, Any, Any]:
+    """Draws which window of each padded image is taken, and how.
+
+    Args:
+        count: Images of the batch.
+        padding: Pixels of zeros on every side; 0 = the window is the image.
+        flip: Whether to mirror each window with probability 1/2.
+        key: Decides; see `randomness.make_key`.
+        source: `randomness`, or `tensorflow.randomness`, with their keys.
+
+    Returns:
+        int32 top and left (count,) in the padded image, and 1 where mirrored.
+    """
+
+    def draw(limit: int, purpose: int) -> Any:
+        own_key = source.extend_key(key, purpose)
+        return source.draw_integers(count, limit, own_key)
+
+    places = 2 * padding + 1
+    return draw(places, 0), draw(places, 1), draw(2 if flip else 1, 2)
 
 
 def device_augmentation(config: DataConfig) -> CropAndFlip | None:

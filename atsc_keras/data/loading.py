@@ -33,7 +33,8 @@ def load_dataset(config: DataConfig) -> Dataset:
             "Relative paths begin at the working directory."
         )
     # Each source needs libraries that the others do not.
-    source = importlib.import_module(f"{__package__}.sources.{config.source}")
+    room = "tensorflow" if config.source == "tfds" else "sources"
+    source = importlib.import_module(f"{__package__}.{room}.{config.source}")
     dataset: Dataset = source.load(config)
     channels = dataset.image_shape[2]
     check_channels(config.mean, "mean", channels)

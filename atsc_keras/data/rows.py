@@ -4,8 +4,6 @@ from typing import Any
 
 import keras
 
-from atsc_keras.data.tensorflow_import import import_tensorflow
-
 
 def rows_of_part(batches: Any, index: int, count: int) -> Any:
     """Cuts every batch into equal parts and keeps one.
@@ -17,7 +15,8 @@ def rows_of_part(batches: Any, index: int, count: int) -> Any:
     """
     if isinstance(batches, keras.utils.PyDataset):
         return _Rows(batches, index, count)
-    tf = import_tensorflow()
+
+    from atsc_keras.data.tensorflow import tf
 
     def cut(*batch: Any) -> Any:
         return _cut(batch, tf.shape(batch[-1])[0], index, count)

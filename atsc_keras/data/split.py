@@ -1,11 +1,13 @@
 """The training or the test part of a data set."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atsc_keras.data.stream import Stream
+if TYPE_CHECKING:
+    from atsc_keras.data.tensorflow.streams import Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,7 @@ class Split:
     name: str
     images: NDArray[np.uint8] | None = None
     labels: NDArray[np.int64] | None = None
-    stream: Stream | None = None
+    stream: "Stream | None" = None
 
     def __len__(self) -> int:
         """Counts the examples."""
@@ -93,7 +95,7 @@ class Split:
 
 
 def _take(
-    stream: Stream, seed: NDArray[np.int64] | None, count: int
+    stream: "Stream", seed: NDArray[np.int64] | None, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The first examples of a stream in the order that a seed gives it."""
     taken = stream.examples(seed).take(count)

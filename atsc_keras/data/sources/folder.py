@@ -12,7 +12,6 @@ from atsc_keras.data import memory
 from atsc_keras.data.checks import check_classes
 from atsc_keras.data.choosing import choose, choose_names
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.file_stream import FileStream
 from atsc_keras.data.image_file import ImageReader, common_form
 from atsc_keras.data.sources.paths import required_path
 from atsc_keras.data.split import Split
@@ -57,6 +56,8 @@ def load(config: DataConfig) -> Dataset:
             images = _read_all(paths, read, image_shape)
             splits.append(Split(name, images, numbers))
         else:
+            from atsc_keras.data.tensorflow.streams import FileStream
+
             stream = FileStream(paths, numbers, read, image_shape)
             splits.append(Split(name, stream=stream))
     return Dataset(

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.tensorflow.randomness import extend_key
 from atsc_keras.types import Tensor
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import build_pipeline, load_dataset, memory, record_stream
-from atsc_keras.data.cropping import RandomWindow
-from atsc_keras.data.randomness import make_key
+from atsc_keras.data import build_pipeline, load_dataset, memory
+from atsc_keras.data.tensorflow import streams
+from atsc_keras.data.tensorflow.cropping import RandomWindow
+from atsc_keras.data.tensorflow.randomness import make_key
 from atsc_keras.errors import InputError
 from tests.data.batches import first_batches
 from tests.mocked_tfds import COUNT, mocked_tfds, write_imagenet_records
@@ -175,7 +176,7 @@ def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
 ) -> None:
     monkeypatch.setattr(memory, "LIMIT", 1)
     # Windows smaller than the data, so that both steps of mixing are used.
-    monkeypatch.setattr(record_stream, "_WINDOW", 5)
+    monkeypatch.setattr(streams, "_WINDOW", 5)
     config = _config("tiny_pictures", path=prepared, crop_padding=0, flip=False)
     dataset = load_dataset(config)
     assert dataset.train.images is None
@@ -249,7 +250,7 @@ def test_every_record_has_a_window_of_its_own(tmp_path: Path) -> None:
     with tf.io.TFRecordWriter(str(path)) as file:
         for _ in range(5):
             file.write(b"the same")
-    stream = record_stream.RecordStream(
+    stream = streams.RecordStream(
         [path],
         5,
         lambda record, window: (window.key, record),

@@ -1,10 +1,13 @@
 """What a config names under `augmentations`, on whole batches."""
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.augmentations.hiding import grid_mask, random_erasing
-from atsc_keras.data.augmentations.mixing import cutmix, mixup
-from atsc_keras.data.augmentations.rand_augment import rand_augment
+from atsc_keras.data.tensorflow.augmentations.augmentation import Augmentation
+from atsc_keras.data.tensorflow.augmentations.hiding import (
+    grid_mask,
+    random_erasing,
+)
+from atsc_keras.data.tensorflow.augmentations.mixing import cutmix, mixup
+from atsc_keras.data.tensorflow.augmentations.rand_augment import rand_augment
 
 _BUILDERS = {
     "rand_augment": rand_augment,

@@ -4,18 +4,22 @@ import difflib
 from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data import memory
 from atsc_keras.data.arrays import dataset_from_arrays
 from atsc_keras.data.choosing import refuse_to_choose
-from atsc_keras.data.cropping import RandomWindow, decode_and_crop
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.record_stream import RecordStream
-from atsc_keras.data.resizing import frame_pixels
 from atsc_keras.data.split import Split
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.cropping import (
+    RandomWindow,
+    decode_and_crop,
+    frame_pixels,
+)
+from atsc_keras.data.tensorflow.streams import RecordStream
 from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
@@ -64,10 +68,6 @@ def load(config: DataConfig) -> Dataset:
 
 
 def _builder(config: DataConfig) -> Any:
-    # First, so that it sees no GPU where another backend trains.
-    import_tensorflow()
-    import tensorflow_datasets as tfds
-
     try:
         return tfds.builder(config.name, data_dir=config.path)
     except ValueError as error:
@@ -169,7 +169,6 @@ class _Reader:
         self, split: str, name: str
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Decodes a split into arrays, resized where sizes differ."""
-        tf = import_tensorflow()
 
         def pair(example: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             image = example[self._image]
@@ -187,8 +186,6 @@ class _Reader:
 
     def stream(self, split: str, name: str) -> RecordStream:
         """Reads a split from its files whenever it is used."""
-        import tensorflow_datasets as tfds
-
         info = self._builder.info
         encoded = {self._image: tfds.decode.SkipDecoding()}
 
@@ -221,19 +218,15 @@ class _Reader:
         )
 
     def _framed(self, image: Tensor, name: str) -> Tensor:
-        tf = import_tensorflow()
         short_side = self._config.evaluation_resize if name == "test" else None
         image = frame_pixels(image, self._config.image_size, short_side)
         return tf.ensure_shape(image, self.image_shape)
 
     def _number(self, example: dict[str, Tensor]) -> Tensor:
-        tf = import_tensorflow()
         return tf.cast(example[self._label], "int64")
 
 
 def _keys(builder: Any, config: DataConfig) -> tuple[str, str]:
-    import tensorflow_datasets as tfds
-
     features = builder.info.features
     images = [k for k, f in features.items() if type(f) is tfds.features.Image]
     labels = [

@@ -1,11 +1,10 @@
-"""Random resized crop: a random window of each image -> one size."""
+"""Images -> one size: whole, their centre, or a random window of each."""
 
 import math
 from dataclasses import dataclass
 
-from atsc_keras.data.randomness import draw_uniform, extend_key
-from atsc_keras.data.resizing import resize_pixels
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.randomness import draw_uniform, extend_key
 from atsc_keras.types import Tensor
 
 # Of Inception's crop and everybody's since.
@@ -30,6 +29,52 @@ class RandomWindow:
         return RandomWindow(self.area, extend_key(self.key, number))
 
 
+def resize_pixels(images: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Resizes bilinearly, in a graph or eagerly.
+
+    Args:
+        images: uint8 (H, W, C) or (B, H, W, C).
+        size: Height and width of the result, or one number for both; the
+            aspect ratio is not kept.
+
+    Returns:
+        uint8 images, rounded.
+    """
+    if isinstance(size, int):
+        size = (size, size)
+    # Antialiasing matters when images shrink and changes nothing otherwise.
+    resized = tf.image.resize(images, size, "bilinear", antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), "uint8")
+
+
+def frame_pixels(
+    images: Tensor, size: int | None, short_side: int | None = None
+) -> Tensor:
+    """Brings images to one size, the same way every time.
+
+    Args:
+        images: uint8 (H, W, C) or (B, H, W, C).
+        size: Height and width of the result; None = as they are.
+        short_side: None = resized without regard to the aspect ratio;
+            N = the short side resized to N, and the centre cut out.
+
+    Returns:
+        uint8 images.
+    """
+    if size is None:
+        return images
+    if short_side is None:
+        return resize_pixels(images, size)
+    shape = tf.shape(images)[-3:-1]
+    ratio = tf.cast(short_side, "float64") / tf.cast(
+        tf.reduce_min(shape), "float64"
+    )
+    target = tf.cast(tf.round(tf.cast(shape, "float64") * ratio), "int32")
+    resized = resize_pixels(images, target)
+    top, left = tf.unstack((target - size) // 2)
+    return resized[..., top : top + size, left : left + size, :]
+
+
 def draw_windows(
     count: Tensor | int, height: Tensor, width: Tensor, window: RandomWindow
 ) -> Tensor:
@@ -51,7 +96,6 @@ def draw_windows(
     Reference:
         Szegedy et al. 2015, "Going deeper with convolutions", section 6.
     """
-    tf = import_tensorflow()
     full_height = tf.cast(height, "float32")
     full_width = tf.cast(width, "float32")
     drawn = tf.unstack(draw_uniform([count, _ATTEMPTS, 4], window.key), axis=-1)
@@ -94,7 +138,6 @@ def crop_batch(
     Returns:
         uint8 (B, *size, C), rounded.
     """
-    tf = import_tensorflow()
     count = tf.shape(images)[0]
     height, width = images.shape[1], images.shape[2]
     windows = draw_windows(count, height, width, window)
@@ -126,7 +169,6 @@ def decode_and_crop(
     Returns:
         uint8 (*size, channels).
     """
-    tf = import_tensorflow()
 
     def of_jpeg() -> Tensor:
         shape = tf.image.extract_jpeg_shape(contents)
@@ -149,7 +191,6 @@ def decode_and_crop(
 
 
 def _one_more(values: Tensor, last: Tensor | float) -> Tensor:
-    tf = import_tensorflow()
     column = tf.fill([tf.shape(values)[0], 1], tf.cast(last, values.dtype))
     return tf.concat([values, column], axis=1)
 
@@ -157,7 +198,6 @@ def _one_more(values: Tensor, last: Tensor | float) -> Tensor:
 def _ends(
     start: Tensor, length: Tensor, pixels: int, full: int
 ) -> tuple[Tensor, Tensor]:
-    tf = import_tensorflow()
     inset = length / pixels / 2 - 0.5
     largest = max(full - 1, 1)
     # Enlarged, the outermost centres lie outside the image.

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from atsc_keras.data.augmentations.rand_augment import build_operations
-from atsc_keras.data.randomness import make_key
-from tests.data.augmenting import augment, noise, of_tensorflow, tf
+from atsc_keras.data.tensorflow.augmentations.rand_augment import (
+    build_operations,
+)
+from atsc_keras.data.tensorflow.randomness import make_key
+from tests.data.tensorflow.augmenting import augment, noise, of_tensorflow, tf
 
 pytestmark = of_tensorflow
 

@@ -5,13 +5,13 @@ import math
 import keras
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.augmentations.key_generator import (
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.augmentations.augmentation import Augmentation
+from atsc_keras.data.tensorflow.augmentations.key_generator import (
     for_tf_data,
     transform_with,
 )
-from atsc_keras.data.randomness import draw_uniform
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow.randomness import draw_uniform
 from atsc_keras.types import Tensor
 
 # The grid's unit as a share of the image's short side, as in KerasCV.
@@ -68,7 +68,6 @@ def grid_mask(config: AugmentationConfig) -> Augmentation:
     def hide(
         images: Tensor, labels: Tensor, key: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         height, width = images.shape[1], images.shape[2]
         drawn = draw_uniform([tf.shape(images)[0], 6], key)[..., None, None]
         chosen, size, hole, turn, right, down = tf.unstack(drawn, axis=1)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations import build_augmentation
-from atsc_keras.data.randomness import make_key
+from atsc_keras.data.tensorflow.augmentations import build_augmentation
+from atsc_keras.data.tensorflow.randomness import make_key
 
 tf = pytest.importorskip("tensorflow")
 

@@ -5,13 +5,13 @@ and their methods that take a seed use it for several draws at once.
 """
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.randomness import (
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.augmentations.augmentation import Augmentation
+from atsc_keras.data.tensorflow.randomness import (
     draw_permutation,
     draw_uniform,
     extend_key,
 )
-from atsc_keras.data.tensorflow_import import import_tensorflow
 from atsc_keras.types import Tensor
 
 
@@ -32,7 +32,6 @@ def mixup(config: AugmentationConfig) -> Augmentation:
     def mix(
         images: Tensor, labels: Tensor, key: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         count = tf.shape(images)[0]
         other = _partners(count, key)
         share = _shares(count, config, key)
@@ -59,7 +58,6 @@ def cutmix(config: AugmentationConfig) -> Augmentation:
     def mix(
         images: Tensor, labels: Tensor, key: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         count = tf.shape(images)[0]
         height, width = images.shape[1], images.shape[2]
         other = _partners(count, key)
@@ -82,7 +80,6 @@ def _partners(count: Tensor, key: Tensor) -> Tensor:
 
 def _shares(count: Tensor, config: AugmentationConfig, key: Tensor) -> Tensor:
     """What is kept of each image: Beta(alpha, alpha), or 1."""
-    tf = import_tensorflow()
     # float64: with a small alpha, both may be 0 in float32.
     gammas = tf.random.stateless_gamma(
         [count, 2], extend_key(key, 1), config.alpha, dtype="float64"
@@ -93,13 +90,11 @@ def _shares(count: Tensor, config: AugmentationConfig, key: Tensor) -> Tensor:
 
 
 def _blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    tf = import_tensorflow()
     share = tf.reshape(share, [-1, *[1] * (len(first.shape) - 1)])
     return share * first + (1.0 - share) * second
 
 
 def _between(centre: Tensor, side: Tensor, pixels: int) -> Tensor:
     """Which of the pixels of each image lie in an interval, (B, pixels)."""
-    tf = import_tensorflow()
     middle = (tf.range(pixels, dtype="float32") + 0.5) / pixels
     return tf.abs(middle[None] - centre[:, None]) < side[:, None] / 2

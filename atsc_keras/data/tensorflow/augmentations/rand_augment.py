@@ -12,13 +12,17 @@ from typing import TypeAlias
 import keras
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.augmentations.key_generator import (
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.augmentations.augmentation import Augmentation
+from atsc_keras.data.tensorflow.augmentations.key_generator import (
     for_tf_data,
     transform_with,
 )
-from atsc_keras.data.randomness import draw_integers, draw_uniform, extend_key
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow.randomness import (
+    draw_integers,
+    draw_uniform,
+    extend_key,
+)
 from atsc_keras.types import Tensor
 
 Operation: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -52,7 +56,6 @@ def rand_augment(config: AugmentationConfig) -> Augmentation:
     operations = list(build_operations(config.magnitude).values())
 
     def augment_one(image: Tensor, number: Tensor, key: Tensor) -> Tensor:
-        tf = import_tensorflow()
         shape = image.shape
         for place in range(config.operations):
             own_key = extend_key(extend_key(key, number), place)
@@ -67,7 +70,6 @@ def rand_augment(config: AugmentationConfig) -> Augmentation:
     def augment(
         images: Tensor, labels: Tensor, key: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         numbers = tf.range(tf.shape(images)[0])
         augmented = tf.map_fn(
             lambda pair: augment_one(pair[0], pair[1], key),
@@ -137,7 +139,6 @@ def _identity(image: Tensor, key: Tensor) -> Tensor:
 def _solarization(magnitude: float) -> Operation:
     # Keras's draws its threshold from 0 where it should from 255 * factor.
     def solarize(image: Tensor, key: Tensor) -> Tensor:
-        tf = import_tensorflow()
         threshold = 256.0 * (1.0 - magnitude * draw_uniform([], key))
         return tf.where(image < threshold, image, 255.0 - image)
 
