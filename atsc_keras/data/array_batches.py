@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import purposes, randomness
-from atsc_keras.data.crop_and_flip_layer import draw_placements
-from atsc_keras.data.split import Split
+from atsc_keras.data.crop_and_flip import draw_placements
+from atsc_keras.data.dataset import Split
+from atsc_keras.data.randomness import AUGMENTATION, ORDER, ArrayKey
 
 Batch = tuple[Any, NDArray[np.int32]]
 
@@ -56,22 +56,19 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
         epoch, number = divmod(self._first + index, self._steps)
         size = self._config.batch_size
         chosen = self._order(epoch)[number * size : (number + 1) * size]
-        key = randomness.make_key(
-            self._seed, purposes.AUGMENTATION, epoch, number
-        )
+        key = ArrayKey.from_seed(self._seed, AUGMENTATION, epoch, number)
         placements = draw_placements(
             len(chosen),
             padding=self._config.crop_padding,
             flip=self._config.flip,
             key=key,
-            source=randomness,
         )
         images = self._images[chosen], np.stack(placements, axis=1)
         return images, self._labels[chosen].astype(np.int32)
 
     def _draw_order(self, epoch: int) -> NDArray[np.int64]:
-        key = randomness.make_key(self._seed, purposes.ORDER, epoch)
-        return randomness.draw_permutation(len(self._labels), key)
+        key = ArrayKey.from_seed(self._seed, ORDER, epoch)
+        return key.permutation(len(self._labels))
 
 
 class ArrayBatches(keras.utils.PyDataset):
@@ -96,3 +93,49 @@ class ArrayBatches(keras.utils.PyDataset):
         start = index * self._batch_size
         part = slice(start, start + self._batch_size)
         return self._images[part], self._labels[part].astype(np.int32)
+
+
+def rows_of_part(batches: Any, index: int, count: int) -> Any:
+    """Cuts every batch into equal parts and keeps one.
+
+    Args:
+        batches: As `build_pipeline` makes them.
+        index: Of the part, from 0.
+        count: Of the parts; divides the size of every batch.
+    """
+    if isinstance(batches, keras.utils.PyDataset):
+        return _Rows(batches, index, count)
+
+    from atsc_keras.data.tensorflow import tf
+
+    def cut(*batch: Any) -> Any:
+        return _cut(batch, tf.shape(batch[-1])[0], index, count)
+
+    return batches.map(cut)
+
+
+def _cut(batch: Any, size: Any, index: int, count: int) -> Any:
+    own = size // count
+    return keras.tree.map_structure(
+        lambda x: x[index * own : (index + 1) * own], batch
+    )
+
+
+class _Rows(keras.utils.PyDataset):
+    """The same of batches of arrays."""
+
+    def __init__(
+        self, batches: keras.utils.PyDataset, index: int, count: int
+    ) -> None:
+        super().__init__()
+        self._batches = batches
+        self._part = index, count
+
+    @property
+    def num_batches(self) -> int | None:
+        """As many as there are."""
+        return self._batches.num_batches
+
+    def __getitem__(self, number: int) -> Any:
+        batch = self._batches[number]
+        return _cut(batch, len(batch[-1]), *self._part)

@@ -5,29 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
 
 # Far above any data set of images: a larger label is some other number.
 _MOST_CLASSES = 1_000_000
-
-
-def check_batch_size(batch_size: int, split: Split) -> None:
-    """Checks that a training batch can be filled.
-
-    Args:
-        batch_size: Images a batch.
-        split: What the batches are made of.
-
-    Raises:
-        InputError: The batch is larger than the split.
-    """
-    if batch_size > len(split):
-        raise InputError(
-            "`batch_size` must not be larger than the training data. "
-            f"Received: batch_size={batch_size}, {len(split)} images in "
-            f"{split.name!r}. Use at most {len(split)}."
-        )
 
 
 def check_pixels(images: Any, where: str) -> NDArray[np.uint8]:

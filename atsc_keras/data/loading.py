@@ -4,8 +4,9 @@ import importlib
 from pathlib import Path
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.checks import check_batch_size, check_channels
+from atsc_keras.data.checks import check_channels
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.pipeline import check_batch_size
 from atsc_keras.errors import InputError
 
 

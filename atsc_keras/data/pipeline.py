@@ -8,9 +8,8 @@ import keras
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data.array_batches import ArrayBatches, ArrayTrainingBatches
-from atsc_keras.data.checks import check_batch_size
-from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.split import Split
+from atsc_keras.data.dataset import Dataset, Split
+from atsc_keras.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +121,24 @@ def _is_made_of_arrays(split: Split, config: DataConfig) -> bool:
         and config.crop_area is None
         and split.images is not None
     )
+
+
+def check_batch_size(batch_size: int, split: Split) -> None:
+    """Checks that a training batch can be filled.
+
+    Args:
+        batch_size: Images a batch.
+        split: What the batches are made of.
+
+    Raises:
+        InputError: The batch is larger than the split.
+    """
+    if batch_size > len(split):
+        raise InputError(
+            "`batch_size` must not be larger than the training data. "
+            f"Received: batch_size={batch_size}, {len(split)} images in "
+            f"{split.name!r}. Use at most {len(split)}."
+        )
 
 
 def count_steps(split: Split, config: DataConfig) -> int:

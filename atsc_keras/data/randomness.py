@@ -1,6 +1,9 @@
-"""What `tensorflow.randomness` draws, in numpy: bit for bit the same numbers.
+"""Random numbers that depend on nothing but (seed, epoch, batch, purpose).
 
-So that batches made without TensorFlow are the batches made with it.
+No generator is carried along, so the middle of a run can be drawn without
+what came before it. `ArrayKey` draws in numpy what `TensorKey` draws in
+TensorFlow, bit for bit: batches made without TensorFlow are those made with
+it.
 
 Reference:
     Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3":
@@ -8,8 +11,20 @@ Reference:
     numbers, is as in TensorFlow's stateless operations.
 """
 
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol, Self
+
 import numpy as np
 from numpy.typing import NDArray
+
+# What random numbers of a run are for: their keys differ in this.
+ORDER = 0
+AUGMENTATION = 1
+WINDOWS = 2
+# Of the key of a batch, after the three of `draw_placements`.
+WINDOWS_OF_BATCH = 3
+AUGMENTATIONS = 4  # and following
 
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (0x9E3779B9, 0xBB67AE85)  # what the keys grow by each round
@@ -19,38 +34,49 @@ _WORD = np.uint64(0xFFFFFFFF)
 _WORD_BITS = np.uint64(32)
 
 
-def make_key(seed: int, *parts: int) -> NDArray[np.int64]:
-    """Derives a key from a seed; see `tensorflow.randomness.make_key`."""
-    key = np.array([seed, 0], np.int64)
-    for part in parts:
-        key = extend_key(key, part)
-    return key
+class Key(Protocol):
+    """What decides random numbers: `ArrayKey` or `TensorKey`."""
+
+    def extend(self, *parts: Any) -> Self:
+        """Derive a further key, told from others by integers in order."""
+
+    def permutation(self, count: Any) -> Any:
+        """Draw an order of `count` things: int64 (count,), from 0."""
+
+    def integers(self, shape: Sequence[Any], limit: int) -> Any:
+        """Draw int32 numbers evenly from [0, limit)."""
 
 
-def extend_key(key: NDArray[np.int64], part: int) -> NDArray[np.int64]:
-    """Derives a further key from a key; see TensorFlow's."""
-    return np.array([_draw_int64(1, key)[0], part], np.int64)
-
-
-def draw_permutation(count: int, key: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Draws an order of `count` things; see TensorFlow's."""
-    return np.argsort(_draw_int64(count, key), kind="stable")
-
-
-def draw_integers(
-    count: int, limit: int, key: NDArray[np.int64]
-) -> NDArray[np.int32]:
-    """Draws integers in [0, limit); see `tensorflow.randomness.draw_integers`.
+class ArrayKey:
+    """A key that draws by numpy.
 
     Args:
-        count: How many.
-        limit: One more than the largest.
-        key: Of `make_key`.
-
-    Returns:
-        int32 (count,).
+        words: int64 (2,).
     """
-    return (_draw_words(count, key) % np.uint32(limit)).astype(np.int32)
+
+    def __init__(self, words: NDArray[np.int64]) -> None:
+        self.words = words
+
+    @classmethod
+    def from_seed(cls, seed: int, *parts: int) -> Self:
+        """Derive a key from a seed and what the numbers are for."""
+        return cls(np.array([seed, 0], np.int64)).extend(*parts)
+
+    def extend(self, *parts: int) -> Self:
+        """Derive a further key; see `Key`."""
+        words = self.words
+        for part in parts:
+            words = np.array([_draw_int64(1, words)[0], part], np.int64)
+        return type(self)(words)
+
+    def permutation(self, count: int) -> NDArray[np.int64]:
+        """Draw an order of `count` things; see `Key`."""
+        return np.argsort(_draw_int64(count, self.words), kind="stable")
+
+    def integers(self, shape: Sequence[int], limit: int) -> NDArray[np.int32]:
+        """Draw integers evenly; see `Key`."""
+        drawn = _draw_words(math.prod(shape), self.words) % np.uint32(limit)
+        return drawn.astype(np.int32).reshape(shape)
 
 
 def _draw_int64(count: int, key: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Scikit-learn's handwritten digits: real, small, and always there."""
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.assembly import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
 
 _BRIGHTEST = 16

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import memory
+from atsc_keras.data.assembly import choose, choose_names
 from atsc_keras.data.checks import check_classes
-from atsc_keras.data.choosing import choose, choose_names
-from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.dataset import Dataset, Split
 from atsc_keras.data.image_file import ImageReader, common_form
-from atsc_keras.data.sources.paths import required_path
-from atsc_keras.data.split import Split
+from atsc_keras.data.sources.common import fits_in_memory, required_path
 from atsc_keras.errors import InputError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -47,7 +45,7 @@ def load(config: DataConfig) -> Dataset:
         "test": ImageReader(size, channels, config.evaluation_resize),
     }
     image_shape = (*size, channels)
-    in_memory = memory.fits_in_memory(len(every_path), image_shape)
+    in_memory = fits_in_memory(len(every_path), image_shape)
     splits = []
     for name, (paths, numbers) in (("train", train), ("test", test)):
         read = readers[name]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.assembly import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.sources.paths import required_path
+from atsc_keras.data.sources.common import required_path
 from atsc_keras.errors import InputError
 
 _UNSIGNED_BYTES = 8  # third byte of the file

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.assembly import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.sources.paths import required_path
+from atsc_keras.data.sources.common import required_path
 from atsc_keras.errors import InputError
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")

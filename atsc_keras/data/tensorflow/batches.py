@@ -3,22 +3,23 @@
 from typing import Any
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import purposes
-from atsc_keras.data.crop_and_flip_layer import draw_placements
-from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.split import Split
-from atsc_keras.data.tensorflow import randomness, tf
+from atsc_keras.data.crop_and_flip import draw_placements
+from atsc_keras.data.dataset import Dataset, Split
+from atsc_keras.data.randomness import (
+    AUGMENTATION,
+    AUGMENTATIONS,
+    ORDER,
+    WINDOWS,
+    WINDOWS_OF_BATCH,
+)
+from atsc_keras.data.tensorflow import tf
 from atsc_keras.data.tensorflow.augmentations import build_augmentation
 from atsc_keras.data.tensorflow.cropping import (
     RandomWindow,
     crop_batch,
     resize_pixels,
 )
-from atsc_keras.data.tensorflow.randomness import (
-    draw_permutation,
-    extend_key,
-    make_key,
-)
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
 _ENDLESS = 2**62  # epochs
@@ -87,18 +88,18 @@ def make_endless(
     augmentations = [build_augmentation(a) for a in config.augmentations]
 
     def one_epoch(epoch: Tensor) -> Any:
-        key = make_key(seed, purposes.ORDER, epoch)
+        key = TensorKey.from_seed(seed, ORDER, epoch)
         first = initial_step * tf.cast(epoch == initial_epoch, "int64")
         skipped = first * config.batch_size
         if split.stream is not None:
             window = None
             if area is not None:
-                own_key = make_key(seed, purposes.WINDOWS, epoch)
+                own_key = TensorKey.from_seed(seed, WINDOWS, epoch)
                 window = RandomWindow(area, own_key)
             chosen = split.stream.examples(key, window, skipped)
         else:
             chosen = tf.data.Dataset.from_tensor_slices(
-                draw_permutation(len(split), key)[skipped:]
+                key.permutation(len(split))[skipped:]
             )
         batches = chosen.batch(
             config.batch_size, drop_remainder=config.drop_remainder
@@ -112,22 +113,24 @@ def make_endless(
     ) -> tuple[Any, Tensor]:
         if split.stream is None:
             batch = _gather(split, batch)
-        key = extend_key(make_key(seed, purposes.AUGMENTATION, epoch), number)
+        key = TensorKey.from_seed(seed, AUGMENTATION, epoch, number)
         images, labels = batch
         if area is not None and split.stream is None:
-            own_key = extend_key(key, purposes.WINDOWS_OF_BATCH)
+            own_key = key.extend(WINDOWS_OF_BATCH)
             window = RandomWindow(area, own_key)
             images = crop_batch(images, image_shape[:2], window)
         labels = _as_numbers(labels, rows_of)
-        how = {"padding": padding, "flip": config.flip, "key": key}
+        how: dict[str, Any] = {
+            "padding": padding,
+            "flip": config.flip,
+            "key": key,
+        }
         if config.augment_on == "device":
-            placements = draw_placements(
-                tf.shape(images)[:1], source=randomness, **how
-            )
+            placements = draw_placements(tf.shape(images)[0], **how)
             return (images, tf.stack(placements, axis=1)), labels
         images = tf.cast(crop_and_flip(images, **how), "float32")
-        for place, augment in enumerate(augmentations, purposes.AUGMENTATIONS):
-            images, labels = augment(images, labels, extend_key(key, place))
+        for place, augment in enumerate(augmentations, AUGMENTATIONS):
+            images, labels = augment(images, labels, key.extend(place))
         return images, labels
 
     epochs = tf.data.Dataset.range(initial_epoch, _ENDLESS)
@@ -167,7 +170,7 @@ def _finish(batches: Any) -> Any:
 
 
 def crop_and_flip(
-    images: Tensor, *, padding: int, flip: bool, key: Tensor
+    images: Tensor, *, padding: int, flip: bool, key: TensorKey
 ) -> Tensor:
     """Takes a random window of each zero-padded image, mirrored half the time.
 
@@ -175,7 +178,7 @@ def crop_and_flip(
         images: (B, H, W, C); H, W and C static.
         padding: Pixels of zeros on every side; 0 = no crop.
         flip: Whether to mirror each image left to right with probability 1/2.
-        key: Decides the windows; see `randomness.make_key`.
+        key: Decides the windows.
 
     Returns:
         Images of the same shape and type.
@@ -183,11 +186,10 @@ def crop_and_flip(
     if padding == 0 and not flip:
         return images
     height, width = images.shape[1], images.shape[2]
-    count = tf.shape(images)[:1]
     sides = [padding, padding]
     padded = tf.pad(images, [[0, 0], sides, sides, [0, 0]])
     top, left, mirrored = draw_placements(
-        count, padding=padding, flip=flip, key=key, source=randomness
+        tf.shape(images)[0], padding=padding, flip=flip, key=key
     )
     rows = top[:, None] + tf.range(height)
     columns = left[:, None] + tf.range(width)

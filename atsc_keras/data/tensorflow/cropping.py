@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from atsc_keras.data.tensorflow import tf
-from atsc_keras.data.tensorflow.randomness import draw_uniform, extend_key
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
 # Of Inception's crop and everybody's since.
@@ -18,15 +18,15 @@ class RandomWindow:
 
     Attributes:
         area: Smallest and largest share of an image's area.
-        key: Decides the windows; see `randomness.make_key`.
+        key: Decides the windows.
     """
 
     area: tuple[float, ...]
-    key: Tensor
+    key: TensorKey
 
     def of(self, number: Tensor) -> "RandomWindow":
         """The window of one example of many, an integer."""
-        return RandomWindow(self.area, extend_key(self.key, number))
+        return RandomWindow(self.area, self.key.extend(number))
 
 
 def resize_pixels(images: Tensor, size: int | tuple[int, int]) -> Tensor:
@@ -98,7 +98,7 @@ def draw_windows(
     """
     full_height = tf.cast(height, "float32")
     full_width = tf.cast(width, "float32")
-    drawn = tf.unstack(draw_uniform([count, _ATTEMPTS, 4], window.key), axis=-1)
+    drawn = tf.unstack(window.key.uniform([count, _ATTEMPTS, 4]), axis=-1)
     smallest, largest = window.area
     area = full_height * full_width
     area *= smallest + drawn[0] * (largest - smallest)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from atsc_keras.data.image_file import ImageReader
 from atsc_keras.data.tensorflow import tf
 from atsc_keras.data.tensorflow.cropping import RandomWindow, decode_and_crop
-from atsc_keras.data.tensorflow.randomness import draw_permutation, extend_key
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
@@ -42,15 +42,15 @@ class Stream(Protocol):
 
     def examples(
         self,
-        key: Tensor | None,
+        key: TensorKey | None,
         window: RandomWindow | None = None,
         skipped: Tensor | int = 0,
     ) -> Any:
         """Reads every example once.
 
         Args:
-            key: Decides the order, a pure function of it; an integer tensor
-                of shape (2,). None = the order of the files.
+            key: Decides the order, a pure function of it; None = the order of
+                the files.
             window: Decides which window of each image is read, as different
                 for each as its place in the order; None = the whole image,
                 resized as the config says.
@@ -109,7 +109,7 @@ class FileStream:
 
     def examples(
         self,
-        key: Tensor | None,
+        key: TensorKey | None,
         window: RandomWindow | None = None,
         skipped: Tensor | int = 0,
     ) -> Any:
@@ -120,7 +120,7 @@ class FileStream:
             labels = tf.constant(self._labels)
         order = tf.range(len(self), dtype="int64")
         if key is not None:
-            order = draw_permutation(len(self), key)
+            order = key.permutation(len(self))
 
         def decode(number: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
             path = paths[place]
@@ -208,7 +208,7 @@ class RecordStream:
 
     def examples(
         self,
-        key: Tensor | None,
+        key: TensorKey | None,
         window: RandomWindow | None = None,
         skipped: Tensor | int = 0,
     ) -> Any:
@@ -233,8 +233,8 @@ class RecordStream:
             )
         )
 
-    def _shuffled(self, paths: Tensor, key: Tensor) -> Any:
-        file_order = draw_permutation(len(self._paths), extend_key(key, 0))
+    def _shuffled(self, paths: Tensor, key: TensorKey) -> Any:
+        file_order = key.extend(0).permutation(len(self._paths))
         files = tf.data.Dataset.from_tensor_slices(tf.gather(paths, file_order))
         records = files.interleave(
             tf.data.TFRecordDataset,
@@ -242,12 +242,10 @@ class RecordStream:
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        window_key = extend_key(key, 1)
+        window_key = key.extend(1)
 
         def permute(number: Tensor, window: Tensor) -> Tensor:
-            order = draw_permutation(
-                tf.size(window), extend_key(window_key, number)
-            )
+            order = window_key.extend(number).permutation(tf.size(window))
             return tf.gather(window, order)
 
         windows = records.batch(_WINDOW).enumerate().map(permute)

@@ -8,11 +8,9 @@ import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import memory
-from atsc_keras.data.arrays import dataset_from_arrays
-from atsc_keras.data.choosing import refuse_to_choose
-from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.split import Split
+from atsc_keras.data.assembly import dataset_from_arrays, refuse_to_choose
+from atsc_keras.data.dataset import Dataset, Split
+from atsc_keras.data.sources.common import fits_in_memory
 from atsc_keras.data.tensorflow import tf
 from atsc_keras.data.tensorflow.cropping import (
     RandomWindow,
@@ -156,7 +154,7 @@ class _Reader:
             # Random windows are cut out of the images as they are stored.
             return False
         shape = self._stored_shape or self.image_shape
-        return memory.fits_in_memory(count, shape)
+        return fits_in_memory(count, shape)
 
     @property
     def still_to_do(self) -> DataConfig:

@@ -18,14 +18,14 @@ from atsc_keras.data.tensorflow.cropping import (
     frame_pixels,
     resize_pixels,
 )
-from atsc_keras.data.tensorflow.randomness import make_key
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.errors import InputError
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 
 
 def _window(*area: float, seed: int = 0) -> RandomWindow:
-    return RandomWindow(area, make_key(seed))
+    return RandomWindow(area, TensorKey.from_seed(seed))
 
 
 def _noise(*shape: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What a config names under `augmentations`, on whole batches."""
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.tensorflow.augmentations.augmentation import Augmentation
+from atsc_keras.data.tensorflow.augmentations.base import Augmentation
 from atsc_keras.data.tensorflow.augmentations.hiding import (
     grid_mask,
     random_erasing,
@@ -26,8 +26,8 @@ def build_augmentation(config: AugmentationConfig) -> Augmentation:
 
     Returns:
         A function for a graph of tf.data, whichever backend trains: float32
-        images (B, H, W, C) in [0, 255], labels and a key of
-        `randomness.make_key` -> images and labels. Labels are float32 rows
+        images (B, H, W, C) in [0, 255], labels and a key
+        -> images and labels. Labels are float32 rows
         (B, classes) where it mixes them. What it does is a pure function of
         the key.
     """

@@ -6,12 +6,12 @@ import keras
 
 from atsc_keras.config import AugmentationConfig
 from atsc_keras.data.tensorflow import tf
-from atsc_keras.data.tensorflow.augmentations.augmentation import Augmentation
-from atsc_keras.data.tensorflow.augmentations.key_generator import (
+from atsc_keras.data.tensorflow.augmentations.base import (
+    Augmentation,
     for_tf_data,
     transform_with,
 )
-from atsc_keras.data.tensorflow.randomness import draw_uniform
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
 # The grid's unit as a share of the image's short side, as in KerasCV.
@@ -42,7 +42,7 @@ def random_erasing(config: AugmentationConfig) -> Augmentation:
     )
 
     def hide(
-        images: Tensor, labels: Tensor, key: Tensor
+        images: Tensor, labels: Tensor, key: TensorKey
     ) -> tuple[Tensor, Tensor]:
         return transform_with(layer, images, key), labels
 
@@ -66,10 +66,10 @@ def grid_mask(config: AugmentationConfig) -> Augmentation:
     """
 
     def hide(
-        images: Tensor, labels: Tensor, key: Tensor
+        images: Tensor, labels: Tensor, key: TensorKey
     ) -> tuple[Tensor, Tensor]:
         height, width = images.shape[1], images.shape[2]
-        drawn = draw_uniform([tf.shape(images)[0], 6], key)[..., None, None]
+        drawn = key.uniform([tf.shape(images)[0], 6])[..., None, None]
         chosen, size, hole, turn, right, down = tf.unstack(drawn, axis=1)
         unit = _SMALLEST_UNIT + size * (_LARGEST_UNIT - _SMALLEST_UNIT)
         unit *= min(height, width)

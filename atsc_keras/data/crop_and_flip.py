@@ -1,12 +1,12 @@
 """Crop and flip, for a whole batch at once: inside the training step."""
 
-from types import ModuleType
 from typing import Any
 
 import keras
 from keras import ops
 
 from atsc_keras.config import DataConfig
+from atsc_keras.data.randomness import Key
 from atsc_keras.types import Tensor
 
 
@@ -75,8 +75,7 @@ def draw_placements(
     *,
     padding: int,
     flip: bool,
-    key: Any,
-    source: ModuleType,
+    key: Key,
 ) -> tuple[Any, Any, Any]:
     """Draws which window of each padded image is taken, and how.
 
@@ -84,16 +83,14 @@ def draw_placements(
         count: Images of the batch.
         padding: Pixels of zeros on every side; 0 = the window is the image.
         flip: Whether to mirror each window with probability 1/2.
-        key: Decides; see `randomness.make_key`.
-        source: `randomness`, or `tensorflow.randomness`, with their keys.
+        key: Decides.
 
     Returns:
         int32 top and left (count,) in the padded image, and 1 where mirrored.
     """
 
     def draw(limit: int, purpose: int) -> Any:
-        own_key = source.extend_key(key, purpose)
-        return source.draw_integers(count, limit, own_key)
+        return key.extend(purpose).integers([count], limit)
 
     places = 2 * padding + 1
     return draw(places, 0), draw(places, 1), draw(2 if flip else 1, 2)
