@@ -1,7 +1,7 @@
 """Batches of images in memory, made by numpy: TensorFlow is not needed.
 
 Augmentation is left to `CropAndFlip` inside the step; what it is to do is
-drawn here, as `pipeline` draws it.
+drawn here, as `tensorflow.batches` draws it.
 """
 
 from functools import lru_cache
@@ -23,11 +23,11 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
     """Endless training batches: number `i` is of epoch `i // steps`.
 
     Args:
-        split: In memory.
-        config: Batch size, crop and flip.
-        steps: Batches an epoch.
-        seed: Decides order, crop and flip.
-        start: Epoch of the first batch, and its number in that epoch.
+        split: in memory.
+        config: batch size, crop and flip.
+        steps: batches an epoch.
+        seed: decides order, crop and flip.
+        start: epoch of the first batch, and its number in that epoch.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
         return None
 
     def __getitem__(self, index: int) -> Batch:
-        """Makes ((images, placements), labels)."""
+        """Make ((images, placements), labels)."""
         epoch, number = divmod(self._first + index, self._steps)
         size = self._config.batch_size
         chosen = self._order(epoch)[number * size : (number + 1) * size]
@@ -75,8 +75,8 @@ class ArrayBatches(keras.utils.PyDataset):
     """One pass over images in memory, in order, nothing random.
 
     Args:
-        split: In memory.
-        batch_size: Images a batch; the last one may be smaller.
+        split: in memory.
+        batch_size: images a batch; the last one may be smaller.
     """
 
     def __init__(self, split: Split, batch_size: int) -> None:
@@ -85,23 +85,23 @@ class ArrayBatches(keras.utils.PyDataset):
         self._batch_size = batch_size
 
     def __len__(self) -> int:
-        """Counts the batches."""
+        """Count the batches."""
         return -(-len(self._labels) // self._batch_size)
 
     def __getitem__(self, index: int) -> Batch:
-        """Makes (images, labels)."""
+        """Make (images, labels)."""
         start = index * self._batch_size
         part = slice(start, start + self._batch_size)
         return self._images[part], self._labels[part].astype(np.int32)
 
 
 def rows_of_part(batches: Any, index: int, count: int) -> Any:
-    """Cuts every batch into equal parts and keeps one.
+    """Cut every batch into equal parts and keep one.
 
     Args:
-        batches: As `build_pipeline` makes them.
-        index: Of the part, from 0.
-        count: Of the parts; divides the size of every batch.
+        batches: as `build_pipeline` makes them.
+        index: which part, from 0.
+        count: how many parts; divides the size of every batch.
     """
     if isinstance(batches, keras.utils.PyDataset):
         return _Rows(batches, index, count)

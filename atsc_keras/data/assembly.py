@@ -23,21 +23,21 @@ def dataset_from_arrays(
     *,
     class_names: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """Checks arrays as they were stored and makes a data set of them.
+    """Check arrays as they were stored and make a data set of them.
 
     Args:
-        train: Images and labels for training.
-        test: Images and labels for testing.
-        config: Names the source in messages; says the size, which examples,
+        train: images and labels for training.
+        test: images and labels for testing.
+        config: names the source in messages; says the size, which examples,
             mean and std.
-        class_names: A name for each class; None = their numbers.
+        class_names: a name for each class; None = their numbers.
 
     Returns:
         The data set, resized; not so the training images where `crop_area`
         cuts windows out of them as they were stored.
 
     Raises:
-        InputError: The arrays are no images with labels, or do not fit
+        InputError: if the arrays are no images with labels, or do not fit
             together.
     """
     source = f"{config.path or config.name or config.source}"
@@ -79,19 +79,19 @@ def choose(
     test: tuple[Images, NDArray[np.int64]],
     config: DataConfig,
 ) -> tuple[tuple[Images, NDArray[np.int64]], tuple[Images, NDArray[np.int64]]]:
-    """Keeps the classes that a config asks for, and holds images out.
+    """Keep the classes that a config asks for, and hold images out.
 
     Args:
-        train: Images, or what stands for them, (N, ...), and their labels.
-        test: The same for testing.
-        config: Its `classes` and `hold_out` count.
+        train: images, or what stands for them, (N, ...), and their labels.
+        test: the same for testing.
+        config: its `classes` and `hold_out` count.
 
     Returns:
         Training and test examples in the order of the source; with `hold_out`
         the test examples are training ones that training does not see.
 
     Raises:
-        InputError: No example is left for one of the two.
+        InputError: if no example is left for one of the two.
     """
     if config.classes is not None:
         train, test = (
@@ -114,14 +114,14 @@ def choose(
 
 
 def choose_names(names: tuple[str, ...], config: DataConfig) -> tuple[str, ...]:
-    """Keeps the names of the classes that a config asks for.
+    """Keep the names of the classes that a config asks for.
 
     Args:
-        names: Of all classes.
-        config: Its `classes` counts.
+        names: a name for every class.
+        config: its `classes` counts.
 
     Raises:
-        InputError: There are not as many.
+        InputError: if there are not as many.
     """
     if config.classes is None:
         return names
@@ -135,14 +135,14 @@ def choose_names(names: tuple[str, ...], config: DataConfig) -> tuple[str, ...]:
 
 
 def refuse_to_choose(config: DataConfig, reason: str) -> None:
-    """Says that all examples of a source are used as they are stored.
+    """Say that all examples of a source are used as they are stored.
 
     Args:
-        config: Of the run.
-        reason: Why.
+        config: its `classes` and `hold_out`.
+        reason: what of the source forbids a choice.
 
     Raises:
-        InputError: The config asks for a choice.
+        InputError: if the config asks for a choice.
     """
     if (config.classes, config.hold_out) != (None, None):
         raise InputError(
@@ -161,7 +161,7 @@ def _checked(
 
 
 def _draw(labels: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
-    """Marks a share of the examples of each class."""
+    """Mark a share of the examples of each class."""
     random = np.random.default_rng(_HOLD_OUT_SEED)
     marked = np.zeros(len(labels), bool)
     for label in np.unique(labels):

@@ -12,7 +12,7 @@ from atsc_keras.types import Tensor
 
 @keras.saving.register_keras_serializable(package="atsc_keras")
 class CropAndFlip(keras.layers.Layer):
-    """Takes the window of each zero-padded image that comes with it.
+    """Take the window of each zero-padded image that comes with it.
 
     Nothing is drawn here: the pipeline sends what it has drawn, so that the
     images are those that it would have made itself.
@@ -71,19 +71,15 @@ class CropAndFlip(keras.layers.Layer):
 
 
 def draw_placements(
-    count: Any,
-    *,
-    padding: int,
-    flip: bool,
-    key: Key,
+    count: Any, *, padding: int, flip: bool, key: Key
 ) -> tuple[Any, Any, Any]:
-    """Draws which window of each padded image is taken, and how.
+    """Draw which window of each padded image is taken, and how.
 
     Args:
-        count: Images of the batch.
-        padding: Pixels of zeros on every side; 0 = the window is the image.
-        flip: Whether to mirror each window with probability 1/2.
-        key: Decides.
+        count: images in the batch.
+        padding: pixels of zeros on every side; 0 = the window is the image.
+        flip: whether to mirror each window with probability 1/2.
+        key: decides the windows.
 
     Returns:
         int32 top and left (count,) in the padded image, and 1 where mirrored.
@@ -97,10 +93,10 @@ def draw_placements(
 
 
 def device_augmentation(config: DataConfig) -> CropAndFlip | None:
-    """Makes what the training step is to do to its images.
+    """Make what the training step is to do to its images.
 
     Args:
-        config: Where to augment, and how.
+        config: where to augment, and how.
 
     Returns:
         The layer; None where images come augmented from the host.

@@ -30,7 +30,7 @@ class Split:
         name: `train` or `test`.
         images: uint8 (N, H, W, C), or None where streamed.
         labels: int64 (N,), or None where streamed.
-        stream: Reads the examples where they do not fit in memory.
+        stream: reads the examples where they do not fit in memory.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Split:
     stream: "Stream | None" = None
 
     def __len__(self) -> int:
-        """Counts the examples."""
+        """Count the examples."""
         if self.stream is not None:
             return len(self.stream)
         return 0 if self.labels is None else len(self.labels)
@@ -49,7 +49,7 @@ class Split:
         """Images and labels in memory.
 
         Raises:
-            ValueError: There are none.
+            ValueError: if there are none.
         """
         if self.images is None or self.labels is None:
             raise ValueError(
@@ -60,10 +60,10 @@ class Split:
         return self.images, self.labels
 
     def count_labels(self, classes: int) -> NDArray[np.int64]:
-        """Counts the examples of each class.
+        """Count the examples of each class.
 
         Args:
-            classes: Number of classes.
+            classes: number of classes.
 
         Returns:
             int64 (classes,).
@@ -77,10 +77,10 @@ class Split:
         return counts
 
     def first(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Reads the first examples, in the order of the files.
+        """Read the first examples, in the order of the files.
 
         Args:
-            count: How many; fewer come back where the split is smaller.
+            count: how many; fewer come back where the split is smaller.
 
         Returns:
             uint8 images (count, H, W, C) and int64 labels (count,).
@@ -91,10 +91,10 @@ class Split:
         return _take(self.stream, None, count)
 
     def sample(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Reads examples in a fixed random order: a folder is sorted by class.
+        """Read examples in a fixed random order: a folder is sorted by class.
 
         Args:
-            count: How many; fewer come back where the split is smaller.
+            count: how many; fewer come back where the split is smaller.
 
         Returns:
             uint8 images (count, H, W, C) and int64 labels (count,).
@@ -113,9 +113,9 @@ class Dataset:
     """Training and test images of the same classes and the same size.
 
     Attributes:
-        train: The training split.
-        test: The test split.
-        class_names: A name for each label, from 0.
+        train: the training split.
+        test: the test split.
+        class_names: a name for each label, from 0.
         image_shape: (height, width, channels).
         given_mean: `mean` of the config, or None.
         given_std: `std` of the config, or None.
@@ -142,17 +142,17 @@ class Dataset:
         y_test: Any,
         class_names: Sequence[str] | None = None,
     ) -> "Dataset":
-        """Makes a data set of numpy arrays.
+        """Make a data set of numpy arrays.
 
         Args:
-            x_train: Whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
-            y_train: Class numbers from 0, (N,).
-            x_test: Likewise, of the same size and channels.
-            y_test: Likewise.
-            class_names: A name for each class; default: their numbers.
+            x_train: whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
+            y_train: class numbers from 0, (N,).
+            x_test: likewise, of the same size and channels.
+            y_test: likewise.
+            class_names: a name for each class; default: their numbers.
 
         Raises:
-            InputError: The arrays are no images with labels, or do not fit
+            InputError: if the arrays are no images with labels, or do not fit
                 together.
         """
         parts = []
@@ -204,10 +204,10 @@ class Dataset:
 
     @contextmanager
     def naming_broken_files(self) -> Iterator[None]:
-        """Lets no error of tf.data hide which file could not be read.
+        """Let no error of tf.data hide which file could not be read.
 
         Raises:
-            InputError: A streamed image was broken.
+            InputError: if a streamed image was broken.
         """
         try:
             yield
@@ -223,7 +223,7 @@ class Dataset:
 def _take(
     stream: "Stream", key: "TensorKey | None", count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The first examples of a stream in the order that a key gives it."""
+    """Read the first examples of a stream in the order of a key."""
     taken = stream.examples(key).take(count)
     pixels, numbers = zip(*taken.as_numpy_iterator(), strict=True)
     return np.stack(pixels), np.array(numbers, "int64")

@@ -16,10 +16,10 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class ImageReader:
-    """Reads one image file after another into the same form.
+    """Read one image file after another into the same form.
 
     Args:
-        size: Height and width; images of another size are resized bilinearly.
+        size: height and width; images of another size are resized bilinearly.
         channels: 1 (grey) or 3 (RGB).
         short_side: None = resized without regard to the aspect ratio; N = the
             short side resized to N, and the centre cut out.
@@ -36,16 +36,16 @@ class ImageReader:
         self.short_side = short_side
 
     def __call__(self, path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-        """Reads an image.
+        """Read an image.
 
         Args:
-            path: The file.
+            path: the file.
 
         Returns:
             uint8 (H, W, C).
 
         Raises:
-            InputError: It cannot be decoded.
+            InputError: if it cannot be decoded.
         """
         height, width = self.size
         try:
@@ -68,17 +68,17 @@ class ImageReader:
 def common_form(
     paths: Sequence[Path], image_size: int | None
 ) -> tuple[tuple[int, int], int]:
-    """Finds the form that all images are to have, from their headers.
+    """Find the form that all images are to have, from their headers.
 
     Args:
-        paths: The files.
-        image_size: Height and width, or None = as they are.
+        paths: the files.
+        image_size: height and width, or None = as they are.
 
     Returns:
         (height, width), and the channels: 1 if every image is grey, else 3.
 
     Raises:
-        InputError: The sizes differ and `image_size` is None, or a file
+        InputError: if the sizes differ and `image_size` is None, or a file
             cannot be read or has more than 8 bits a channel.
     """
     first: tuple[int, int] | None = None

@@ -11,19 +11,19 @@ from atsc_keras.errors import InputError
 
 
 def load_dataset(config: DataConfig) -> Dataset:
-    """Loads the data that a config asks for.
+    """Load the data that a config asks for.
 
     What fits in memory (under 2 GiB decoded) is decoded once; larger sets are
     read again every epoch.
 
     Args:
-        config: Which data, and its image size.
+        config: which data, and its image size.
 
     Returns:
         The data set, checked.
 
     Raises:
-        InputError: The data is missing, broken, or not what the config says.
+        InputError: if the data is missing, broken, or not what the config says.
     """
     path = None if config.path is None else Path(config.path).expanduser()
     # A data_dir of tfds may be made by it, and may be no path at all (gs://).

@@ -23,7 +23,7 @@ class Pipeline:
             uint8, in training a pair of images as stored and int32 placements
             (B, 3) for `CropAndFlip`; and those in memory come in a
             `keras.utils.PyDataset` where TensorFlow does not train.
-        steps: Batches an epoch.
+        steps: batches an epoch.
 
     Example:
         >>> train = build_pipeline(dataset, "train", config, training=True)
@@ -49,7 +49,7 @@ def build_pipeline(
     initial_epoch: int = 0,
     initial_step: int = 0,
 ) -> Pipeline:
-    """Makes batches of a split.
+    """Make batches of a split.
 
     In training they are endless, shuffled and augmented, and every batch is a
     pure function of (seed, epoch, place in the epoch): a pipeline that starts
@@ -57,21 +57,21 @@ def build_pipeline(
     they are one pass in order, nothing random, the last batch kept.
 
     Args:
-        dataset: Of `load_dataset`.
+        dataset: as `load_dataset` returns it.
         split: `train` or `test`.
-        config: Batch size and augmentation.
-        training: Whether the batches are for `fit`.
-        seed: Decides order and augmentation in training; default 0.
-        initial_epoch: Epoch of the first batch in training; default 0.
-        initial_step: Batches of that epoch that are left out; default 0.
+        config: batch size and augmentation.
+        training: whether the batches are for `fit`.
+        seed: decides order and augmentation in training; default 0.
+        initial_epoch: epoch of the first batch in training; default 0.
+        initial_step: batches of that epoch that are left out; default 0.
 
     Returns:
         The batches; `fit` is to be called with `steps_per_epoch=steps`, and
         with `initial_epoch` where one was given here.
 
     Raises:
-        InputError: The training batch is larger than the split.
-        ValueError: There is no such split.
+        InputError: if the training batch is larger than the split.
+        ValueError: if there is no such split.
     """
     if split not in ("train", "test"):
         raise ValueError(
@@ -100,14 +100,14 @@ def build_pipeline(
 
 
 def check_reader(dataset: Dataset, config: DataConfig) -> None:
-    """Checks that what makes the batches of a data set is installed.
+    """Check that what makes the batches of a data set is installed.
 
     Args:
-        dataset: Of `load_dataset`.
-        config: Of the run.
+        dataset: as `load_dataset` returns it.
+        config: says where images are augmented.
 
     Raises:
-        InputError: TensorFlow has to, and is not there.
+        InputError: if TensorFlow has to, and is not there.
     """
     for part in (dataset.train, dataset.test):
         if not _is_made_of_arrays(part, config):
@@ -124,14 +124,14 @@ def _is_made_of_arrays(split: Split, config: DataConfig) -> bool:
 
 
 def check_batch_size(batch_size: int, split: Split) -> None:
-    """Checks that a training batch can be filled.
+    """Check that a training batch can be filled.
 
     Args:
-        batch_size: Images a batch.
-        split: What the batches are made of.
+        batch_size: images a batch.
+        split: what the batches are made of.
 
     Raises:
-        InputError: The batch is larger than the split.
+        InputError: if the batch is larger than the split.
     """
     if batch_size > len(split):
         raise InputError(
@@ -142,14 +142,14 @@ def check_batch_size(batch_size: int, split: Split) -> None:
 
 
 def count_steps(split: Split, config: DataConfig) -> int:
-    """Counts the training batches of an epoch.
+    """Count the training batches of an epoch.
 
     Args:
-        split: Of the training images.
-        config: Batch size, and whether a smaller last batch counts.
+        split: what the batches are made of.
+        config: batch size, and whether a smaller last batch counts.
 
     Raises:
-        InputError: The batch is larger than the split.
+        InputError: if the batch is larger than the split.
     """
     size = config.batch_size
     check_batch_size(size, split)

@@ -84,7 +84,7 @@ def _draw_int64(count: int, key: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _draw_words(count: int, key: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Draws 32 random bits, `count` times."""
+    """Draw 32 random bits, `count` times."""
     mixed = _philox(key.view(np.uint32), _SCRAMBLING_KEY)
     blocks = -(-count // 4)
     counters = np.zeros((blocks, 4), np.uint32)
@@ -97,7 +97,7 @@ def _draw_words(count: int, key: NDArray[np.int64]) -> NDArray[np.uint32]:
 def _philox(
     counters: NDArray[np.uint32], key: tuple[int, int]
 ) -> NDArray[np.uint32]:
-    """Encrypts counters (..., 4)."""
+    """Encrypt counters (..., 4)."""
     first, second, third, fourth = np.moveaxis(counters.astype("uint64"), -1, 0)
     low, high = key
     for _ in range(_ROUNDS):

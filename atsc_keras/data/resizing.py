@@ -9,15 +9,15 @@ _IMAGES_AT_A_TIME = 256
 def resize_array(
     images: NDArray[np.uint8], size: int | None, short_side: int | None = None
 ) -> NDArray[np.uint8]:
-    """Brings an array of images to one size, as `frame_pixels` does.
+    """Bring an array of images to one size, as `frame_pixels` does.
 
     By numpy, so that images in memory need no TensorFlow; where a value lies
     between two, the two may round apart.
 
     Args:
         images: uint8 (N, H, W, C).
-        size: Height and width of the result; None = as they are.
-        short_side: Of the image whose centre it is, or None.
+        size: height and width of the result; None = as they are.
+        short_side: as for `frame_pixels`.
 
     Returns:
         uint8 (N, size, size, C).
@@ -45,7 +45,7 @@ def resize_array(
 
 
 def _bilinear_weights(new: int, old: int) -> NDArray[np.float32]:
-    """What each old pixel of a line gives to each new one, (new, old)."""
+    """Weigh what each old pixel of a line gives to each new: (new, old)."""
     # Antialiased: a new pixel looks as far as it is wide.
     reach = max(old / new, 1.0)
     centres = (np.arange(new) + 0.5) * old / new - 0.5

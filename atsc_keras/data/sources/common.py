@@ -11,17 +11,17 @@ LIMIT = 2 * 2**30  # bytes of decoded pixels, training and test together
 
 
 def required_path(config: DataConfig, *, folder: bool = False) -> Path:
-    """Finds what `data.path` names.
+    """Find what `data.path` names.
 
     Args:
-        config: With a path.
-        folder: Whether it must be a folder; otherwise it must be a file.
+        config: its `path`.
+        folder: whether it must be a folder; otherwise it must be a file.
 
     Returns:
         The path, the home folder written out.
 
     Raises:
-        InputError: It is not there, or not of that kind.
+        InputError: if it is not there, or not of that kind.
     """
     path = Path(config.path or "").expanduser()
     if path.is_dir() if folder else path.is_file():
@@ -34,10 +34,10 @@ def required_path(config: DataConfig, *, folder: bool = False) -> Path:
 
 
 def fits_in_memory(count: int, image_shape: tuple[int, int, int]) -> bool:
-    """Says whether images are to be held decoded.
+    """Say whether images are to be held decoded.
 
     Args:
-        count: Number of images, training and test together.
+        count: number of images, training and test together.
         image_shape: (height, width, channels), a byte each.
 
     Returns:

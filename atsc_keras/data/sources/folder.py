@@ -19,17 +19,17 @@ _SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads a folder of images; the names of its folders are the classes.
+    """Load a folder of images; the names of its folders are the classes.
 
     Args:
-        config: The root and the image size, which may be left out if all
-            images have the same.
+        config: the root and the image size, which may be left out if all images
+            have the same.
 
     Returns:
         The data set; in colour unless every image is grey.
 
     Raises:
-        InputError: A folder or image is missing, broken, or of another size.
+        InputError: if a folder or image is missing, broken, or of another size.
     """
     root = required_path(config, folder=True)
     class_names = _class_names(root / "train")

@@ -16,16 +16,16 @@ _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads x_train, y_train, x_test, y_test and, if there, class_names.
+    """Load x_train, y_train, x_test, y_test and, if there, class_names.
 
     Args:
-        config: The path and the image size.
+        config: the path and the image size.
 
     Returns:
         The data set.
 
     Raises:
-        InputError: Not such a file.
+        InputError: if it is not such a file.
     """
     path = required_path(config)
     try:

@@ -5,7 +5,7 @@ backend: where JAX or torch trains, it sees no GPU. By default TensorFlow
 reserves nearly all GPU memory on first use.
 
 Raises:
-    InputError: TensorFlow is not installed.
+    InputError: if TensorFlow is not installed.
 """
 
 from typing import Any

@@ -31,7 +31,7 @@ def make_once(
     """Make one pass in order, nothing random.
 
     Args:
-        split: of the data set.
+        split: the images, in memory or streamed.
         dataset: says size and classes of the images.
         config: batch size and form of the batches.
         steps: number of batches that there are.
@@ -70,7 +70,7 @@ def make_endless(
     """Make endless batches, shuffled and augmented.
 
     Args:
-        split: of the data set.
+        split: the images, in memory or streamed.
         dataset: says size and classes of the images.
         config: batch size and augmentation.
         seed: decides order and augmentation.
@@ -128,7 +128,7 @@ def make_endless(
         if config.augment_on == "device":
             placements = draw_placements(tf.shape(images)[0], **how)
             return (images, tf.stack(placements, axis=1)), labels
-        images = tf.cast(crop_and_flip(images, **how), "float32")
+        images = tf.cast(_crop_and_flip(images, **how), "float32")
         for place, augment in enumerate(augmentations, AUGMENTATIONS):
             images, labels = augment(images, labels, key.extend(place))
         return images, labels
@@ -169,16 +169,16 @@ def _finish(batches: Any) -> Any:
     return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def crop_and_flip(
+def _crop_and_flip(
     images: Tensor, *, padding: int, flip: bool, key: TensorKey
 ) -> Tensor:
-    """Takes a random window of each zero-padded image, mirrored half the time.
+    """Take a random window of each zero-padded image, mirrored half the time.
 
     Args:
         images: (B, H, W, C); H, W and C static.
-        padding: Pixels of zeros on every side; 0 = no crop.
-        flip: Whether to mirror each image left to right with probability 1/2.
-        key: Decides the windows.
+        padding: pixels of zeros on every side; 0 = no crop.
+        flip: whether to mirror each image left to right with probability 1/2.
+        key: decides the windows.
 
     Returns:
         Images of the same shape and type.

@@ -17,25 +17,25 @@ class RandomWindow:
     """Where training images are cropped.
 
     Attributes:
-        area: Smallest and largest share of an image's area.
-        key: Decides the windows.
+        area: smallest and largest share of an image's area.
+        key: decides the windows.
     """
 
     area: tuple[float, ...]
     key: TensorKey
 
     def of(self, number: Tensor) -> "RandomWindow":
-        """The window of one example of many, an integer."""
+        """Narrow it to one example of many, an integer."""
         return RandomWindow(self.area, self.key.extend(number))
 
 
 def resize_pixels(images: Tensor, size: int | tuple[int, int]) -> Tensor:
-    """Resizes bilinearly, in a graph or eagerly.
+    """Resize bilinearly, in a graph or eagerly.
 
     Args:
         images: uint8 (H, W, C) or (B, H, W, C).
-        size: Height and width of the result, or one number for both; the
-            aspect ratio is not kept.
+        size: height and width of the result, or one number for both; the aspect
+            ratio is not kept.
 
     Returns:
         uint8 images, rounded.
@@ -50,13 +50,13 @@ def resize_pixels(images: Tensor, size: int | tuple[int, int]) -> Tensor:
 def frame_pixels(
     images: Tensor, size: int | None, short_side: int | None = None
 ) -> Tensor:
-    """Brings images to one size, the same way every time.
+    """Bring images to one size, the same way every time.
 
     Args:
         images: uint8 (H, W, C) or (B, H, W, C).
-        size: Height and width of the result; None = as they are.
-        short_side: None = resized without regard to the aspect ratio;
-            N = the short side resized to N, and the centre cut out.
+        size: height and width of the result; None = as they are.
+        short_side: None = resized without regard to the aspect ratio; N = the
+            short side resized to N, and the centre cut out.
 
     Returns:
         uint8 images.
@@ -78,17 +78,17 @@ def frame_pixels(
 def draw_windows(
     count: Tensor | int, height: Tensor, width: Tensor, window: RandomWindow
 ) -> Tensor:
-    """Draws windows inside images of one size.
+    """Draw windows inside images of one size.
 
     Each has a share of the area drawn evenly and an aspect ratio between 3/4
     and 4/3 drawn evenly on a log scale. Where ten draws do not fit, it is the
     largest centred one whose aspect ratio is in that range.
 
     Args:
-        count: How many.
-        height: Of the images.
-        width: Of the images.
-        window: What decides.
+        count: how many.
+        height: pixels of an image.
+        width: likewise.
+        window: decides.
 
     Returns:
         int32 (count, 4): top, left, height, width.
@@ -128,12 +128,12 @@ def draw_windows(
 def crop_batch(
     images: Tensor, size: tuple[int, int], window: RandomWindow
 ) -> Tensor:
-    """Resizes a random window of each image bilinearly.
+    """Resize a random window of each image bilinearly.
 
     Args:
         images: uint8 (B, H, W, C); H, W and C static.
-        size: Height and width of the result.
-        window: What decides.
+        size: height and width of the result.
+        window: decides.
 
     Returns:
         uint8 (B, *size, C), rounded.
@@ -156,15 +156,15 @@ def decode_and_crop(
     size: tuple[int, int],
     window: RandomWindow,
 ) -> Tensor:
-    """Decodes a random window of an image file and resizes it.
+    """Decode a random window of an image file and resize it.
 
     Of a JPEG, only the window is decoded.
 
     Args:
-        contents: Bytes of a JPEG or PNG file, a string scalar.
+        contents: bytes of a JPEG or PNG file, a string scalar.
         channels: 1 or 3, of the result.
-        size: Height and width of the result.
-        window: What decides.
+        size: height and width of the result.
+        window: decides.
 
     Returns:
         uint8 (*size, channels).

@@ -27,18 +27,18 @@ class Stream(Protocol):
     """Examples that are read and decoded each time they are used.
 
     Attributes:
-        failure: What was wrong with the last example that could not be read.
+        failure: what was wrong with the last example that could not be read.
     """
 
     @property
     def failure(self) -> InputError | None:
-        """Says it, or None."""
+        """Say it, or None."""
 
     def __len__(self) -> int:
-        """Counts the examples."""
+        """Count the examples."""
 
     def labels(self) -> NDArray[np.int64]:
-        """Reads every label, int64 (N,), and no image."""
+        """Read every label, int64 (N,), and no image."""
 
     def examples(
         self,
@@ -46,15 +46,15 @@ class Stream(Protocol):
         window: RandomWindow | None = None,
         skipped: Tensor | int = 0,
     ) -> Any:
-        """Reads every example once.
+        """Read every example once.
 
         Args:
-            key: Decides the order, a pure function of it; None = the order of
+            key: decides the order, a pure function of it; None = the order of
                 the files.
-            window: Decides which window of each image is read, as different
-                for each as its place in the order; None = the whole image,
-                resized as the config says.
-            skipped: Examples at the beginning of the order that are left out.
+            window: decides which window of each image is read, as different for
+                each as its place in the order; None = the whole image, resized
+                as the config says.
+            skipped: examples at the beginning of the order that are left out.
 
         Returns:
             `tf.data.Dataset` of uint8 images (H, W, C) and int64 labels.
@@ -65,9 +65,9 @@ class FileStream:
     """A `Stream` over image files.
 
     Args:
-        paths: The files.
+        paths: the files.
         labels: int64 (N,).
-        read: Decodes a file.
+        read: decodes a file.
         image_shape: (height, width, channels) of what `read` gives.
     """
 
@@ -87,7 +87,7 @@ class FileStream:
 
     @property
     def failure(self) -> InputError | None:
-        """Says what was wrong with a file, or None.
+        """Say what was wrong with a file, or None.
 
         TensorFlow, which decodes windows, does not say which file was broken:
         those read lately are tried again.
@@ -100,11 +100,11 @@ class FileStream:
         return self._failure
 
     def __len__(self) -> int:
-        """Counts the examples."""
+        """Count the examples."""
         return len(self._paths)
 
     def labels(self) -> NDArray[np.int64]:
-        """Gives every label."""
+        """Give every label."""
         return self._labels
 
     def examples(
@@ -113,7 +113,7 @@ class FileStream:
         window: RandomWindow | None = None,
         skipped: Tensor | int = 0,
     ) -> Any:
-        """Reads every image once; see `Stream.examples`."""
+        """Read every image once; see `Stream.examples`."""
         # Outside the graph of an epoch, which only refers to them.
         with tf.init_scope(), tf.device("CPU:0"):
             paths = tf.constant(self._paths)
@@ -169,11 +169,11 @@ class RecordStream:
     at TensorFlow's global seed.
 
     Args:
-        paths: The files.
-        size: Number of examples in them.
-        decode: A serialized example, and the window to crop or None -> uint8
+        paths: the files.
+        size: number of examples in them.
+        decode: a serialized example, and the window to crop or None -> uint8
             image (H, W, C), int64 label.
-        decode_label: A serialized example -> int64 label.
+        decode_label: a serialized example -> int64 label.
     """
 
     def __init__(
@@ -190,15 +190,15 @@ class RecordStream:
 
     @property
     def failure(self) -> InputError | None:
-        """Says nothing: tf.data's own errors say enough."""
+        """Say nothing: tf.data's own errors say enough."""
         return None
 
     def __len__(self) -> int:
-        """Counts the examples."""
+        """Count the examples."""
         return self._size
 
     def labels(self) -> NDArray[np.int64]:
-        """Reads every label from the files."""
+        """Read every label from the files."""
         labels = tf.data.TFRecordDataset(self._paths).map(
             self._decode_label,
             num_parallel_calls=tf.data.AUTOTUNE,
@@ -212,7 +212,7 @@ class RecordStream:
         window: RandomWindow | None = None,
         skipped: Tensor | int = 0,
     ) -> Any:
-        """Reads every example once; see `Stream.examples`."""
+        """Read every example once; see `Stream.examples`."""
         # Outside the graph of an epoch, which only refers to it.
         with tf.init_scope(), tf.device("CPU:0"):
             paths = tf.constant(self._paths)

@@ -25,17 +25,17 @@ _EXAMPLES_AT_A_TIME = 256
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads a set, downloading it on first use.
+    """Load a set, downloading it on first use.
 
     Args:
-        config: The name, the data_dir and the image size.
+        config: the name, the data_dir and the image size.
 
     Returns:
         The data set; tested on `test`, or on `validation` where there is no
         test split or its labels are withheld.
 
     Raises:
-        InputError: There is no such set, it cannot be had, or it is not of
+        InputError: if there is no such set, it cannot be had, or it is not of
             images with one label.
     """
     builder = _builder(config)
@@ -144,12 +144,12 @@ class _Reader:
         self.image_shape: tuple[int, int, int] = (height, width, channels)
 
     def is_labelled(self, split: str) -> bool:
-        """Says whether the first example of a split has a label."""
+        """Say whether the first example of a split has a label."""
         examples = self._builder.as_dataset(split=split, shuffle_files=False)
         return all(int(e[self._label]) >= 0 for e in examples.take(1))
 
     def can_hold(self, count: int) -> bool:
-        """Says whether images are to be held as arrays."""
+        """Say whether images are to be held as arrays."""
         if self._stored_shape is None and self._config.crop_area is not None:
             # Random windows are cut out of the images as they are stored.
             return False
@@ -166,7 +166,7 @@ class _Reader:
     def read_all(
         self, split: str, name: str
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Decodes a split into arrays, resized where sizes differ."""
+        """Decode a split into arrays, resized where sizes differ."""
 
         def pair(example: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             image = example[self._image]
@@ -183,7 +183,7 @@ class _Reader:
         return np.concatenate(images), np.concatenate(labels)
 
     def stream(self, split: str, name: str) -> RecordStream:
-        """Reads a split from its files whenever it is used."""
+        """Read a split from its files whenever it is used."""
         info = self._builder.info
         encoded = {self._image: tfds.decode.SkipDecoding()}
 

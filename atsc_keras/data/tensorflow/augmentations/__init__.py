@@ -19,16 +19,15 @@ _BUILDERS = {
 
 
 def build_augmentation(config: AugmentationConfig) -> Augmentation:
-    """Makes an augmentation.
+    """Make an augmentation.
 
     Args:
-        config: Its name and options.
+        config: its name and options.
 
     Returns:
         A function for a graph of tf.data, whichever backend trains: float32
-        images (B, H, W, C) in [0, 255], labels and a key
-        -> images and labels. Labels are float32 rows
-        (B, classes) where it mixes them. What it does is a pure function of
-        the key.
+        images (B, H, W, C) in [0, 255], labels and a key -> images and labels.
+        Labels are float32 rows (B, classes) where it mixes them. What it does
+        is a pure function of the key.
     """
     return _BUILDERS[config.name](config)

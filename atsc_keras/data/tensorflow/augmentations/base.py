@@ -21,7 +21,7 @@ class KeyGenerator(keras.random.SeedGenerator):
     no run can go on from.
 
     Args:
-        key: Decides the seeds.
+        key: decides the seeds.
     """
 
     def __init__(self, key: TensorKey) -> None:
@@ -30,16 +30,16 @@ class KeyGenerator(keras.random.SeedGenerator):
         self._asked = 0
 
     def next(self, ordered: bool = True) -> Tensor:
-        """Gives the next seed, another one at each place of the graph."""
+        """Give the next seed, another one at each place of the graph."""
         self._asked += 1
         return self._key.extend(self._asked).words
 
 
 def for_tf_data(layer: keras.layers.Layer) -> Any:
-    """Readies an augmentation layer for `transform_with`.
+    """Ready an augmentation layer for `transform_with`.
 
     Args:
-        layer: Of `keras.layers`, with `get_random_transformation`.
+        layer: one of Keras's, with `get_random_transformation`.
 
     Returns:
         The same; it computes with TensorFlow from now on.
@@ -50,12 +50,12 @@ def for_tf_data(layer: keras.layers.Layer) -> Any:
 
 
 def transform_with(layer: Any, images: Tensor, key: TensorKey) -> Tensor:
-    """Transforms a batch as the key decides.
+    """Transform a batch as the key decides.
 
     Args:
-        layer: Of `for_tf_data`.
+        layer: as `for_tf_data` returns it.
         images: float32 (B, H, W, C).
-        key: Decides.
+        key: decides the transformation.
 
     Returns:
         Images of the same shape.

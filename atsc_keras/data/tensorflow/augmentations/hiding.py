@@ -19,7 +19,7 @@ _SMALLEST_UNIT, _LARGEST_UNIT = 0.3, 0.5
 
 
 def random_erasing(config: AugmentationConfig) -> Augmentation:
-    """Makes images with a rectangle of noise, by Keras's layer.
+    """Make images with a rectangle of noise, by Keras's layer.
 
     Args:
         config: `probability` and `area`.
@@ -50,7 +50,7 @@ def random_erasing(config: AugmentationConfig) -> Augmentation:
 
 
 def grid_mask(config: AugmentationConfig) -> Augmentation:
-    """Makes images with a turned grid of black squares.
+    """Make images with a turned grid of black squares.
 
     Written here: KerasCV's layer draws from TensorFlow's stateful generators,
     and two of the same seed hide different pixels.

@@ -12,7 +12,7 @@ from atsc_keras.types import Tensor
 
 
 def mixup(config: AugmentationConfig) -> Augmentation:
-    """Makes the blend of each image with another one.
+    """Make the blend of each image with another one.
 
     Args:
         config: `probability` and `alpha`.
@@ -38,7 +38,7 @@ def mixup(config: AugmentationConfig) -> Augmentation:
 
 
 def cutmix(config: AugmentationConfig) -> Augmentation:
-    """Makes images with a rectangle out of another one.
+    """Make images with a rectangle out of another one.
 
     Args:
         config: `probability` and `alpha`.
@@ -77,7 +77,7 @@ def _partners(count: Tensor, key: TensorKey) -> Tensor:
 def _shares(
     count: Tensor, config: AugmentationConfig, key: TensorKey
 ) -> Tensor:
-    """What is kept of each image: Beta(alpha, alpha), or 1."""
+    """Draw what is kept of each image: Beta(alpha, alpha), or 1."""
     # float64: with a small alpha, both may be 0 in float32.
     gammas = tf.random.stateless_gamma(
         [count, 2], key.extend(1).words, config.alpha, dtype="float64"
@@ -93,6 +93,6 @@ def _blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
 
 
 def _between(centre: Tensor, side: Tensor, pixels: int) -> Tensor:
-    """Which of the pixels of each image lie in an interval, (B, pixels)."""
+    """Mark the pixels of each image that lie in an interval, (B, pixels)."""
     middle = (tf.range(pixels, dtype="float32") + 0.5) / pixels
     return tf.abs(middle[None] - centre[:, None]) < side[:, None] / 2

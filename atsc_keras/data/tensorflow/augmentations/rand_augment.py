@@ -34,7 +34,7 @@ _GREY = 128.0  # where pixels come from outside
 
 
 def rand_augment(config: AugmentationConfig) -> Augmentation:
-    """Makes images that went through a few of fourteen operations.
+    """Make images that went through a few of fourteen operations.
 
     Each image draws its own operations, and their strengths evenly between
     nothing and `magnitude`. Colour, one of them, changes no grey image.
@@ -78,10 +78,10 @@ def rand_augment(config: AugmentationConfig) -> Augmentation:
 
 
 def build_operations(magnitude: float) -> dict[str, Operation]:
-    """Makes the fourteen operations of the paper.
+    """Make the fourteen operations of the paper.
 
     Args:
-        magnitude: Their largest strength, 0 to 1.
+        magnitude: their largest strength, 0 to 1.
 
     Returns:
         For the name of each a function of a float32 image (H, W, C) in
