@@ -18,7 +18,7 @@ SERIALIZABLE: Mapping[str, str] = {
     "Attention": "methods.hints",
     "Contrastive": "methods.relations",
     "CoupledSGD": "distillation.coupled_sgd",
-    "CropAndFlip": "data.crop_and_flip_layer",
+    "CropAndFlip": "data.crop_and_flip",
     "DecoupledSoftTargets": "methods.logits",
     "DistilledStudent": "distillation.distilled_student",
     "FeatureAlignment": "distillation.losses",

@@ -14,7 +14,7 @@ import pytest
 import atsc_keras
 from atsc_keras import methods
 from atsc_keras._registration import SERIALIZABLE
-from atsc_keras.data.crop_and_flip_layer import CropAndFlip
+from atsc_keras.data.crop_and_flip import CropAndFlip
 from atsc_keras.training.recipes import WarmedUp
 from tests.tiny import tiny_atsc, tiny_teacher
 

@@ -30,16 +30,15 @@ class AugmentationConfig(StrictModel):
     Attributes:
         name: `rand_augment`, `mixup`, `cutmix`, `random_erasing` or
             `grid_mask`; required.
-        operations: Only for `rand_augment`; how many an image, default 2.
-        magnitude: Only for `rand_augment`; their strength, 0 to 1,
-            default 0.3.
-        probability: Not for `rand_augment`; share of the images that are
+        operations: only for `rand_augment`; how many an image, default 2.
+        magnitude: only for `rand_augment`; their strength, 0 to 1, default 0.3.
+        probability: not for `rand_augment`; share of the images that are
             changed, default 0.5.
-        alpha: Only for `mixup` and `cutmix`; the share of the other image
-            comes from Beta(alpha, alpha); default 1, which is uniform.
-        area: Only for `random_erasing`; smallest and largest share of the
+        alpha: only for `mixup` and `cutmix`; the share of the other image comes
+            from Beta(alpha, alpha); default 1, which is uniform.
+        area: only for `random_erasing`; smallest and largest share of the
             image, default [0.02, 0.4].
-        ratio: Only for `grid_mask`; smallest and largest side of a hole as a
+        ratio: only for `grid_mask`; smallest and largest side of a hole as a
             share of the grid's unit, default [0.0, 0.5].
     """
 

@@ -26,23 +26,23 @@ class DataConfig(StrictModel):
 
     Attributes:
         source: `digits` (default), `npz`, `idx`, `folder` or `tfds`.
-        path: The npz file, the idx folder, the root of `folder`, or the
+        path: the npz file, the idx folder, the root of `folder`, or the
             data_dir of `tfds`, where null means its own default.
-        name: Name of the `tfds` data set, required there and only there.
+        name: name of the `tfds` data set, required there and only there.
         classes: null (default) = all; N = the first N classes only.
         hold_out: null (default), or a share of the training images of each
             class, such as 0.1: these are left out of training and take the
             place of the test images, for choosing settings.
         image_size: null (default) = as stored; N = resized to N x N.
-        batch_size: Images a batch; default 64.
-        drop_remainder: Leave out the last, smaller batch of an epoch.
-        crop_padding: Pixels of zeros around a training image before a random
+        batch_size: images a batch; default 64.
+        drop_remainder: leave out the last, smaller batch of an epoch.
+        crop_padding: pixels of zeros around a training image before a random
             window of the old size is cut out; default 4, 0 = no crop.
         crop_area: null (default), or the smallest and the largest share of a
             training image's area, such as [0.08, 1.0]: then a random window
             is resized to `image_size`, and nothing is padded.
-        flip: Random horizontal flip of training images; default true.
-        augmentations: A list of `AugmentationConfig`, done in order on the
+        flip: random horizontal flip of training images; default true.
+        augmentations: a list of `AugmentationConfig`, done in order on the
             cropped training images; default: none.
         augment_on: `host` (default), or `device`: batches leave the host as
             uint8, and are cropped and flipped inside the training step, the
@@ -51,9 +51,9 @@ class DataConfig(StrictModel):
         evaluation_resize: null (default) = test images are resized to
             `image_size`; N = their short side is resized to N and the centre
             cut out.
-        mean: Per channel, in pixel units [0, 255]; null (default) = from the
+        mean: per channel, in pixel units [0, 255]; null (default) = from the
             training images.
-        std: Like `mean`.
+        std: like `mean`.
     """
 
     source: Literal["digits", "npz", "idx", "folder", "tfds"] = "digits"

@@ -13,21 +13,21 @@ class DistillationConfig(StrictModel):
     """The weights of the losses, and the recipe.
 
     Attributes:
-        feature_loss_weight: Weight of the alignment of features; default 1.
+        feature_loss_weight: weight of the alignment of features; default 1.
         feature_loss: `mse` (default), or `normalized_mse`: over the variance of
             the teacher's features.
-        l2sp_weight: Weight of the teacher's L2-SP; default 1.
-        student_loss_weight: Weight of the student's cross-entropy; default 0.
-        logits_loss_weight: Weight of the tempered KL; default 0.
-        temperature: Of the tempered KL; default 4.
-        reduction: Divides the teacher's channels inside the projector;
-            default 2.
+        l2sp_weight: weight of the teacher's L2-SP; default 1.
+        student_loss_weight: weight of the student's cross-entropy; default 0.
+        logits_loss_weight: weight of the tempered KL; default 0.
+        temperature: divides the logits in the tempered KL; default 4.
+        reduction: divides the teacher's channels inside the projector; default
+            2.
         l2sp_scope: `all` (default) trainable weights of the teacher's encoder
             or its `kernels`.
-        training: The recipe; required.
-        teacher_optimizer: Of the teacher's encoder; null (default) = as
+        training: the recipe; required.
+        teacher_optimizer: moves the teacher's encoder; null (default) = as
             `training.optimizer`.
-        classifier_optimizer: Of the shared classifier, likewise.
+        classifier_optimizer: moves the shared classifier; likewise.
     """
 
     feature_loss_weight: float = Field(default=1.0, ge=0)

@@ -22,16 +22,16 @@ class ExperimentConfig(StrictModel):
     """An experiment.
 
     Attributes:
-        name: Names the run folder and the report; `load_config` takes the
-            stem of the file where none is given.
-        seed: Of weights, order and augmentation; default 0.
-        data: See `DataConfig`; default: the digits.
-        teacher: A `TeacherConfig` or a list of them; required.
-        student: See `StudentConfig`; required.
-        distillation: See `DistillationConfig`; required.
-        methods: Of `compare`; see `MethodsConfig`.
-        devices: How many devices share each batch (default 1), `all`, or
-            their names, such as ["gpu:0", "gpu:1"].
+        name: names the run folder and the report; `load_config` takes the stem
+            of the file where none is given.
+        seed: decides weights, order and augmentation; default 0.
+        data: see `DataConfig`; default: the digits.
+        teacher: a `TeacherConfig` or a list of them; required.
+        student: see `StudentConfig`; required.
+        distillation: see `DistillationConfig`; required.
+        methods: what `compare` compares; see `MethodsConfig`.
+        devices: how many devices share each batch (default 1), `all`, or their
+            names, such as ["gpu:0", "gpu:1"].
         precision: `float32` (default), `mixed_bfloat16` or `mixed_float16`,
             of layers; weights, losses and exported files stay float32.
 

@@ -22,19 +22,19 @@ _DIGEST_LENGTH = 16
 def load_config(
     path: str | os.PathLike[str], overrides: Sequence[str] = ()
 ) -> ExperimentConfig:
-    """Reads an experiment and checks all of it.
+    """Read an experiment and check all of it.
 
     Args:
-        path: A YAML file, or the name of a shipped one. Paths inside it are
+        path: a YAML file, or the name of a shipped one. Paths inside it are
             relative to the working directory.
-        overrides: Changes to the file, each `key.sub=value` with the value in
+        overrides: changes to the file, each `key.sub=value` with the value in
             YAML; a place in a list is its number: `teacher.0.network=x`.
 
     Returns:
         The experiment; its name is the stem of the file unless given.
 
     Raises:
-        InputError: The file cannot be read, or has mistakes: all of them are
+        InputError: if the file cannot be read, or has mistakes: all of them are
             named, a line each.
     """
     path = find_config(Path(path))
@@ -58,10 +58,10 @@ def load_config(
 
 
 def dump_config(config: ExperimentConfig) -> str:
-    """Writes an experiment, defaults included.
+    """Write an experiment, defaults included.
 
     Args:
-        config: The experiment.
+        config: the experiment.
 
     Returns:
         YAML from which `load_config` makes an equal experiment.
@@ -73,7 +73,7 @@ def config_digest(config: ExperimentConfig) -> str:
     """Names an experiment by what it says, so that a result can be traced.
 
     Args:
-        config: The experiment. Of paths only the last part counts: data lie
+        config: the experiment. Of paths only the last part counts: data lie
             elsewhere on each machine. What is left at its default does not
             count: options that come later change no digest.
 
@@ -96,14 +96,14 @@ def config_digest(config: ExperimentConfig) -> str:
 
 
 def read_mapping(path: Path, example: str) -> dict[str, Any]:
-    """Reads a YAML file of keys and values.
+    """Read a YAML file of keys and values.
 
     Args:
-        path: The file.
-        example: What it may start with, for the message.
+        path: the file.
+        example: what it may start with, for the message.
 
     Raises:
-        InputError: There is none, or it holds something else.
+        InputError: if there is none, or it holds something else.
     """
     if not path.exists():
         raise InputError(

@@ -14,15 +14,15 @@ class MethodConfig(StrictModel):
     """A method of a fixed teacher.
 
     Attributes:
-        transfer_weight: Weight of what it compares; null (default) = as
+        transfer_weight: weight of what it compares; null (default) = as
             published.
-        student_loss_weight: Weight of the student's cross-entropy; default 1.
-        logits_loss_weight: Weight of the tempered KL; null (default) = as
+        student_loss_weight: weight of the student's cross-entropy; default 1.
+        logits_loss_weight: weight of the tempered KL; null (default) = as
             published.
-        temperature: Of the tempered KL; default 4.
-        warmup_epochs: Over which `transfer_weight` rises; null (default) = as
+        temperature: divides the logits in the tempered KL; default 4.
+        warmup_epochs: over which `transfer_weight` rises; null (default) = as
             published, in proportion to the epochs.
-        training: The recipe; null (default) = `student.training`.
+        training: the recipe; null (default) = `student.training`.
     """
 
     transfer_weight: float | None = Field(default=None, ge=0)
@@ -37,7 +37,7 @@ class SimKDConfig(StrictModel):
     """SimKD: ATSC's losses with a teacher that stays.
 
     Attributes:
-        training: The recipe; null (default) = `distillation.training`.
+        training: the recipe; null (default) = `distillation.training`.
     """
 
     training: RecipeConfig | None = None
@@ -54,7 +54,7 @@ class _Methods(StrictModel):
     __pydantic_extra__: dict[str, MethodConfig]
 
     def of(self, name: str) -> Any:
-        """How a method is set; its defaults where the config says nothing."""
+        """Read how a method is set; by default where the config is silent."""
         return getattr(self, name, MethodConfig())
 
     @model_validator(mode="before")

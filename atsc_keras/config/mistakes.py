@@ -33,11 +33,11 @@ _LONGEST_SHOWN = 60  # characters of a received value
 
 
 def describe(error: ValidationError, schema: type[BaseModel]) -> list[str]:
-    """Describes every finding in a line of its own.
+    """Describe every finding in a line of its own.
 
     Args:
-        error: What pydantic found.
-        schema: The model that it was checking.
+        error: what pydantic found.
+        schema: the model that it was checking.
 
     Returns:
         Lines "dotted.key: rule. Received: key=value. Way out."

@@ -21,12 +21,12 @@ class OptimizerConfig(StrictModel):
     Attributes:
         name: `sgd` (default; decay and momentum coupled as in published
             recipes), `adam` or `adamw`.
-        learning_rate: Before the schedule; default 0.05.
-        momentum: Only for `sgd`; in [0, 1), default 0.9.
-        nesterov: Only for `sgd`; default false.
-        weight_decay: Default 5e-4; 0 turns it off.
-        clipnorm: Largest norm of each gradient; null (default) = no limit.
-        gradient_accumulation_steps: Batches whose mean gradient makes one
+        learning_rate: before the schedule; default 0.05.
+        momentum: only for `sgd`; in [0, 1), default 0.9.
+        nesterov: only for `sgd`; default false.
+        weight_decay: default 5e-4; 0 turns it off.
+        clipnorm: largest norm of each gradient; null (default) = no limit.
+        gradient_accumulation_steps: batches whose mean gradient makes one
             update; default 1.
     """
 

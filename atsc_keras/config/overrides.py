@@ -11,11 +11,11 @@ from atsc_keras.config.yaml_text import parse_yaml
 def apply_overrides(
     values: dict[str, Any], overrides: Sequence[str]
 ) -> list[str]:
-    """Writes overrides into the values of a config file.
+    """Write overrides into the values of a config file.
 
     Args:
-        values: The mapping of the file; changed in place.
-        overrides: Each `key.sub=value`: keys joined by dots, a number for a
+        values: the mapping of the file; changed in place.
+        overrides: each `key.sub=value`: keys joined by dots, a number for a
             place in a list, the value in YAML.
 
     Returns:

@@ -6,17 +6,17 @@ from atsc_keras.config.strict_model import mistake
 def check_shares(
     value: tuple[float, ...], *, smallest_may_be_zero: bool = False
 ) -> tuple[float, ...]:
-    """Checks a range of shares.
+    """Check a range of shares.
 
     Args:
-        value: What the config gives.
-        smallest_may_be_zero: Whether 0 is a share.
+        value: what the config gives.
+        smallest_may_be_zero: whether 0 is a share.
 
     Returns:
         The same.
 
     Raises:
-        PydanticCustomError: It is not two shares in increasing order.
+        PydanticCustomError: if it is not two shares in increasing order.
     """
     lowest = "0 <=" if smallest_may_be_zero else "0 <"
     if (

@@ -14,13 +14,13 @@ class RecipeConfig(StrictModel):
     """A training recipe.
 
     Attributes:
-        epochs: Passes over the training images; required.
-        optimizer: See `OptimizerConfig`.
-        schedule: See `ScheduleConfig`.
-        class_weight: How much the images of a class count: null (default) =
-            all alike, `balanced`, or weights by class name or number.
+        epochs: passes over the training images; required.
+        optimizer: see `OptimizerConfig`.
+        schedule: see `ScheduleConfig`.
+        class_weight: how much the images of a class count: null (default) = all
+            alike, `balanced`, or weights by class name or number.
         jit_compile: `auto` (default), true or false, as in `Model.compile`.
-        steps_per_execution: Batches for which the backend is called once;
+        steps_per_execution: batches for which the backend is called once;
             default 1.
     """
 

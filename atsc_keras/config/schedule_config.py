@@ -20,10 +20,10 @@ class ScheduleConfig(StrictModel):
 
     Attributes:
         name: `step` (default), `cosine` or `constant`.
-        milestones: Only for `step`; epochs at whose start the rate is
+        milestones: only for `step`; epochs at whose start the rate is
             multiplied, strictly increasing, default [150, 180, 210].
-        factor: Only for `step`; the multiplier, default 0.1.
-        warmup_epochs: Epochs of linear warm-up; default 0.
+        factor: only for `step`; the multiplier, default 0.1.
+        warmup_epochs: epochs of linear warm-up; default 0.
     """
 
     name: Literal["step", "cosine", "constant"] = "step"

@@ -12,17 +12,17 @@ _WHAT = re.compile(r"# What: (.*(?:\n# (?!\w+: ).*)*)")
 
 
 def find_config(config: str | Path) -> Path:
-    """Finds what a command calls CONFIG.
+    """Find what a command calls CONFIG.
 
     Args:
-        config: A path, or the name of a shipped config, with or without
+        config: a path, or the name of a shipped config, with or without
             `.yaml`. What is there as a path is taken as one.
 
     Returns:
         The path.
 
     Raises:
-        InputError: There is neither.
+        InputError: if there is neither.
     """
     path = Path(config)
     name = path.name.removesuffix(".yaml")
@@ -40,7 +40,7 @@ def find_config(config: str | Path) -> Path:
 
 
 def shipped_configs() -> dict[str, str]:
-    """Lists the shipped experiments.
+    """List the shipped experiments.
 
     Returns:
         What each of them says that it is, in a few words, by its name.
@@ -58,7 +58,7 @@ def _purpose(text: str) -> str:
 
 
 def _shipped() -> dict[str, Path]:
-    """The file of each, by name."""
+    """Find the file of each, by name."""
     try:
         folder = resources.files("atsc_keras.configs")
     except ModuleNotFoundError:

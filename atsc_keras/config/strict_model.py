@@ -20,11 +20,11 @@ class StrictModel(BaseModel):
 
 
 def mistake(rule: str, way_out: str) -> PydanticCustomError:
-    """Makes the error of a rule that looks at more than one field.
+    """Make the error of a rule that looks at more than one field.
 
     Args:
-        rule: What must hold, without the name of the key, as in "must be ...".
-        way_out: What to write instead, a sentence.
+        rule: what must hold, without the name of the key, as in "must be ...".
+        way_out: what to write instead, a sentence.
 
     Returns:
         The error; a field validator raises it.

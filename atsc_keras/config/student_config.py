@@ -10,16 +10,16 @@ class StudentConfig(StrictModel):
     """A student, and its training without a teacher.
 
     Attributes:
-        network: Name of the network, such as `resnet8x4`; required.
-        weights: To start from: a saved `.keras` file; of a network of
-            keras.applications, `imagenet` or a local `.h5` file; of a preset
-            of KerasHub or KerasCV, `preset`; null (default) = none.
-        batch_norm_momentum: Of all its batch normalisation, from 0 to under
-            1; null (default) = as the network has it. Libraries have 0.99 or
+        network: name of the network, such as `resnet8x4`; required.
+        weights: to start from: a saved `.keras` file; of a network of
+            keras.applications, `imagenet` or a local `.h5` file; of a preset of
+            KerasHub or KerasCV, `preset`; null (default) = none.
+        batch_norm_momentum: what every batch normalisation has, 0 to under 1;
+            null (default) = as the network has it. Libraries have 0.99 or
             0.999: in a run of some hundred steps moving statistics then lag
             behind, and 0.9 is better.
-        training: How the student alone is trained, the baseline; null
-            (default) = no baseline.
+        training: how the student alone is trained, the baseline; null (default)
+            = no baseline.
     """
 
     network: str = Field(min_length=1, examples=["resnet8x4"])

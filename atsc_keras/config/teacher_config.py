@@ -12,15 +12,15 @@ class TeacherConfig(StrictModel):
     With `weights` of a library and `training`, it is trained from those.
 
     Attributes:
-        network: Name of the network, such as `resnet32x4`; required.
-        weights: A saved `.keras` file, with which nothing is trained; of a
-            network of keras.applications, `imagenet` or a local `.h5` file;
-            of a preset of KerasHub or KerasCV, `preset`.
-        trainable: Layers of its encoder that adapt while it teaches, by name
-            or regular expression, such as [stage3_.*]; null (default) = all;
-            [] = none, the classifier neither, which is SimKD.
-        batch_norm_momentum: As of the student.
-        training: How to train it where there are no weights.
+        network: name of the network, such as `resnet32x4`; required.
+        weights: a saved `.keras` file, with which nothing is trained; of a
+            network of keras.applications, `imagenet` or a local `.h5` file; of
+            a preset of KerasHub or KerasCV, `preset`.
+        trainable: layers of its encoder that adapt while it teaches, by name or
+            regular expression, such as [stage3_.*]; null (default) = all; [] =
+            none, the classifier neither, which is SimKD.
+        batch_norm_momentum: as for the student.
+        training: how to train it where there are no weights.
     """
 
     network: str = Field(min_length=1, examples=["resnet32x4"])

@@ -18,19 +18,19 @@ def load_variants(
     config: str | os.PathLike[str],
     overrides: Sequence[str] = (),
 ) -> dict[str, ExperimentConfig]:
-    """Reads variants of ATSC, each a list of overrides by a name.
+    """Read variants of ATSC, each a list of overrides by a name.
 
     Args:
-        path: A YAML file such as `kernels: [distillation.l2sp_scope=kernels]`;
+        path: a YAML file such as `kernels: [distillation.l2sp_scope=kernels]`;
             None = there are none.
-        config: The experiment that they are variants of.
-        overrides: Changes to all of them.
+        config: the experiment that they are variants of.
+        overrides: changes to all of them.
 
     Returns:
         Each variant's experiment by its name.
 
     Raises:
-        InputError: The file cannot be read, or a variant has mistakes or
+        InputError: if the file cannot be read, or a variant has mistakes or
             changes more than how teachers adapt and students are distilled.
     """
     if path is None:
@@ -66,7 +66,7 @@ def _are_texts(changes: Any) -> bool:
 
 
 def _fixed_part(config: ExperimentConfig) -> ExperimentConfig:
-    """A config without what a variant may change."""
+    """Leave out of a config what a variant may change."""
     teachers = tuple(
         teacher.model_copy(update={"trainable": None})
         for teacher in config.teachers

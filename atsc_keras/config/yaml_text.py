@@ -43,17 +43,17 @@ for _class in (_Loader, _Dumper):
 
 
 def parse_yaml(text: str) -> Any:
-    """Reads one YAML document.
+    """Read one YAML document.
 
     Args:
-        text: The document.
+        text: the document.
 
     Returns:
         Plain lists, dictionaries and scalars, none of them shared: what an
         anchor names is copied for each alias.
 
     Raises:
-        yaml.YAMLError: It is not YAML, repeats a key, or contains itself.
+        yaml.YAMLError: if it is not YAML, repeats a key, or contains itself.
     """
     # A subclass of SafeLoader: it makes plain data only.
     try:
@@ -65,10 +65,10 @@ def parse_yaml(text: str) -> Any:
 
 
 def write_yaml(data: Any) -> str:
-    """Writes plain data so that `parse_yaml` reads it back.
+    """Write plain data so that `parse_yaml` reads it back.
 
     Args:
-        data: Lists, dictionaries and scalars.
+        data: lists, dictionaries and scalars.
 
     Returns:
         The document, in the order of `data`.

@@ -1,7 +1,7 @@
 """Batches of images in memory, made by numpy: TensorFlow is not needed.
 
 Augmentation is left to `CropAndFlip` inside the step; what it is to do is
-drawn here, as `pipeline` draws it.
+drawn here, as `tensorflow.batches` draws it.
 """
 
 from functools import lru_cache
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import array_randomness, purposes
-from atsc_keras.data.augmentation import draw_placements
-from atsc_keras.data.split import Split
+from atsc_keras.data.crop_and_flip import draw_placements
+from atsc_keras.data.dataset import Split
+from atsc_keras.data.randomness import AUGMENTATION, ORDER, ArrayKey
 
 Batch = tuple[Any, NDArray[np.int32]]
 
@@ -23,11 +23,11 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
     """Endless training batches: number `i` is of epoch `i // steps`.
 
     Args:
-        split: In memory.
-        config: Batch size, crop and flip.
-        steps: Batches an epoch.
-        seed: Decides order, crop and flip.
-        start: Epoch of the first batch, and its number in that epoch.
+        split: in memory.
+        config: batch size, crop and flip.
+        steps: batches an epoch.
+        seed: decides order, crop and flip.
+        start: epoch of the first batch, and its number in that epoch.
     """
 
     def __init__(
@@ -52,34 +52,31 @@ class ArrayTrainingBatches(keras.utils.PyDataset):
         return None
 
     def __getitem__(self, index: int) -> Batch:
-        """Makes ((images, placements), labels)."""
+        """Make ((images, placements), labels)."""
         epoch, number = divmod(self._first + index, self._steps)
         size = self._config.batch_size
         chosen = self._order(epoch)[number * size : (number + 1) * size]
-        key = array_randomness.make_key(
-            self._seed, purposes.AUGMENTATION, epoch, number
-        )
+        key = ArrayKey.from_seed(self._seed, AUGMENTATION, epoch, number)
         placements = draw_placements(
             len(chosen),
             padding=self._config.crop_padding,
             flip=self._config.flip,
             key=key,
-            source=array_randomness,
         )
         images = self._images[chosen], np.stack(placements, axis=1)
         return images, self._labels[chosen].astype(np.int32)
 
     def _draw_order(self, epoch: int) -> NDArray[np.int64]:
-        key = array_randomness.make_key(self._seed, purposes.ORDER, epoch)
-        return array_randomness.draw_permutation(len(self._labels), key)
+        key = ArrayKey.from_seed(self._seed, ORDER, epoch)
+        return key.permutation(len(self._labels))
 
 
 class ArrayBatches(keras.utils.PyDataset):
     """One pass over images in memory, in order, nothing random.
 
     Args:
-        split: In memory.
-        batch_size: Images a batch; the last one may be smaller.
+        split: in memory.
+        batch_size: images a batch; the last one may be smaller.
     """
 
     def __init__(self, split: Split, batch_size: int) -> None:
@@ -88,11 +85,57 @@ class ArrayBatches(keras.utils.PyDataset):
         self._batch_size = batch_size
 
     def __len__(self) -> int:
-        """Counts the batches."""
+        """Count the batches."""
         return -(-len(self._labels) // self._batch_size)
 
     def __getitem__(self, index: int) -> Batch:
-        """Makes (images, labels)."""
+        """Make (images, labels)."""
         start = index * self._batch_size
         part = slice(start, start + self._batch_size)
         return self._images[part], self._labels[part].astype(np.int32)
+
+
+def rows_of_part(batches: Any, index: int, count: int) -> Any:
+    """Cut every batch into equal parts and keep one.
+
+    Args:
+        batches: as `build_pipeline` makes them.
+        index: which part, from 0.
+        count: how many parts; divides the size of every batch.
+    """
+    if isinstance(batches, keras.utils.PyDataset):
+        return _Rows(batches, index, count)
+
+    from atsc_keras.data.tensorflow import tf
+
+    def cut(*batch: Any) -> Any:
+        return _cut(batch, tf.shape(batch[-1])[0], index, count)
+
+    return batches.map(cut)
+
+
+def _cut(batch: Any, size: Any, index: int, count: int) -> Any:
+    own = size // count
+    return keras.tree.map_structure(
+        lambda x: x[index * own : (index + 1) * own], batch
+    )
+
+
+class _Rows(keras.utils.PyDataset):
+    """The same of batches of arrays."""
+
+    def __init__(
+        self, batches: keras.utils.PyDataset, index: int, count: int
+    ) -> None:
+        super().__init__()
+        self._batches = batches
+        self._part = index, count
+
+    @property
+    def num_batches(self) -> int | None:
+        """As many as there are."""
+        return self._batches.num_batches
+
+    def __getitem__(self, number: int) -> Any:
+        batch = self._batches[number]
+        return _cut(batch, len(batch[-1]), *self._part)

@@ -5,43 +5,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
 
 # Far above any data set of images: a larger label is some other number.
 _MOST_CLASSES = 1_000_000
 
 
-def check_batch_size(batch_size: int, split: Split) -> None:
-    """Checks that a training batch can be filled.
-
-    Args:
-        batch_size: Images a batch.
-        split: What the batches are made of.
-
-    Raises:
-        InputError: The batch is larger than the split.
-    """
-    if batch_size > len(split):
-        raise InputError(
-            "`batch_size` must not be larger than the training data. "
-            f"Received: batch_size={batch_size}, {len(split)} images in "
-            f"{split.name!r}. Use at most {len(split)}."
-        )
-
-
 def check_pixels(images: Any, where: str) -> NDArray[np.uint8]:
-    """Checks an array of images.
+    """Check an array of images.
 
     Args:
-        images: Whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
-        where: Names the data in the message.
+        images: whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
+        where: names the data in the message.
 
     Returns:
         uint8 (N, H, W, C).
 
     Raises:
-        InputError: Another shape, type or range, or no image.
+        InputError: for another shape, type or range, or no image.
     """
     form = f"images of shape {images.shape}, type {images.dtype}"
     if images.ndim not in (3, 4) or 0 in images.shape:
@@ -72,19 +53,19 @@ def check_pixels(images: Any, where: str) -> NDArray[np.uint8]:
 
 
 def check_labels(labels: Any, count: int, where: str) -> NDArray[np.int64]:
-    """Checks an array of labels.
+    """Check an array of labels.
 
     Args:
-        labels: Whole numbers from 0, (N,) or (N, 1).
-        count: Number of images.
-        where: Names the data in the message.
+        labels: whole numbers from 0, (N,) or (N, 1).
+        count: number of images.
+        where: names the data in the message.
 
     Returns:
         int64 (N,).
 
     Raises:
-        InputError: Another shape or type, a negative label, or another number
-            of labels than of images.
+        InputError: for another shape or type, a negative label, or another
+            number of labels than of images.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -124,20 +105,20 @@ def check_classes(
     class_names: tuple[str, ...] | None,
     source: str,
 ) -> tuple[str, ...]:
-    """Checks that the labels fit the classes.
+    """Check that the labels fit the classes.
 
     Args:
         train_labels: int64 (N,).
         test_labels: int64 (M,).
-        class_names: A name for each class; None = "0", "1", ... up to the
+        class_names: a name for each class; None = "0", "1", ... up to the
             largest training label.
-        source: Names the data in the message.
+        source: names the data in the message.
 
     Returns:
         A name for each class.
 
     Raises:
-        InputError: Fewer than two classes, a label that is none of them, or
+        InputError: for fewer than two classes, a label that is none of them, or
             a name that is no text.
     """
     if class_names is None:
@@ -170,15 +151,15 @@ def check_classes(
 def check_channels(
     given: tuple[float, ...] | None, name: str, channels: int
 ) -> None:
-    """Checks a given mean or std against the images.
+    """Check a given mean or std against the images.
 
     Args:
-        given: A number for each channel, or None.
+        given: a number for each channel, or None.
         name: `mean` or `std`.
-        channels: Of the images.
+        channels: how many the images have.
 
     Raises:
-        InputError: Another number of channels.
+        InputError: for another number of channels.
     """
     if given is not None and len(given) != channels:
         raise InputError(

@@ -5,14 +5,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.data.checks import check_classes, check_labels, check_pixels
-from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
+
+if TYPE_CHECKING:
+    from atsc_keras.data.tensorflow.randomness import TensorKey
+    from atsc_keras.data.tensorflow.streams import Stream
 
 # Enough for two digits of mean and std without reading all of ImageNet.
 _STREAMED_IMAGES_FOR_STATISTICS = 4096
@@ -20,13 +23,99 @@ _IMAGES_AT_A_TIME = 4096
 
 
 @dataclass(frozen=True, eq=False)
+class Split:
+    """Images with labels, in memory or streamed.
+
+    Attributes:
+        name: `train` or `test`.
+        images: uint8 (N, H, W, C), or None where streamed.
+        labels: int64 (N,), or None where streamed.
+        stream: reads the examples where they do not fit in memory.
+    """
+
+    name: str
+    images: NDArray[np.uint8] | None = None
+    labels: NDArray[np.int64] | None = None
+    stream: "Stream | None" = None
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        if self.stream is not None:
+            return len(self.stream)
+        return 0 if self.labels is None else len(self.labels)
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Images and labels in memory.
+
+        Raises:
+            ValueError: if there are none.
+        """
+        if self.images is None or self.labels is None:
+            raise ValueError(
+                "A split must have images and labels, or a stream. "
+                f"Received: Split(name={self.name!r}) without them. "
+                "Make it with `load_dataset`."
+            )
+        return self.images, self.labels
+
+    def count_labels(self, classes: int) -> NDArray[np.int64]:
+        """Count the examples of each class.
+
+        Args:
+            classes: number of classes.
+
+        Returns:
+            int64 (classes,).
+        """
+        labels = self.labels
+        if self.stream is not None:
+            labels = self.stream.labels()
+        if labels is None:
+            labels = np.zeros(0, np.int64)
+        counts: NDArray[np.int64] = np.bincount(labels, minlength=classes)
+        return counts
+
+    def first(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Read the first examples, in the order of the files.
+
+        Args:
+            count: how many; fewer come back where the split is smaller.
+
+        Returns:
+            uint8 images (count, H, W, C) and int64 labels (count,).
+        """
+        if self.stream is None:
+            images, labels = self.arrays
+            return images[:count], labels[:count]
+        return _take(self.stream, None, count)
+
+    def sample(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Read examples in a fixed random order: a folder is sorted by class.
+
+        Args:
+            count: how many; fewer come back where the split is smaller.
+
+        Returns:
+            uint8 images (count, H, W, C) and int64 labels (count,).
+        """
+        if self.stream is None:
+            images, labels = self.arrays
+            chosen = np.random.default_rng(0).permutation(len(images))[:count]
+            return images[chosen], labels[chosen]
+        from atsc_keras.data.tensorflow.randomness import TensorKey
+
+        return _take(self.stream, TensorKey.from_seed(0), count)
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Training and test images of the same classes and the same size.
 
     Attributes:
-        train: The training split.
-        test: The test split.
-        class_names: A name for each label, from 0.
+        train: the training split.
+        test: the test split.
+        class_names: a name for each label, from 0.
         image_shape: (height, width, channels).
         given_mean: `mean` of the config, or None.
         given_std: `std` of the config, or None.
@@ -53,17 +142,17 @@ class Dataset:
         y_test: Any,
         class_names: Sequence[str] | None = None,
     ) -> "Dataset":
-        """Makes a data set of numpy arrays.
+        """Make a data set of numpy arrays.
 
         Args:
-            x_train: Whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
-            y_train: Class numbers from 0, (N,).
-            x_test: Likewise, of the same size and channels.
-            y_test: Likewise.
-            class_names: A name for each class; default: their numbers.
+            x_train: whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
+            y_train: class numbers from 0, (N,).
+            x_test: likewise, of the same size and channels.
+            y_test: likewise.
+            class_names: a name for each class; default: their numbers.
 
         Raises:
-            InputError: The arrays are no images with labels, or do not fit
+            InputError: if the arrays are no images with labels, or do not fit
                 together.
         """
         parts = []
@@ -115,10 +204,10 @@ class Dataset:
 
     @contextmanager
     def naming_broken_files(self) -> Iterator[None]:
-        """Lets no error of tf.data hide which file could not be read.
+        """Let no error of tf.data hide which file could not be read.
 
         Raises:
-            InputError: A streamed image was broken.
+            InputError: if a streamed image was broken.
         """
         try:
             yield
@@ -129,6 +218,15 @@ class Dataset:
                 if split.stream is not None and split.stream.failure:
                     raise split.stream.failure from None
             raise
+
+
+def _take(
+    stream: "Stream", key: "TensorKey | None", count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Read the first examples of a stream in the order of a key."""
+    taken = stream.examples(key).take(count)
+    pixels, numbers = zip(*taken.as_numpy_iterator(), strict=True)
+    return np.stack(pixels), np.array(numbers, "int64")
 
 
 def _is_of_tensorflow(error: Exception) -> bool:

@@ -4,25 +4,26 @@ import importlib
 from pathlib import Path
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.checks import check_batch_size, check_channels
+from atsc_keras.data.checks import check_channels
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.pipeline import check_batch_size
 from atsc_keras.errors import InputError
 
 
 def load_dataset(config: DataConfig) -> Dataset:
-    """Loads the data that a config asks for.
+    """Load the data that a config asks for.
 
     What fits in memory (under 2 GiB decoded) is decoded once; larger sets are
     read again every epoch.
 
     Args:
-        config: Which data, and its image size.
+        config: which data, and its image size.
 
     Returns:
         The data set, checked.
 
     Raises:
-        InputError: The data is missing, broken, or not what the config says.
+        InputError: if the data is missing, broken, or not what the config says.
     """
     path = None if config.path is None else Path(config.path).expanduser()
     # A data_dir of tfds may be made by it, and may be no path at all (gs://).
@@ -33,7 +34,8 @@ def load_dataset(config: DataConfig) -> Dataset:
             "Relative paths begin at the working directory."
         )
     # Each source needs libraries that the others do not.
-    source = importlib.import_module(f"{__package__}.sources.{config.source}")
+    room = "tensorflow" if config.source == "tfds" else "sources"
+    source = importlib.import_module(f"{__package__}.{room}.{config.source}")
     dataset: Dataset = source.load(config)
     channels = dataset.image_shape[2]
     check_channels(config.mean, "mean", channels)

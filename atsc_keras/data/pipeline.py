@@ -1,25 +1,15 @@
 """A split -> batches for `fit`, `evaluate` and `predict`."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 import keras
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import purposes
 from atsc_keras.data.array_batches import ArrayBatches, ArrayTrainingBatches
-from atsc_keras.data.augmentation import crop_and_flip, draw_placements
-from atsc_keras.data.augmentations import build_augmentation
-from atsc_keras.data.checks import check_batch_size
-from atsc_keras.data.cropping import RandomWindow, crop_batch
-from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.randomness import draw_permutation, extend_key, make_key
-from atsc_keras.data.resizing import resize_pixels
-from atsc_keras.data.split import Split
-from atsc_keras.data.tensorflow_import import import_tensorflow
-from atsc_keras.types import Tensor
-
-_ENDLESS = 2**62  # epochs
+from atsc_keras.data.dataset import Dataset, Split
+from atsc_keras.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +23,7 @@ class Pipeline:
             uint8, in training a pair of images as stored and int32 placements
             (B, 3) for `CropAndFlip`; and those in memory come in a
             `keras.utils.PyDataset` where TensorFlow does not train.
-        steps: Batches an epoch.
+        steps: batches an epoch.
 
     Example:
         >>> train = build_pipeline(dataset, "train", config, training=True)
@@ -59,7 +49,7 @@ def build_pipeline(
     initial_epoch: int = 0,
     initial_step: int = 0,
 ) -> Pipeline:
-    """Makes batches of a split.
+    """Make batches of a split.
 
     In training they are endless, shuffled and augmented, and every batch is a
     pure function of (seed, epoch, place in the epoch): a pipeline that starts
@@ -67,21 +57,21 @@ def build_pipeline(
     they are one pass in order, nothing random, the last batch kept.
 
     Args:
-        dataset: Of `load_dataset`.
+        dataset: as `load_dataset` returns it.
         split: `train` or `test`.
-        config: Batch size and augmentation.
-        training: Whether the batches are for `fit`.
-        seed: Decides order and augmentation in training; default 0.
-        initial_epoch: Epoch of the first batch in training; default 0.
-        initial_step: Batches of that epoch that are left out; default 0.
+        config: batch size and augmentation.
+        training: whether the batches are for `fit`.
+        seed: decides order and augmentation in training; default 0.
+        initial_epoch: epoch of the first batch in training; default 0.
+        initial_step: batches of that epoch that are left out; default 0.
 
     Returns:
         The batches; `fit` is to be called with `steps_per_epoch=steps`, and
         with `initial_epoch` where one was given here.
 
     Raises:
-        InputError: The training batch is larger than the split.
-        ValueError: There is no such split.
+        InputError: if the training batch is larger than the split.
+        ValueError: if there is no such split.
     """
     if split not in ("train", "test"):
         raise ValueError(
@@ -99,29 +89,29 @@ def build_pipeline(
             )
         else:
             batches = ArrayBatches(part, size)
-    elif training:
-        batches = _endless(part, dataset, config, seed, start)
     else:
-        tf = import_tensorflow()
-        # Keras takes the end of a stream of unknown length for a failure.
-        counted = tf.data.experimental.assert_cardinality(steps)
-        batches = _in_order(part, dataset, config).apply(counted)
+        from atsc_keras.data.tensorflow.batches import make_endless, make_once
+
+        if training:
+            batches = make_endless(part, dataset, config, seed, start)
+        else:
+            batches = make_once(part, dataset, config, steps)
     return Pipeline(batches, steps)
 
 
 def check_reader(dataset: Dataset, config: DataConfig) -> None:
-    """Checks that what makes the batches of a data set is installed.
+    """Check that what makes the batches of a data set is installed.
 
     Args:
-        dataset: Of `load_dataset`.
-        config: Of the run.
+        dataset: as `load_dataset` returns it.
+        config: says where images are augmented.
 
     Raises:
-        InputError: TensorFlow has to, and is not there.
+        InputError: if TensorFlow has to, and is not there.
     """
     for part in (dataset.train, dataset.test):
         if not _is_made_of_arrays(part, config):
-            import_tensorflow()
+            import_module("atsc_keras.data.tensorflow")
 
 
 def _is_made_of_arrays(split: Split, config: DataConfig) -> bool:
@@ -133,135 +123,35 @@ def _is_made_of_arrays(split: Split, config: DataConfig) -> bool:
     )
 
 
-def count_steps(split: Split, config: DataConfig) -> int:
-    """Counts the training batches of an epoch.
+def check_batch_size(batch_size: int, split: Split) -> None:
+    """Check that a training batch can be filled.
 
     Args:
-        split: Of the training images.
-        config: Batch size, and whether a smaller last batch counts.
+        batch_size: images a batch.
+        split: what the batches are made of.
 
     Raises:
-        InputError: The batch is larger than the split.
+        InputError: if the batch is larger than the split.
+    """
+    if batch_size > len(split):
+        raise InputError(
+            "`batch_size` must not be larger than the training data. "
+            f"Received: batch_size={batch_size}, {len(split)} images in "
+            f"{split.name!r}. Use at most {len(split)}."
+        )
+
+
+def count_steps(split: Split, config: DataConfig) -> int:
+    """Count the training batches of an epoch.
+
+    Args:
+        split: what the batches are made of.
+        config: batch size, and whether a smaller last batch counts.
+
+    Raises:
+        InputError: if the batch is larger than the split.
     """
     size = config.batch_size
     check_batch_size(size, split)
     count = len(split)
     return count // size if config.drop_remainder else -(-count // size)
-
-
-def _in_order(split: Split, dataset: Dataset, config: DataConfig) -> Any:
-    tf = import_tensorflow()
-    size, image_shape = config.batch_size, dataset.image_shape
-    rows_of = len(dataset.class_names) if config.soft_labels else None
-    on_device = config.augment_on == "device"
-
-    def make_batch(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        if images.shape[1:3] != image_shape[:2]:
-            # Training images that are kept as stored for random windows.
-            images = resize_pixels(images, image_shape[:2])
-        labels = _as_numbers(labels, rows_of)
-        return images if on_device else tf.cast(images, "float32"), labels
-
-    if split.stream is not None:
-        batches = split.stream.examples(None).batch(size)
-    else:
-        places = tf.data.Dataset.range(len(split)).batch(size)
-        batches = places.map(lambda numbers: _gather(split, numbers))
-    return _finish(batches.map(make_batch))
-
-
-def _endless(
-    split: Split,
-    dataset: Dataset,
-    config: DataConfig,
-    seed: int,
-    start: tuple[int, int],
-) -> Any:
-    tf = import_tensorflow()
-    initial_epoch, initial_step = start
-    area = config.crop_area
-    padding = config.crop_padding if area is None else 0
-    image_shape = dataset.image_shape
-    rows_of = len(dataset.class_names) if config.soft_labels else None
-    # Here, because Keras's layers make variables of their own.
-    augmentations = [build_augmentation(a) for a in config.augmentations]
-
-    def one_epoch(epoch: Tensor) -> Any:
-        key = make_key(seed, purposes.ORDER, epoch)
-        first = initial_step * tf.cast(epoch == initial_epoch, "int64")
-        skipped = first * config.batch_size
-        if split.stream is not None:
-            window = None
-            if area is not None:
-                own_key = make_key(seed, purposes.WINDOWS, epoch)
-                window = RandomWindow(area, own_key)
-            chosen = split.stream.examples(key, window, skipped)
-        else:
-            chosen = tf.data.Dataset.from_tensor_slices(
-                draw_permutation(len(split), key)[skipped:]
-            )
-        batches = chosen.batch(
-            config.batch_size, drop_remainder=config.drop_remainder
-        )
-        return batches.enumerate(first).map(
-            lambda number, batch: (epoch, number, batch)
-        )
-
-    def make_batch(
-        epoch: Tensor, number: Tensor, batch: Tensor
-    ) -> tuple[Any, Tensor]:
-        if split.stream is None:
-            batch = _gather(split, batch)
-        key = extend_key(make_key(seed, purposes.AUGMENTATION, epoch), number)
-        images, labels = batch
-        if area is not None and split.stream is None:
-            own_key = extend_key(key, purposes.WINDOWS_OF_BATCH)
-            window = RandomWindow(area, own_key)
-            images = crop_batch(images, image_shape[:2], window)
-        labels = _as_numbers(labels, rows_of)
-        how = {"padding": padding, "flip": config.flip, "key": key}
-        if config.augment_on == "device":
-            placements = draw_placements(tf.shape(images)[:1], **how)
-            return (images, tf.stack(placements, axis=1)), labels
-        images = tf.cast(crop_and_flip(images, **how), "float32")
-        for place, augment in enumerate(augmentations, purposes.AUGMENTATIONS):
-            images, labels = augment(images, labels, extend_key(key, place))
-        return images, labels
-
-    epochs = tf.data.Dataset.range(initial_epoch, _ENDLESS)
-    # Outside the epochs, so that the next one is begun before this one ends.
-    return _finish(
-        epochs.flat_map(one_epoch).map(
-            make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
-    )
-
-
-def _gather(split: Split, places: Tensor) -> tuple[Tensor, Tensor]:
-    tf = import_tensorflow()
-    images, labels = split.arrays
-    # By numpy: as a tensor, the data set would be in memory three times.
-    chosen = tf.numpy_function(
-        lambda numbers: (images[numbers], labels[numbers]),
-        [places],
-        (tf.uint8, tf.int64),
-        stateful=False,
-    )
-    return (
-        tf.ensure_shape(chosen[0], (*places.shape, *images.shape[1:])),
-        tf.ensure_shape(chosen[1], places.shape),
-    )
-
-
-def _as_numbers(labels: Tensor, rows_of: int | None) -> Tensor:
-    tf = import_tensorflow()
-    if rows_of is None:
-        return tf.cast(labels, "int32")
-    return tf.one_hot(labels, rows_of, dtype="float32")
-
-
-def _finish(batches: Any) -> Any:
-    tf = import_tensorflow()
-    options = tf.data.Options()
-    options.deterministic = True
-    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)

@@ -1,74 +1,23 @@
-"""Images of one size -> images of another."""
+"""Arrays of images of one size -> of another, without TensorFlow."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atsc_keras.data.tensorflow_import import import_tensorflow
-from atsc_keras.types import Tensor
-
 _IMAGES_AT_A_TIME = 256
-
-
-def resize_pixels(images: Tensor, size: int | tuple[int, int]) -> Tensor:
-    """Resizes bilinearly, in a graph or eagerly.
-
-    Args:
-        images: uint8 (H, W, C) or (B, H, W, C).
-        size: Height and width of the result, or one number for both; the
-            aspect ratio is not kept.
-
-    Returns:
-        uint8 images, rounded.
-    """
-    tf = import_tensorflow()
-    if isinstance(size, int):
-        size = (size, size)
-    # Antialiasing matters when images shrink and changes nothing otherwise.
-    resized = tf.image.resize(images, size, "bilinear", antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), "uint8")
-
-
-def frame_pixels(
-    images: Tensor, size: int | None, short_side: int | None = None
-) -> Tensor:
-    """Brings images to one size, the same way every time.
-
-    Args:
-        images: uint8 (H, W, C) or (B, H, W, C).
-        size: Height and width of the result; None = as they are.
-        short_side: None = resized without regard to the aspect ratio;
-            N = the short side resized to N, and the centre cut out.
-
-    Returns:
-        uint8 images.
-    """
-    tf = import_tensorflow()
-    if size is None:
-        return images
-    if short_side is None:
-        return resize_pixels(images, size)
-    shape = tf.shape(images)[-3:-1]
-    ratio = tf.cast(short_side, "float64") / tf.cast(
-        tf.reduce_min(shape), "float64"
-    )
-    target = tf.cast(tf.round(tf.cast(shape, "float64") * ratio), "int32")
-    resized = resize_pixels(images, target)
-    top, left = tf.unstack((target - size) // 2)
-    return resized[..., top : top + size, left : left + size, :]
 
 
 def resize_array(
     images: NDArray[np.uint8], size: int | None, short_side: int | None = None
 ) -> NDArray[np.uint8]:
-    """Brings an array of images to one size, as `frame_pixels` does.
+    """Bring an array of images to one size, as `frame_pixels` does.
 
     By numpy, so that images in memory need no TensorFlow; where a value lies
     between two, the two may round apart.
 
     Args:
         images: uint8 (N, H, W, C).
-        size: Height and width of the result; None = as they are.
-        short_side: Of the image whose centre it is, or None.
+        size: height and width of the result; None = as they are.
+        short_side: as for `frame_pixels`.
 
     Returns:
         uint8 (N, size, size, C).
@@ -96,7 +45,7 @@ def resize_array(
 
 
 def _bilinear_weights(new: int, old: int) -> NDArray[np.float32]:
-    """What each old pixel of a line gives to each new one, (new, old)."""
+    """Weigh what each old pixel of a line gives to each new: (new, old)."""
     # Antialiased: a new pixel looks as far as it is wide.
     reach = max(old / new, 1.0)
     centres = (np.arange(new) + 0.5) * old / new - 0.5

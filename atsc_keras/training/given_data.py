@@ -3,10 +3,10 @@
 from typing import Any
 
 from atsc_keras.config import ExperimentConfig
-from atsc_keras.data.checks import check_batch_size, check_channels
+from atsc_keras.data.checks import check_channels
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
-from atsc_keras.data.pipeline import check_reader
+from atsc_keras.data.pipeline import check_batch_size, check_reader
 from atsc_keras.errors import InputError
 
 

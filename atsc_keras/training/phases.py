@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from atsc_keras.config import ExperimentConfig, OptimizerConfig, RecipeConfig
-from atsc_keras.data.crop_and_flip_layer import device_augmentation
+from atsc_keras.data.crop_and_flip import device_augmentation
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline, count_steps
 from atsc_keras.distillation.atsc import ATSC

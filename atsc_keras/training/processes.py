@@ -117,7 +117,7 @@ def is_first() -> bool:
 
 def own_rows(batches: Any) -> Any:
     """This process's rows of global batches."""
-    from atsc_keras.data.rows import rows_of_part
+    from atsc_keras.data.array_batches import rows_of_part
 
     index, count = process_place()
     return batches if count == 1 else rows_of_part(batches, index, count)

@@ -3,7 +3,7 @@
 import keras
 
 from atsc_keras.config import ExperimentConfig
-from atsc_keras.data.crop_and_flip_layer import device_augmentation
+from atsc_keras.data.crop_and_flip import device_augmentation
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation

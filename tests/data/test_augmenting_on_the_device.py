@@ -10,7 +10,7 @@ import pytest
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data import Dataset, Split, build_pipeline, load_dataset
-from atsc_keras.data.crop_and_flip_layer import CropAndFlip, device_augmentation
+from atsc_keras.data.crop_and_flip import CropAndFlip, device_augmentation
 
 BACKEND = keras.backend.backend()
 COUNT = 10

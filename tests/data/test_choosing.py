@@ -9,7 +9,7 @@ from PIL import Image
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data import load_dataset
-from atsc_keras.data.choosing import refuse_to_choose
+from atsc_keras.data.assembly import refuse_to_choose
 from atsc_keras.errors import InputError
 
 _CLASSES = 4

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import build_pipeline, load_dataset, memory
+from atsc_keras.data import build_pipeline, load_dataset
+from atsc_keras.data.sources import common
 from atsc_keras.errors import InputError
 from tests.data.batches import first_batches
 
@@ -77,7 +78,7 @@ def test_streamed_folder_gives_what_memory_gives(
 ) -> None:
     config = _config(root, image_size=5)
     whole = load_dataset(config)
-    monkeypatch.setattr(memory, "LIMIT", 1)
+    monkeypatch.setattr(common, "LIMIT", 1)
     streamed = load_dataset(config)
     assert streamed.train.images is None
     assert len(streamed.train) == len(whole.train)
@@ -132,7 +133,7 @@ def test_streamed_folder_continues_in_the_middle_of_an_epoch(
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(memory, "LIMIT", 1)
+    monkeypatch.setattr(common, "LIMIT", 1)
     config = _config(root, image_size=5, crop_area=crop_area)
     dataset = load_dataset(config)
     undisturbed = first_batches(dataset, config, 6, 3, 0)
@@ -150,7 +151,7 @@ def test_image_that_cannot_be_decoded_is_named(
     for broken in (b"", b"text", whole[:60]):
         path.write_bytes(broken)
         assert str(path) in _message(_config(root))
-    monkeypatch.setattr(memory, "LIMIT", 1)
+    monkeypatch.setattr(common, "LIMIT", 1)
     config = _config(root)
     dataset = load_dataset(config)
     pipeline = build_pipeline(dataset, "train", config, training=True)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import load_config
-from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.split import Split
+from atsc_keras.data.dataset import Dataset, Split
 from atsc_keras.errors import InputError
 from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.comparing.comparison import compare

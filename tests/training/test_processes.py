@@ -13,8 +13,7 @@ import pytest
 
 from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data import load_dataset
-from atsc_keras.data.array_batches import ArrayTrainingBatches
-from atsc_keras.data.rows import rows_of_part
+from atsc_keras.data.array_batches import ArrayTrainingBatches, rows_of_part
 from atsc_keras.errors import InputError
 from atsc_keras.training import processes
 from atsc_keras.training.devices import check_devices, chosen_devices, placed

@@ -1,7 +1,7 @@
 """Scikit-learn's handwritten digits: real, small, and always there."""
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.assembly import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
 
 _BRIGHTEST = 16
@@ -11,10 +11,10 @@ _SPLIT_SEED = 0
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads the 1,797 digits, 8x8 and grey: 1,437 to train, 360 to test.
+    """Load the 1,797 digits, 8x8 and grey: 1,437 to train, 360 to test.
 
     Args:
-        config: The image size.
+        config: the image size.
 
     Returns:
         The data set; the share of each class is the same in both splits.

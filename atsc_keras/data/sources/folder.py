@@ -6,13 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import memory
+from atsc_keras.data.assembly import choose, choose_names
 from atsc_keras.data.checks import check_classes
-from atsc_keras.data.choosing import choose, choose_names
-from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.file_stream import FileStream
-from atsc_keras.data.sources.paths import required_path
-from atsc_keras.data.split import Split
+from atsc_keras.data.dataset import Dataset, Split
+from atsc_keras.data.sources.common import fits_in_memory, required_path
 from atsc_keras.errors import InputError
 from atsc_keras.files.pictures import (
     SUFFIXES,
@@ -24,17 +21,17 @@ from atsc_keras.files.pictures import (
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads a folder of images; the names of its folders are the classes.
+    """Load a folder of images; the names of its folders are the classes.
 
     Args:
-        config: The root and the image size, which may be left out if all
-            images have the same.
+        config: the root and the image size, which may be left out if all images
+            have the same.
 
     Returns:
         The data set; in colour unless every image is grey.
 
     Raises:
-        InputError: A folder or image is missing, broken, or of another size.
+        InputError: if a folder or image is missing, broken, or of another size.
     """
     root = required_path(config, folder=True)
     class_names = _class_names(root / "train")
@@ -50,7 +47,7 @@ def load(config: DataConfig) -> Dataset:
         "test": ImageReader(size, channels, config.evaluation_resize),
     }
     image_shape = (*size, channels)
-    in_memory = memory.fits_in_memory(len(every_path), image_shape)
+    in_memory = fits_in_memory(len(every_path), image_shape)
     splits = []
     for name, (paths, numbers) in (("train", train), ("test", test)):
         read = readers[name]
@@ -59,6 +56,8 @@ def load(config: DataConfig) -> Dataset:
             images = read.read_all(paths)
             splits.append(Split(name, images, numbers))
         else:
+            from atsc_keras.data.tensorflow.streams import FileStream
+
             stream = FileStream(paths, numbers, read, image_shape)
             splits.append(Split(name, stream=stream))
     return Dataset(

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.assembly import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.sources.paths import required_path
+from atsc_keras.data.sources.common import required_path
 from atsc_keras.errors import InputError
 
 _UNSIGNED_BYTES = 8  # third byte of the file
@@ -19,16 +19,16 @@ _RANKS = {"images": 3, "labels": 1}
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads train-* and t10k-*, images and labels, gzipped or not.
+    """Load train-* and t10k-*, images and labels, gzipped or not.
 
     Args:
-        config: The folder and the image size.
+        config: the folder and the image size.
 
     Returns:
         The data set; the format has no class names, so they are numbers.
 
     Raises:
-        InputError: A file is missing or broken.
+        InputError: if a file is missing or broken.
 
     Reference:
         "THE IDX FILE FORMAT" of the MNIST page, yann.lecun.com/exdb/mnist.

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.arrays import dataset_from_arrays
+from atsc_keras.data.assembly import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.sources.paths import required_path
+from atsc_keras.data.sources.common import required_path
 from atsc_keras.errors import InputError
 from atsc_keras.files.pictures import read_npz
 
@@ -15,16 +15,16 @@ _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads x_train, y_train, x_test, y_test and, if there, class_names.
+    """Load x_train, y_train, x_test, y_test and, if there, class_names.
 
     Args:
-        config: The path and the image size.
+        config: the path and the image size.
 
     Returns:
         The data set.
 
     Raises:
-        InputError: Not such a file.
+        InputError: if it is not such a file.
     """
     path = required_path(config)
     try:

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from atsc_keras.config import DataConfig, ExperimentConfig
-from atsc_keras.data.choosing import choose, refuse_to_choose
-from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.assembly import choose, refuse_to_choose
+from atsc_keras.data.dataset import Dataset, Split
 from atsc_keras.data.loading import load_dataset
-from atsc_keras.data.split import Split
 from atsc_keras.errors import InputError
 from atsc_keras.training.comparing.candidates import Candidate
 from atsc_keras.training.comparing.trial import Trial

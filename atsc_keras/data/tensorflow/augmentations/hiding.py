@@ -5,13 +5,13 @@ import math
 import keras
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.augmentations.key_generator import (
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.augmentations.base import (
+    Augmentation,
     for_tf_data,
     transform_with,
 )
-from atsc_keras.data.randomness import draw_uniform
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
 # The grid's unit as a share of the image's short side, as in KerasCV.
@@ -19,7 +19,7 @@ _SMALLEST_UNIT, _LARGEST_UNIT = 0.3, 0.5
 
 
 def random_erasing(config: AugmentationConfig) -> Augmentation:
-    """Makes images with a rectangle of noise, by Keras's layer.
+    """Make images with a rectangle of noise, by Keras's layer.
 
     Args:
         config: `probability` and `area`.
@@ -42,7 +42,7 @@ def random_erasing(config: AugmentationConfig) -> Augmentation:
     )
 
     def hide(
-        images: Tensor, labels: Tensor, key: Tensor
+        images: Tensor, labels: Tensor, key: TensorKey
     ) -> tuple[Tensor, Tensor]:
         return transform_with(layer, images, key), labels
 
@@ -50,7 +50,7 @@ def random_erasing(config: AugmentationConfig) -> Augmentation:
 
 
 def grid_mask(config: AugmentationConfig) -> Augmentation:
-    """Makes images with a turned grid of black squares.
+    """Make images with a turned grid of black squares.
 
     Written here: KerasCV's layer draws from TensorFlow's stateful generators,
     and two of the same seed hide different pixels.
@@ -66,11 +66,10 @@ def grid_mask(config: AugmentationConfig) -> Augmentation:
     """
 
     def hide(
-        images: Tensor, labels: Tensor, key: Tensor
+        images: Tensor, labels: Tensor, key: TensorKey
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         height, width = images.shape[1], images.shape[2]
-        drawn = draw_uniform([tf.shape(images)[0], 6], key)[..., None, None]
+        drawn = key.uniform([tf.shape(images)[0], 6])[..., None, None]
         chosen, size, hole, turn, right, down = tf.unstack(drawn, axis=1)
         unit = _SMALLEST_UNIT + size * (_LARGEST_UNIT - _SMALLEST_UNIT)
         unit *= min(height, width)

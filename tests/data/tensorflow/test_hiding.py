@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.data.augmenting import augment, noise, of_tensorflow
+from tests.data.tensorflow.augmenting import augment, noise, of_tensorflow
 
 pytestmark = of_tensorflow
 

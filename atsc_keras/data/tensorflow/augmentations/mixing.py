@@ -5,18 +5,14 @@ and their methods that take a seed use it for several draws at once.
 """
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.randomness import (
-    draw_permutation,
-    draw_uniform,
-    extend_key,
-)
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.augmentations.base import Augmentation
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
 
 def mixup(config: AugmentationConfig) -> Augmentation:
-    """Makes the blend of each image with another one.
+    """Make the blend of each image with another one.
 
     Args:
         config: `probability` and `alpha`.
@@ -30,9 +26,8 @@ def mixup(config: AugmentationConfig) -> Augmentation:
     """
 
     def mix(
-        images: Tensor, labels: Tensor, key: Tensor
+        images: Tensor, labels: Tensor, key: TensorKey
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         count = tf.shape(images)[0]
         other = _partners(count, key)
         share = _shares(count, config, key)
@@ -43,7 +38,7 @@ def mixup(config: AugmentationConfig) -> Augmentation:
 
 
 def cutmix(config: AugmentationConfig) -> Augmentation:
-    """Makes images with a rectangle out of another one.
+    """Make images with a rectangle out of another one.
 
     Args:
         config: `probability` and `alpha`.
@@ -57,14 +52,13 @@ def cutmix(config: AugmentationConfig) -> Augmentation:
     """
 
     def mix(
-        images: Tensor, labels: Tensor, key: Tensor
+        images: Tensor, labels: Tensor, key: TensorKey
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         count = tf.shape(images)[0]
         height, width = images.shape[1], images.shape[2]
         other = _partners(count, key)
         side = tf.sqrt(1.0 - _shares(count, config, key))
-        centres = draw_uniform([count, 2], extend_key(key, 3))
+        centres = key.extend(3).uniform([count, 2])
         rows = _between(centres[:, 0], side, height)
         columns = _between(centres[:, 1], side, width)
         inside = rows[:, :, None] & columns[:, None, :]
@@ -76,30 +70,29 @@ def cutmix(config: AugmentationConfig) -> Augmentation:
     return mix
 
 
-def _partners(count: Tensor, key: Tensor) -> Tensor:
-    return draw_permutation(count, extend_key(key, 0))
+def _partners(count: Tensor, key: TensorKey) -> Tensor:
+    return key.extend(0).permutation(count)
 
 
-def _shares(count: Tensor, config: AugmentationConfig, key: Tensor) -> Tensor:
-    """What is kept of each image: Beta(alpha, alpha), or 1."""
-    tf = import_tensorflow()
+def _shares(
+    count: Tensor, config: AugmentationConfig, key: TensorKey
+) -> Tensor:
+    """Draw what is kept of each image: Beta(alpha, alpha), or 1."""
     # float64: with a small alpha, both may be 0 in float32.
     gammas = tf.random.stateless_gamma(
-        [count, 2], extend_key(key, 1), config.alpha, dtype="float64"
+        [count, 2], key.extend(1).words, config.alpha, dtype="float64"
     )
     share = tf.math.divide_no_nan(gammas[:, 0], tf.reduce_sum(gammas, axis=1))
-    chosen = draw_uniform([count], extend_key(key, 2)) < config.probability
+    chosen = key.extend(2).uniform([count]) < config.probability
     return tf.where(chosen, tf.cast(share, "float32"), 1.0)
 
 
 def _blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    tf = import_tensorflow()
     share = tf.reshape(share, [-1, *[1] * (len(first.shape) - 1)])
     return share * first + (1.0 - share) * second
 
 
 def _between(centre: Tensor, side: Tensor, pixels: int) -> Tensor:
-    """Which of the pixels of each image lie in an interval, (B, pixels)."""
-    tf = import_tensorflow()
+    """Mark the pixels of each image that lie in an interval, (B, pixels)."""
     middle = (tf.range(pixels, dtype="float32") + 0.5) / pixels
     return tf.abs(middle[None] - centre[:, None]) < side[:, None] / 2

@@ -12,16 +12,16 @@ from typing import TypeAlias
 import keras
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations.augmentation import Augmentation
-from atsc_keras.data.augmentations.key_generator import (
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.augmentations.base import (
+    Augmentation,
     for_tf_data,
     transform_with,
 )
-from atsc_keras.data.randomness import draw_integers, draw_uniform, extend_key
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
-Operation: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Operation: TypeAlias = Callable[[Tensor, TensorKey], Tensor]
 
 # What magnitude 1 stands for, as in the paper's code.
 _SHEAR = 0.3
@@ -34,7 +34,7 @@ _GREY = 128.0  # where pixels come from outside
 
 
 def rand_augment(config: AugmentationConfig) -> Augmentation:
-    """Makes images that went through a few of fourteen operations.
+    """Make images that went through a few of fourteen operations.
 
     Each image draws its own operations, and their strengths evenly between
     nothing and `magnitude`. Colour, one of them, changes no grey image.
@@ -51,23 +51,21 @@ def rand_augment(config: AugmentationConfig) -> Augmentation:
     """
     operations = list(build_operations(config.magnitude).values())
 
-    def augment_one(image: Tensor, number: Tensor, key: Tensor) -> Tensor:
-        tf = import_tensorflow()
+    def augment_one(image: Tensor, number: Tensor, key: TensorKey) -> Tensor:
         shape = image.shape
         for place in range(config.operations):
-            own_key = extend_key(extend_key(key, number), place)
-            choice = draw_integers([], len(operations), own_key)
+            own_key = key.extend(number, place)
+            choice = own_key.integers([], len(operations))
             image = tf.switch_case(
                 choice,
-                [partial(f, image, extend_key(own_key, 0)) for f in operations],
+                [partial(f, image, own_key.extend(0)) for f in operations],
             )
             image = tf.ensure_shape(image, shape)
         return image
 
     def augment(
-        images: Tensor, labels: Tensor, key: Tensor
+        images: Tensor, labels: Tensor, key: TensorKey
     ) -> tuple[Tensor, Tensor]:
-        tf = import_tensorflow()
         numbers = tf.range(tf.shape(images)[0])
         augmented = tf.map_fn(
             lambda pair: augment_one(pair[0], pair[1], key),
@@ -80,10 +78,10 @@ def rand_augment(config: AugmentationConfig) -> Augmentation:
 
 
 def build_operations(magnitude: float) -> dict[str, Operation]:
-    """Makes the fourteen operations of the paper.
+    """Make the fourteen operations of the paper.
 
     Args:
-        magnitude: Their largest strength, 0 to 1.
+        magnitude: their largest strength, 0 to 1.
 
     Returns:
         For the name of each a function of a float32 image (H, W, C) in
@@ -130,15 +128,14 @@ def _of_layer(layer: keras.layers.Layer) -> Operation:
     return lambda image, key: transform_with(ready, image[None], key)[0]
 
 
-def _identity(image: Tensor, key: Tensor) -> Tensor:
+def _identity(image: Tensor, key: TensorKey) -> Tensor:
     return image
 
 
 def _solarization(magnitude: float) -> Operation:
     # Keras's draws its threshold from 0 where it should from 255 * factor.
-    def solarize(image: Tensor, key: Tensor) -> Tensor:
-        tf = import_tensorflow()
-        threshold = 256.0 * (1.0 - magnitude * draw_uniform([], key))
+    def solarize(image: Tensor, key: TensorKey) -> Tensor:
+        threshold = 256.0 * (1.0 - magnitude * key.uniform([]))
         return tf.where(image < threshold, image, 255.0 - image)
 
     return solarize

@@ -4,18 +4,20 @@ import difflib
 from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import memory
-from atsc_keras.data.arrays import dataset_from_arrays
-from atsc_keras.data.choosing import refuse_to_choose
-from atsc_keras.data.cropping import RandomWindow, decode_and_crop
-from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.record_stream import RecordStream
-from atsc_keras.data.resizing import frame_pixels
-from atsc_keras.data.split import Split
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.assembly import dataset_from_arrays, refuse_to_choose
+from atsc_keras.data.dataset import Dataset, Split
+from atsc_keras.data.sources.common import fits_in_memory
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.cropping import (
+    RandomWindow,
+    decode_and_crop,
+    frame_pixels,
+)
+from atsc_keras.data.tensorflow.streams import RecordStream
 from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
@@ -23,17 +25,17 @@ _EXAMPLES_AT_A_TIME = 256
 
 
 def load(config: DataConfig) -> Dataset:
-    """Loads a set, downloading it on first use.
+    """Load a set, downloading it on first use.
 
     Args:
-        config: The name, the data_dir and the image size.
+        config: the name, the data_dir and the image size.
 
     Returns:
         The data set; tested on `test`, or on `validation` where there is no
         test split or its labels are withheld.
 
     Raises:
-        InputError: There is no such set, it cannot be had, or it is not of
+        InputError: if there is no such set, it cannot be had, or it is not of
             images with one label.
     """
     builder = _builder(config)
@@ -64,10 +66,6 @@ def load(config: DataConfig) -> Dataset:
 
 
 def _builder(config: DataConfig) -> Any:
-    # First, so that it sees no GPU where another backend trains.
-    import_tensorflow()
-    import tensorflow_datasets as tfds
-
     try:
         return tfds.builder(config.name, data_dir=config.path)
     except ValueError as error:
@@ -146,17 +144,17 @@ class _Reader:
         self.image_shape: tuple[int, int, int] = (height, width, channels)
 
     def is_labelled(self, split: str) -> bool:
-        """Says whether the first example of a split has a label."""
+        """Say whether the first example of a split has a label."""
         examples = self._builder.as_dataset(split=split, shuffle_files=False)
         return all(int(e[self._label]) >= 0 for e in examples.take(1))
 
     def can_hold(self, count: int) -> bool:
-        """Says whether images are to be held as arrays."""
+        """Say whether images are to be held as arrays."""
         if self._stored_shape is None and self._config.crop_area is not None:
             # Random windows are cut out of the images as they are stored.
             return False
         shape = self._stored_shape or self.image_shape
-        return memory.fits_in_memory(count, shape)
+        return fits_in_memory(count, shape)
 
     @property
     def still_to_do(self) -> DataConfig:
@@ -168,8 +166,7 @@ class _Reader:
     def read_all(
         self, split: str, name: str
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Decodes a split into arrays, resized where sizes differ."""
-        tf = import_tensorflow()
+        """Decode a split into arrays, resized where sizes differ."""
 
         def pair(example: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             image = example[self._image]
@@ -186,9 +183,7 @@ class _Reader:
         return np.concatenate(images), np.concatenate(labels)
 
     def stream(self, split: str, name: str) -> RecordStream:
-        """Reads a split from its files whenever it is used."""
-        import tensorflow_datasets as tfds
-
+        """Read a split from its files whenever it is used."""
         info = self._builder.info
         encoded = {self._image: tfds.decode.SkipDecoding()}
 
@@ -221,19 +216,15 @@ class _Reader:
         )
 
     def _framed(self, image: Tensor, name: str) -> Tensor:
-        tf = import_tensorflow()
         short_side = self._config.evaluation_resize if name == "test" else None
         image = frame_pixels(image, self._config.image_size, short_side)
         return tf.ensure_shape(image, self.image_shape)
 
     def _number(self, example: dict[str, Tensor]) -> Tensor:
-        tf = import_tensorflow()
         return tf.cast(example[self._label], "int64")
 
 
 def _keys(builder: Any, config: DataConfig) -> tuple[str, str]:
-    import tensorflow_datasets as tfds
-
     features = builder.info.features
     images = [k for k, f in features.items() if type(f) is tfds.features.Image]
     labels = [

@@ -12,8 +12,8 @@ import pytest
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data import Dataset, Split, build_pipeline
-from tests.data.augmenting import augment, noise, of_tensorflow
 from tests.data.batches import first_batches
+from tests.data.tensorflow.augmenting import augment, noise, of_tensorflow
 
 _NAMES = ["rand_augment", "mixup", "cutmix", "random_erasing", "grid_mask"]
 _CLASSES = 4
@@ -108,13 +108,13 @@ def _digests() -> list[str]:
 
 @of_tensorflow
 def test_another_backend_is_given_the_same_batches() -> None:
-    code = "import tests.data.test_augmentations as t; print(*t._digests())"
+    code = f"import {__name__} as t; print(*t._digests())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parent.parent.parent,
+        cwd=Path(__file__).parents[3],
         env={**os.environ, "KERAS_BACKEND": "jax"},
     )
     assert done.stdout.split() == _digests()

@@ -1,11 +1,17 @@
-"""Keras's layers, drawing from a key of this package."""
+"""What an augmentation is, and Keras's layers drawing from a key for it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 
-from atsc_keras.data.randomness import extend_key
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
+
+# float32 images (B, H, W, C), labels and a key -> images and labels.
+Augmentation: TypeAlias = Callable[
+    [Tensor, Tensor, TensorKey], tuple[Tensor, Tensor]
+]
 
 
 class KeyGenerator(keras.random.SeedGenerator):
@@ -15,25 +21,25 @@ class KeyGenerator(keras.random.SeedGenerator):
     no run can go on from.
 
     Args:
-        key: Of `randomness.make_key`.
+        key: decides the seeds.
     """
 
-    def __init__(self, key: Tensor) -> None:
+    def __init__(self, key: TensorKey) -> None:
         # Without Keras's own: it would make a variable, here in a graph.
         self._key = key
         self._asked = 0
 
     def next(self, ordered: bool = True) -> Tensor:
-        """Gives the next seed, another one at each place of the graph."""
+        """Give the next seed, another one at each place of the graph."""
         self._asked += 1
-        return extend_key(self._key, self._asked)
+        return self._key.extend(self._asked).words
 
 
 def for_tf_data(layer: keras.layers.Layer) -> Any:
-    """Readies an augmentation layer for `transform_with`.
+    """Ready an augmentation layer for `transform_with`.
 
     Args:
-        layer: Of `keras.layers`, with `get_random_transformation`.
+        layer: one of Keras's, with `get_random_transformation`.
 
     Returns:
         The same; it computes with TensorFlow from now on.
@@ -43,13 +49,13 @@ def for_tf_data(layer: keras.layers.Layer) -> Any:
     return layer
 
 
-def transform_with(layer: Any, images: Tensor, key: Tensor) -> Tensor:
-    """Transforms a batch as the key decides.
+def transform_with(layer: Any, images: Tensor, key: TensorKey) -> Tensor:
+    """Transform a batch as the key decides.
 
     Args:
-        layer: Of `for_tf_data`.
+        layer: as `for_tf_data` returns it.
         images: float32 (B, H, W, C).
-        key: Of `randomness.make_key`.
+        key: decides the transformation.
 
     Returns:
         Images of the same shape.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.data.augmenting import augment, numbered, of_tensorflow
+from tests.data.tensorflow.augmenting import augment, numbered, of_tensorflow
 
 pytestmark = of_tensorflow
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data import build_pipeline, load_dataset, memory, record_stream
-from atsc_keras.data.cropping import RandomWindow
-from atsc_keras.data.randomness import make_key
+from atsc_keras.data import build_pipeline, load_dataset
+from atsc_keras.data.sources import common
+from atsc_keras.data.tensorflow import streams
+from atsc_keras.data.tensorflow.cropping import RandomWindow
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.errors import InputError
 from tests.data.batches import first_batches
 from tests.mocked_tfds import COUNT, mocked_tfds, write_imagenet_records
@@ -173,9 +175,9 @@ def _holds(images: np.ndarray, labels: np.ndarray, part: slice) -> None:
 def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
     prepared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LIMIT", 1)
+    monkeypatch.setattr(common, "LIMIT", 1)
     # Windows smaller than the data, so that both steps of mixing are used.
-    monkeypatch.setattr(record_stream, "_WINDOW", 5)
+    monkeypatch.setattr(streams, "_WINDOW", 5)
     config = _config("tiny_pictures", path=prepared, crop_padding=0, flip=False)
     dataset = load_dataset(config)
     assert dataset.train.images is None
@@ -216,7 +218,7 @@ def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
 def test_streamed_windows_are_decided_by_seed_and_epoch_alone(
     prepared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LIMIT", 1)
+    monkeypatch.setattr(common, "LIMIT", 1)
     config = _config("tiny_pictures", path=prepared, crop_area=(0.2, 0.8))
     dataset = load_dataset(config)
     assert dataset.train.count_labels(2).tolist() == [7, 7]
@@ -249,13 +251,13 @@ def test_every_record_has_a_window_of_its_own(tmp_path: Path) -> None:
     with tf.io.TFRecordWriter(str(path)) as file:
         for _ in range(5):
             file.write(b"the same")
-    stream = record_stream.RecordStream(
+    stream = streams.RecordStream(
         [path],
         5,
-        lambda record, window: (window.key, record),
+        lambda record, window: (window.key.words, record),
         lambda record: tf.constant(0, "int64"),
     )
-    window = RandomWindow((0.1, 1.0), make_key(0))
+    window = RandomWindow((0.1, 1.0), TensorKey.from_seed(0))
     found = stream.examples(None, window).as_numpy_iterator()
     assert len({key.tobytes() for key, _ in found}) == 5
 

@@ -1,11 +1,10 @@
-"""Random resized crop: a random window of each image -> one size."""
+"""Images -> one size: whole, their centre, or a random window of each."""
 
 import math
 from dataclasses import dataclass
 
-from atsc_keras.data.randomness import draw_uniform, extend_key
-from atsc_keras.data.resizing import resize_pixels
-from atsc_keras.data.tensorflow_import import import_tensorflow
+from atsc_keras.data.tensorflow import tf
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
 # Of Inception's crop and everybody's since.
@@ -18,32 +17,78 @@ class RandomWindow:
     """Where training images are cropped.
 
     Attributes:
-        area: Smallest and largest share of an image's area.
-        key: Decides the windows; see `randomness.make_key`.
+        area: smallest and largest share of an image's area.
+        key: decides the windows.
     """
 
     area: tuple[float, ...]
-    key: Tensor
+    key: TensorKey
 
     def of(self, number: Tensor) -> "RandomWindow":
-        """The window of one example of many, an integer."""
-        return RandomWindow(self.area, extend_key(self.key, number))
+        """Narrow it to one example of many, an integer."""
+        return RandomWindow(self.area, self.key.extend(number))
+
+
+def resize_pixels(images: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Resize bilinearly, in a graph or eagerly.
+
+    Args:
+        images: uint8 (H, W, C) or (B, H, W, C).
+        size: height and width of the result, or one number for both; the aspect
+            ratio is not kept.
+
+    Returns:
+        uint8 images, rounded.
+    """
+    if isinstance(size, int):
+        size = (size, size)
+    # Antialiasing matters when images shrink and changes nothing otherwise.
+    resized = tf.image.resize(images, size, "bilinear", antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), "uint8")
+
+
+def frame_pixels(
+    images: Tensor, size: int | None, short_side: int | None = None
+) -> Tensor:
+    """Bring images to one size, the same way every time.
+
+    Args:
+        images: uint8 (H, W, C) or (B, H, W, C).
+        size: height and width of the result; None = as they are.
+        short_side: None = resized without regard to the aspect ratio; N = the
+            short side resized to N, and the centre cut out.
+
+    Returns:
+        uint8 images.
+    """
+    if size is None:
+        return images
+    if short_side is None:
+        return resize_pixels(images, size)
+    shape = tf.shape(images)[-3:-1]
+    ratio = tf.cast(short_side, "float64") / tf.cast(
+        tf.reduce_min(shape), "float64"
+    )
+    target = tf.cast(tf.round(tf.cast(shape, "float64") * ratio), "int32")
+    resized = resize_pixels(images, target)
+    top, left = tf.unstack((target - size) // 2)
+    return resized[..., top : top + size, left : left + size, :]
 
 
 def draw_windows(
     count: Tensor | int, height: Tensor, width: Tensor, window: RandomWindow
 ) -> Tensor:
-    """Draws windows inside images of one size.
+    """Draw windows inside images of one size.
 
     Each has a share of the area drawn evenly and an aspect ratio between 3/4
     and 4/3 drawn evenly on a log scale. Where ten draws do not fit, it is the
     largest centred one whose aspect ratio is in that range.
 
     Args:
-        count: How many.
-        height: Of the images.
-        width: Of the images.
-        window: What decides.
+        count: how many.
+        height: pixels of an image.
+        width: likewise.
+        window: decides.
 
     Returns:
         int32 (count, 4): top, left, height, width.
@@ -51,10 +96,9 @@ def draw_windows(
     Reference:
         Szegedy et al. 2015, "Going deeper with convolutions", section 6.
     """
-    tf = import_tensorflow()
     full_height = tf.cast(height, "float32")
     full_width = tf.cast(width, "float32")
-    drawn = tf.unstack(draw_uniform([count, _ATTEMPTS, 4], window.key), axis=-1)
+    drawn = tf.unstack(window.key.uniform([count, _ATTEMPTS, 4]), axis=-1)
     smallest, largest = window.area
     area = full_height * full_width
     area *= smallest + drawn[0] * (largest - smallest)
@@ -84,17 +128,16 @@ def draw_windows(
 def crop_batch(
     images: Tensor, size: tuple[int, int], window: RandomWindow
 ) -> Tensor:
-    """Resizes a random window of each image bilinearly.
+    """Resize a random window of each image bilinearly.
 
     Args:
         images: uint8 (B, H, W, C); H, W and C static.
-        size: Height and width of the result.
-        window: What decides.
+        size: height and width of the result.
+        window: decides.
 
     Returns:
         uint8 (B, *size, C), rounded.
     """
-    tf = import_tensorflow()
     count = tf.shape(images)[0]
     height, width = images.shape[1], images.shape[2]
     windows = draw_windows(count, height, width, window)
@@ -113,20 +156,19 @@ def decode_and_crop(
     size: tuple[int, int],
     window: RandomWindow,
 ) -> Tensor:
-    """Decodes a random window of an image file and resizes it.
+    """Decode a random window of an image file and resize it.
 
     Of a JPEG, only the window is decoded.
 
     Args:
-        contents: Bytes of a JPEG or PNG file, a string scalar.
+        contents: bytes of a JPEG or PNG file, a string scalar.
         channels: 1 or 3, of the result.
-        size: Height and width of the result.
-        window: What decides.
+        size: height and width of the result.
+        window: decides.
 
     Returns:
         uint8 (*size, channels).
     """
-    tf = import_tensorflow()
 
     def of_jpeg() -> Tensor:
         shape = tf.image.extract_jpeg_shape(contents)
@@ -149,7 +191,6 @@ def decode_and_crop(
 
 
 def _one_more(values: Tensor, last: Tensor | float) -> Tensor:
-    tf = import_tensorflow()
     column = tf.fill([tf.shape(values)[0], 1], tf.cast(last, values.dtype))
     return tf.concat([values, column], axis=1)
 
@@ -157,7 +198,6 @@ def _one_more(values: Tensor, last: Tensor | float) -> Tensor:
 def _ends(
     start: Tensor, length: Tensor, pixels: int, full: int
 ) -> tuple[Tensor, Tensor]:
-    tf = import_tensorflow()
     inset = length / pixels / 2 - 0.5
     largest = max(full - 1, 1)
     # Enlarged, the outermost centres lie outside the image.

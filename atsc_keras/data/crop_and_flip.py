@@ -6,12 +6,13 @@ import keras
 from keras import ops
 
 from atsc_keras.config import DataConfig
+from atsc_keras.data.randomness import Key
 from atsc_keras.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")
 class CropAndFlip(keras.layers.Layer):
-    """Takes the window of each zero-padded image that comes with it.
+    """Take the window of each zero-padded image that comes with it.
 
     Nothing is drawn here: the pipeline sends what it has drawn, so that the
     images are those that it would have made itself.
@@ -22,7 +23,7 @@ class CropAndFlip(keras.layers.Layer):
 
     Call arguments:
         inputs: uint8 images `(B, H, W, C)` and int32 placements `(B, 3)`, as
-            `augmentation.draw_placements` says; or images alone, which stay
+            `draw_placements` says; or images alone, which stay
             as they are.
         training: if false (default), the images stay as they are.
 
@@ -69,11 +70,33 @@ class CropAndFlip(keras.layers.Layer):
         return {**config, "padding": self.padding}
 
 
-def device_augmentation(config: DataConfig) -> CropAndFlip | None:
-    """Makes what the training step is to do to its images.
+def draw_placements(
+    count: Any, *, padding: int, flip: bool, key: Key
+) -> tuple[Any, Any, Any]:
+    """Draw which window of each padded image is taken, and how.
 
     Args:
-        config: Where to augment, and how.
+        count: images in the batch.
+        padding: pixels of zeros on every side; 0 = the window is the image.
+        flip: whether to mirror each window with probability 1/2.
+        key: decides the windows.
+
+    Returns:
+        int32 top and left (count,) in the padded image, and 1 where mirrored.
+    """
+
+    def draw(limit: int, purpose: int) -> Any:
+        return key.extend(purpose).integers([count], limit)
+
+    places = 2 * padding + 1
+    return draw(places, 0), draw(places, 1), draw(2 if flip else 1, 2)
+
+
+def device_augmentation(config: DataConfig) -> CropAndFlip | None:
+    """Make what the training step is to do to its images.
+
+    Args:
+        config: where to augment, and how.
 
     Returns:
         The layer; None where images come augmented from the host.

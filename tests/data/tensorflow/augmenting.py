@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import AugmentationConfig
-from atsc_keras.data.augmentations import build_augmentation
-from atsc_keras.data.randomness import make_key
+from atsc_keras.data.tensorflow.augmentations import build_augmentation
+from atsc_keras.data.tensorflow.randomness import TensorKey
 
 tf = pytest.importorskip("tensorflow")
 
@@ -25,7 +25,7 @@ def augment(
     batches = (
         tf.data.Dataset.from_tensor_slices((images, labels))
         .batch(len(images))
-        .map(lambda x, y: augment(x, y, make_key(seed)))
+        .map(lambda x, y: augment(x, y, TensorKey.from_seed(seed)))
     )
     (batch,) = batches.as_numpy_iterator()
     return batch

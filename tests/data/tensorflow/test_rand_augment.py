@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from atsc_keras.data.augmentations.rand_augment import build_operations
-from atsc_keras.data.randomness import make_key
-from tests.data.augmenting import augment, noise, of_tensorflow, tf
+from atsc_keras.data.tensorflow.augmentations.rand_augment import (
+    build_operations,
+)
+from atsc_keras.data.tensorflow.randomness import TensorKey
+from tests.data.tensorflow.augmenting import augment, noise, of_tensorflow, tf
 
 pytestmark = of_tensorflow
 
@@ -48,7 +50,9 @@ def _operate(name: str, image: np.ndarray, draws: int) -> np.ndarray:
     assert len(operations) == 14
     operation = operations[name]
     keys = tf.data.Dataset.range(draws)
-    found = keys.map(lambda n: operation(tf.constant(image), make_key(n)))
+    found = keys.map(
+        lambda n: operation(tf.constant(image), TensorKey.from_seed(n))
+    )
     return np.stack(list(found.as_numpy_iterator()))
 
 

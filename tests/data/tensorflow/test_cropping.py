@@ -9,21 +9,23 @@ from PIL import Image
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data import Dataset, Split, build_pipeline, load_dataset
-from atsc_keras.data.cropping import (
+from atsc_keras.data.resizing import resize_array
+from atsc_keras.data.tensorflow.cropping import (
     RandomWindow,
     crop_batch,
     decode_and_crop,
     draw_windows,
+    frame_pixels,
+    resize_pixels,
 )
-from atsc_keras.data.randomness import make_key
-from atsc_keras.data.resizing import frame_pixels, resize_array, resize_pixels
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.errors import InputError
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 
 
 def _window(*area: float, seed: int = 0) -> RandomWindow:
-    return RandomWindow(area, make_key(seed))
+    return RandomWindow(area, TensorKey.from_seed(seed))
 
 
 def _noise(*shape: int) -> np.ndarray:
