@@ -63,6 +63,16 @@ def main() -> None:
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "atsc_keras":
+            raise
+        print(
+            "Error: Every package that this one needs must be installed. "
+            f"Received: {error}. Run pip install {error.name}, or install "
+            "atsc-keras again.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except (RuntimeError, OSError) as error:
         # Only ours: those of frameworks and Python keep their traceback.
         if type(error).__module__.partition(".")[0] != "atsc_keras":

@@ -78,6 +78,15 @@ class Part:
         return cls(Role(stem))
 
 
+def is_part(stem: str) -> bool:
+    """Whether a name is that of a network of a run."""
+    try:
+        Part.of(stem)
+    except ValueError:
+        return False
+    return True
+
+
 def teacher_parts(count: int) -> list[Part]:
     """The teachers of a run before they adapt."""
     if count == 1:

@@ -15,7 +15,8 @@ from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.records import renew_records, write_records
-from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.training.reporting.report import read_metrics
+from atsc_keras.training.run_folder import RunFolder, damaged_record
 from atsc_keras.training.saved_phases import (
     holds_teachers,
     load_teachers,
@@ -179,13 +180,19 @@ def evaluate_run(run_dir: str | Path) -> dict[str, Any]:
         InputError: if the folder holds no finished run.
     """
     folder = RunFolder(Path(run_dir))
-    metrics = folder.read_json("metrics.json")
-    if metrics is None:
+    if not folder.file("metrics.json").exists():
         raise InputError(
             "`evaluate` needs a config, or the folder of a finished run. "
             f"Received: {run_dir}, which has no metrics.json. Finish the run "
             "with --resume."
         )
+    metrics = read_metrics(folder.path)
+    for role, model in metrics["models"].items():
+        if not {"file", "network"} <= model.keys():
+            raise damaged_record(
+                folder.file("metrics.json"),
+                f"models.{role} must have `file` and `network`",
+            )
     config = load_config(folder.file("config.yaml"))
     return renew_records(folder, config, load_dataset(config.data), metrics)
 

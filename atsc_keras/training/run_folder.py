@@ -11,7 +11,7 @@ from typing import Any
 from atsc_keras.config import ExperimentConfig, dump_config, load_config
 from atsc_keras.errors import InputError, WriteError
 from atsc_keras.files.whole import PART, write_whole
-from atsc_keras.records.roles import Part
+from atsc_keras.records.roles import Part, is_part
 from atsc_keras.training.processes import (
     alone,
     is_first,
@@ -37,7 +37,10 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     wait_for_file(path)
 
 
-# What a run writes; a folder with anything else is never deleted.
+_MODEL = "model"  # of `train`: its one result
+
+# What a run writes beside its networks; a folder with anything else is never
+# deleted.
 _OWN = {
     *("config.yaml", "environment.json", "history.csv", "metrics.json"),
     *("samples.npz", "class_names.json", "report.html", "figures"),
@@ -50,7 +53,10 @@ _OWN = {
 
 def _is_own(entry: Path) -> bool:
     name = entry.name.removeprefix(PART)
-    return name in _OWN or entry.suffix == ".keras"
+    if not name.endswith(".keras"):
+        return name in _OWN
+    stem = name.removesuffix(".keras")
+    return stem == _MODEL or is_part(stem)
 
 
 def _is_part(entry: Path) -> bool:

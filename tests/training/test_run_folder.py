@@ -153,3 +153,16 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_atomically(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("decision", ["resume", "overwrite"])
+def test_model_of_the_users_is_no_model_of_the_run(
+    decision: str, run: Path, config: ExperimentConfig
+) -> None:
+    (run / "best_of_all.keras").write_text("mine")
+    assert "best_of_all.keras" in refusal(run, config, **{decision: True})
+    assert (run / "best_of_all.keras").read_text() == "mine"
+    (run / "best_of_all.keras").unlink()
+    for name in ("model", "teacher_2", "adapted_teacher_1", "student_alone"):
+        (run / f"{name}.keras").write_text("the run's")
+    RunFolder.open(run, config, ENVIRONMENT, **{decision: True})

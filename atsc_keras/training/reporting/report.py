@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from atsc_keras.errors import InputError, WriteError
-from atsc_keras.records.roles import Part
+from atsc_keras.records.roles import is_part
 from atsc_keras.training.reporting.figures import History, draw_figures
 from atsc_keras.training.reporting.report_page import Run, compose_page
 from atsc_keras.training.run_folder import (
@@ -42,7 +42,7 @@ def write_report(run_dir: Path) -> Path:
         WriteError: if there is no room.
     """
     run_dir = Path(run_dir)
-    metrics = _read_metrics(run_dir)
+    metrics = read_metrics(run_dir)
     config = _read(run_dir, "config.yaml")
     history = _read_history(run_dir)
     run = Run(
@@ -102,18 +102,24 @@ def _read_mapping(run_dir: Path, name: str) -> dict[str, Any]:
     return value
 
 
-def _read_metrics(run_dir: Path) -> dict[str, Any]:
+def read_metrics(run_dir: Path) -> dict[str, Any]:
+    """Read `metrics.json`.
+
+    Args:
+        run_dir: folder of a finished run.
+
+    Raises:
+        InputError: if it is missing, or not as a run writes it.
+    """
     metrics = _read_mapping(run_dir, "metrics.json")
     models = metrics.get("models")
     if not isinstance(models, dict) or not models:
         raise damaged_record(run_dir / "metrics.json", "no `models`")
     for role, model in models.items():
-        try:
-            Part.of(role)
-        except ValueError as error:
+        if not is_part(role):
             raise damaged_record(
                 run_dir / "metrics.json", f"models.{role} is no role"
-            ) from error
+            )
         accuracy = model.get("accuracy") if isinstance(model, dict) else None
         if not isinstance(accuracy, float | int) or not 0 <= accuracy <= 1:
             raise damaged_record(
