@@ -6,7 +6,8 @@ from pathlib import Path
 
 from atsc_keras.errors import InputError
 
-_MODELS = ("student.keras", "model.keras")
+_ALONE = "student_alone.keras"  # beside a distilled student, to compare with
+_MODELS = ("student.keras", "model.keras", _ALONE)
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class RunFiles:
     """The files that an export starts from and makes.
 
     Attributes:
-        model: the student, or the one model of `train`.
+        model: the student, or the one model of a run that distils none.
         compare: the teachers and the student trained without them.
         data: real images, if any.
         class_names: JSON list, or None where the model knows other classes.
@@ -48,11 +49,12 @@ def files_of_run(run: Path) -> RunFiles:
             f"{' or '.join(_MODELS)} and samples.npz. Received: {run}. Finish "
             "it, or give MODEL.keras and --data."
         )
-    others = sorted(run.glob("teacher*.keras"))
-    alone = run / "student_alone.keras"
+    others = [*sorted(run.glob("teacher*.keras")), run / _ALONE]
     return RunFiles(
         model=found[0],
-        compare=(*others, *([alone] if alone.is_file() else [])),
+        compare=tuple(
+            path for path in others if path.is_file() and path != found[0]
+        ),
         data=data,
         class_names=_fitting_names(run),
         out=run / "export",

@@ -68,8 +68,8 @@ def main() -> None:
             raise
         print(
             "Error: Every package that this one needs must be installed. "
-            f"Received: {error}. Run pip install {error.name}, or install "
-            "atsc-keras again.",
+            f"Received: {error}. Run pip check, which names the package, and "
+            "install that.",
             file=sys.stderr,
         )
         sys.exit(2)

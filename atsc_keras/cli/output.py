@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 
 @contextmanager
 def muted(quiet: bool) -> Iterator[None]:
     """While it lasts, only errors and warnings are said, if `quiet`."""
+    if not quiet:
+        yield
+        return
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        with redirect_stdout(nowhere) if quiet else nullcontext():
+        with redirect_stdout(nowhere):
             yield
 
 

@@ -27,7 +27,7 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class ImageReader:
-    """Reads one image file after another into the same form.
+    """Read one image file after another into the same form.
 
     Args:
         size: height and width; images of another size are resized

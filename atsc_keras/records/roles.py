@@ -87,6 +87,17 @@ def is_part(stem: str) -> bool:
     return True
 
 
+def role_of_phase(phase: str) -> Role:
+    """What a training makes, by its name in the history.
+
+    In a comparison the name is the method's, and `student` learns alone.
+    """
+    if not is_part(phase):
+        return Role.STUDENT
+    role = Part.of(phase).role
+    return Role.STUDENT_ALONE if role is Role.STUDENT else role
+
+
 def teacher_parts(count: int) -> list[Part]:
     """The teachers of a run before they adapt."""
     if count == 1:

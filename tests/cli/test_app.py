@@ -113,6 +113,18 @@ def test_backend_that_is_not_installed_is_one_message(
     assert "Traceback" not in done.stderr
 
 
+def test_package_that_is_missing_is_one_message(
+    atsc: Run, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    words = ("train", write_config(tmp_path), "--run-dir", run_dir)
+    done = atsc(*words, hidden=("matplotlib",))
+    assert done.returncode == 2
+    assert "Received: No module named matplotlib" in done.stderr
+    assert "pip check" in done.stderr and "Traceback" not in done.stderr
+    assert not run_dir.exists()
+
+
 def test_backend_of_keras_own_settings_is_checked_too(
     atsc: Run, tmp_path: Path
 ) -> None:

@@ -223,6 +223,20 @@ def test_models_to_compare_must_fit(tmp_path: Path) -> None:
         assert [p.name for p in tmp_path.glob("*out*")] == []
 
 
+def test_student_alone_is_exported_where_none_is_distilled(
+    tmp_path: Path,
+) -> None:
+    alone = tmp_path / "student_alone.keras"
+    for path in (alone, tmp_path / "samples.npz"):
+        path.touch()
+    files = files_of_run(tmp_path)
+    assert (files.model, files.compare) == (alone, ())
+    (tmp_path / "student.keras").touch()
+    files = files_of_run(tmp_path)
+    assert files.model == tmp_path / "student.keras"
+    assert files.compare == (alone,)
+
+
 def test_run_gives_names_only_where_they_fit(tmp_path: Path) -> None:
     for name in ("student.keras", "samples.npz", "teacher_1.keras"):
         (tmp_path / name).touch()

@@ -2,7 +2,13 @@
 
 import pytest
 
-from atsc_keras.records.roles import Part, Role, in_order, teacher_parts
+from atsc_keras.records.roles import (
+    Part,
+    Role,
+    in_order,
+    role_of_phase,
+    teacher_parts,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +51,17 @@ def test_several_teachers_are_counted_and_one_is_not() -> None:
 
 def test_each_role_has_a_colour_of_its_own() -> None:
     assert len({role.color for role in Role}) == len(Role)
+
+
+@pytest.mark.parametrize(
+    ("phase", "role"),
+    [
+        ("teacher_2", Role.TEACHER),
+        ("student_alone", Role.STUDENT_ALONE),
+        ("student", Role.STUDENT_ALONE),  # the method of a comparison
+        ("distillation", Role.STUDENT),
+        ("teachers_of_mine@Loss", Role.STUDENT),
+    ],
+)
+def test_phase_tells_what_it_makes(phase: str, role: Role) -> None:
+    assert role_of_phase(phase) is role

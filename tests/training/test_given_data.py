@@ -80,6 +80,8 @@ def test_what_cannot_be_done_with_given_data_is_said(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with pytest.raises(InputError, match="Dataset.from_arrays"):
         train(config, run, dataset=arrays(tmp_path))
+    with pytest.raises(InputError, match="Dataset.from_arrays"):
+        compare(config, run, dataset=arrays(tmp_path), learning_rates=(0.1,))
     with pytest.raises(InputError, match="memory=False"):
         benchmark(config, run, BenchmarkSettings(), dataset=given)
     few = Dataset(given.train, given.test, ("a", "b"), given.image_shape)

@@ -76,8 +76,8 @@ def compare(
     _check_methods(candidates, config)
     _check_seeds(seeds)
     check_rates(learning_rates)
-    held_out = held_out_dataset(config, dataset) if learning_rates else None
     experiment = Experiment.open(config, dataset)
+    held_out = held_out_dataset(config, dataset) if learning_rates else None
     dataset = experiment.dataset
     for asked in (variants or {}).values():
         check_recipes(asked, dataset)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from atsc_keras.records.roles import Part, Role, in_order
+from atsc_keras.records.roles import Part, Role, in_order, role_of_phase
 from atsc_keras.training.reporting.adaptation_figures import (
     draw_adaptation,
     draw_movements,
@@ -194,27 +194,15 @@ def _plot(axes: Axes, history: History, column: str, phases: list[str]) -> None:
     """Draw a column of several phases; teachers differ by their dashes."""
     teachers = 0
     for phase in phases:
-        values = history[phase]
+        values, role = history[phase], role_of_phase(phase)
         how: dict[str, Any] = {
-            "color": _color(phase),
+            "color": COLORS[role.color],
             "label": phase_label(phase),
         }
-        if _teaches(phase):
+        if role is Role.TEACHER:
             how["linestyle"] = DASHES[teachers % len(DASHES)]
             teachers += 1
         plot_line(axes, values["epoch"], values[column], **how)
-
-
-def _color(phase: str) -> str:
-    if _teaches(phase):
-        return COLORS[Role.TEACHER.color]
-    alone = phase in (Role.STUDENT, Role.STUDENT_ALONE)
-    return COLORS[(Role.STUDENT_ALONE if alone else Role.STUDENT).color]
-
-
-def _teaches(phase: str) -> bool:
-    """Whether a teacher is trained: the other phases are of students."""
-    return phase.startswith(Role.TEACHER)
 
 
 def _phases_with(history: History, column: str) -> list[str]:

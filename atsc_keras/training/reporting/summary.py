@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from atsc_keras.records.roles import Part, Role, in_order
+from atsc_keras.records.roles import Part, Role, in_order, role_of_phase
 from atsc_keras.training.reporting.formats import (
     NOTHING,
     decimal,
@@ -48,7 +48,7 @@ def _teachers(models: Mapping[str, Any]) -> list[str]:
 
 def phase_label(phase: str) -> str:
     """How a training is called for a reader."""
-    if phase == Role.STUDENT:  # of a comparison: a method trains it otherwise
+    if role_of_phase(phase) is Role.STUDENT_ALONE:
         return Role.STUDENT_ALONE.label
     return phase.replace("_", " ").capitalize()
 
