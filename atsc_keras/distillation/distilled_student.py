@@ -98,7 +98,6 @@ class DistilledStudent(keras.Model):
         super().__init__(**kwargs)
         _check_agreement(encoder, teachers)
         self.encoder = encoder
-        self.batch_norm_momentum = batch_norm_momentum
         synchronized = any(
             getattr(layer, "synchronized", False)
             for layer in leaf_layers(encoder)
@@ -126,6 +125,7 @@ class DistilledStudent(keras.Model):
             self.projectors.append(projector)
             self.heads.append(head)
         self.reduction = int(reduction)
+        self.batch_norm_momentum = float(batch_norm_momentum)
         self.built = True
 
     def features(

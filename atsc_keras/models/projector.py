@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 
 import keras
 
@@ -49,6 +49,16 @@ def _bottleneck_channels(channels: int, reduction: int) -> int:
             f"Use {' or '.join(map(str, divisors))}."
         )
     return channels // int(reduction)
+
+
+def _checked_momentum(momentum: float) -> float:
+    is_number = isinstance(momentum, Real) and not isinstance(momentum, bool)
+    if not is_number or not 0 <= momentum < 1:
+        raise InputError(
+            "The momentum of batch normalisation must be from 0 to under 1. "
+            f"Received: momentum={momentum!r}. Usual: {BATCH_NORM_MOMENTUM}."
+        )
+    return float(momentum)
 
 
 _Norm = Callable[[str], keras.layers.Layer]
@@ -109,7 +119,7 @@ def build_projector(
         rectified: whether the last layer is a ReLU, as published (default).
             A teacher whose features can be negative needs one without: a ReLU
             can never reach them.
-        momentum: of its batch normalisation; default 0.9.
+        momentum: of its batch normalisation, 0 to under 1; default 0.9.
         synchronized: whether that is over all replicas of a batch; default
             False.
 
@@ -118,8 +128,9 @@ def build_projector(
         or `(B, C_teacher)`.
 
     Raises:
-        InputError: if `reduction` does not divide the teacher's channels, or
-            the shapes are neither maps nor vectors of known size.
+        InputError: if `reduction` does not divide the teacher's channels,
+            `momentum` is out of range, or the shapes are neither maps nor
+            vectors of known size.
 
     Reference:
         Chen et al. 2022 (SimKD), section 3.2, kept by ATSC (arXiv
@@ -134,7 +145,11 @@ def build_projector(
             )
     channels = int(teacher_shape[-1] or 0)
     inner = _bottleneck_channels(channels, reduction)
-    norm = partial(batch_norm, momentum=momentum, synchronized=synchronized)
+    norm = partial(
+        batch_norm,
+        momentum=_checked_momentum(momentum),
+        synchronized=synchronized,
+    )
     features = x = keras.Input(student_shape, name="features")
     if len(student_shape) == 3 and len(teacher_shape) == 3:
         x = average_pool(x, (teacher_shape[0] or 1, teacher_shape[1] or 1))

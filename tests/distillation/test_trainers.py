@@ -485,3 +485,16 @@ def test_projector_normalises_as_its_student_is_told_to() -> None:
     assert norms(told.student.projectors[0]) == {(0.7, synchronized)}
     again = ATSC.from_config(told.get_config())
     assert norms(again.student.projectors[0]) == {(0.7, synchronized)}
+
+
+@pytest.mark.parametrize("momentum", [1.0, -0.1, float("nan"), True, "0.9"])
+def test_momentum_of_the_projectors_is_checked(momentum: Any) -> None:
+    with pytest.raises(InputError, match="from 0 to under 1"):
+        tiny_atsc(batch_norm_momentum=momentum)
+
+
+def test_momentum_may_be_a_number_of_numpy(tmp_path: Path) -> None:
+    made = tiny_atsc(batch_norm_momentum=np.float32(0.5))
+    made.save(tmp_path / "trainer.keras")
+    loaded = keras.models.load_model(tmp_path / "trainer.keras")
+    assert loaded.student.batch_norm_momentum == 0.5
