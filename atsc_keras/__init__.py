@@ -9,10 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from atsc_keras._registration import register_with_keras
-from atsc_keras.frameworks import check_backend_is_installed
+from atsc_keras.processes import check_backend_is_installed
 
 if TYPE_CHECKING:
     from atsc_keras import config, errors, methods
+    from atsc_keras.benchmarking.benchmark import benchmark
+    from atsc_keras.comparing.comparison import compare
     from atsc_keras.config.loading import load_config
     from atsc_keras.data.dataset import Dataset
     from atsc_keras.data.loading import load_dataset
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from atsc_keras.models.image_classifier import ImageClassifier
     from atsc_keras.models.networks import build_classifier, build_encoder
     from atsc_keras.models.projector import build_projector
-    from atsc_keras.training.benchmarking.benchmark import benchmark
-    from atsc_keras.training.comparing.comparison import compare
     from atsc_keras.training.jobs import distill, evaluate, train
 
     __version__: str
@@ -70,12 +70,12 @@ _HOMES = {
     "KnowledgeDistillation": "distillation.knowledge_distillation",
     "TransferLoss": "distillation.transfer_loss",
     "__version__": "_version",
-    "benchmark": "training.benchmarking.benchmark",
+    "benchmark": "benchmarking.benchmark",
     "build_classifier": "models.networks",
     "build_encoder": "models.networks",
     "build_pipeline": "data.pipeline",
     "build_projector": "models.projector",
-    "compare": "training.comparing.comparison",
+    "compare": "comparing.comparison",
     "distill": "training.jobs",
     "evaluate": "training.jobs",
     "load_config": "config.loading",

@@ -18,14 +18,14 @@ from typing import Any
 import yaml
 
 from atsc_keras.config import METHODS
-from atsc_keras.training.comparing.figures import draw_comparison, method_label
-from atsc_keras.training.comparing.report import (
+from atsc_keras.reports.comparison import (
     comparison_rows,
     spread,
     teacher_rows,
     verdict,
 )
-from atsc_keras.training.reporting.formats import (
+from atsc_keras.reports.comparison_figures import draw_comparison, method_label
+from atsc_keras.reports.numbers import (
     duration,
     markdown_table,
     quantity,

@@ -8,9 +8,9 @@ import pytest
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.models.networks import build_encoder
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.phases import Phase, fit_distillation
-from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.trainers import build_atsc
 from tests.markers import ONCE
 from tests.mocked_tfds import mocked_tfds, write_imagenet_records

@@ -180,7 +180,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 sys.modules["jax"] = None  # as if it were not there
 import atsc_keras
 from atsc_keras.errors import InputError
-from atsc_keras.frameworks import prepare_frameworks
+from atsc_keras.processes import prepare_frameworks
 said = []
 for use in (lambda: atsc_keras.ATSC, prepare_frameworks):
     try:

@@ -8,6 +8,7 @@ import yaml
 
 from atsc_keras.config import METHODS
 from tests import results_table
+from tests.reports.fake_comparison import summary_of
 from tests.results_table import (
     README,
     RESULTS,
@@ -19,7 +20,6 @@ from tests.results_table import (
     with_results,
     write_record,
 )
-from tests.training.fake_comparison import summary_of
 
 RECORDS = sorted(RESULTS.glob("*.json"))
 

@@ -49,7 +49,7 @@ def test_wheel_has_data_files_and_no_records(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= {
         "atsc_keras/py.typed",
-        "atsc_keras/training/reporting/report.css",
+        "atsc_keras/reports/report.css",
         f"atsc_keras/configs/{CONFIG}.yaml",
         "atsc_keras/configs/variants/atsc.yaml",
         "atsc_export/py.typed",

@@ -20,7 +20,7 @@ from atsc_keras.cli.output import muted, print_summary
 from atsc_keras.config import METHODS, load_config, load_variants
 from atsc_keras.config.shipped import shipped_configs
 from atsc_keras.errors import InputError
-from atsc_keras.frameworks import join_frameworks, prepare_frameworks
+from atsc_keras.processes import join_frameworks, prepare_frameworks
 from atsc_keras.training.termination import ended_by_sigterm
 
 
@@ -114,8 +114,8 @@ def compare(
     rates = parse_numbers("--learning-rates", learning_rates, float)
     varied = load_variants(variants, config, overrides or ())
     join_frameworks()
-    from atsc_keras.training.comparing.comparison import compare as run
-    from atsc_keras.training.comparing.report import comparison_table
+    from atsc_keras.comparing.comparison import compare as run
+    from atsc_keras.reports.comparison import comparison_table
 
     with ended_by_sigterm(folder), muted(quiet):
         summary = run(
@@ -179,9 +179,9 @@ def benchmark(
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
     prepare_frameworks()
-    from atsc_keras.training.benchmarking.benchmark import benchmark as run
-    from atsc_keras.training.benchmarking.report import benchmark_table
-    from atsc_keras.training.benchmarking.steps import BenchmarkSettings
+    from atsc_keras.benchmarking.benchmark import benchmark as run
+    from atsc_keras.benchmarking.steps import BenchmarkSettings
+    from atsc_keras.reports.benchmark import benchmark_table
 
     settings = BenchmarkSettings(
         "auto" if jit_compile == "auto" else jit_compile == "true",

@@ -24,9 +24,9 @@ def print_summary(folder: Path, quiet: bool = False) -> None:
         folder: of the run.
         quiet: whether to say only where it is; default: no.
     """
-    from atsc_keras.training.reporting.report import write_report
-    from atsc_keras.training.reporting.summary import summary_table
-    from atsc_keras.training.run_folder import RunFolder
+    from atsc_keras.records.run import RunFolder
+    from atsc_keras.reports.report import write_report
+    from atsc_keras.reports.summary import summary_table
 
     run = RunFolder(folder)
     report = write_report(folder)

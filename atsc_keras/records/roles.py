@@ -22,7 +22,7 @@ class Role(StrEnum):
 
     @property
     def color(self) -> str:
-        """In figures and pages, by its name in `reporting.drawing.COLORS`."""
+        """In figures and pages, by its name in `reports.drawing.COLORS`."""
         return _COLORS[self]
 
 

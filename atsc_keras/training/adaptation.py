@@ -10,8 +10,8 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.losses import align_rank, matched_maps
 from atsc_keras.models.walking import leaf_layers
-from atsc_keras.training.processes import count_processes
-from atsc_keras.training.run_folder import ADAPTATION, RunFolder
+from atsc_keras.processes import count_processes
+from atsc_keras.records.run import ADAPTATION, RunFolder
 from atsc_keras.types import Tensor
 
 _IMAGES = 512  # enough for two digits, few beside an epoch

@@ -19,7 +19,8 @@ from atsc_keras.errors import (
     TerminatedError,
     first_line,
 )
-from atsc_keras.training.run_folder import RunFolder, write_atomically
+from atsc_keras.processes import write_atomically
+from atsc_keras.records.run import RunFolder
 
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
 _UNREADABLE = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)

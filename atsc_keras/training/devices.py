@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import keras
 
 from atsc_keras.backend import replicate
 from atsc_keras.config import ExperimentConfig
+from atsc_keras.data.array_batches import rows_of_part
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
-from atsc_keras.training.processes import count_processes
+from atsc_keras.processes import count_processes, process_place
 
 
 def chosen_devices(config: ExperimentConfig) -> list[str]:
@@ -132,3 +134,9 @@ def check_devices(config: ExperimentConfig, dataset: Dataset) -> None:
             f"{len(devices)} devices. Set data.drop_remainder=true and a "
             f"batch_size that {len(devices)} divides, such as {whole}."
         )
+
+
+def own_rows(batches: Any) -> Any:
+    """This process's rows of global batches."""
+    index, count = process_place()
+    return batches if count == 1 else rows_of_part(batches, index, count)

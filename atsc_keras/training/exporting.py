@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from atsc_keras.training.processes import is_first
-from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.processes import is_first
+from atsc_keras.records.run import RunFolder
 
 
 def exporter() -> str:

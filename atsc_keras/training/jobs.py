@@ -8,6 +8,8 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.records.roles import Part, Role
+from atsc_keras.records.run import RunFolder, damaged_record
+from atsc_keras.reports.report import read_metrics
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
@@ -15,8 +17,6 @@ from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.records import renew_records, write_records
-from atsc_keras.training.reporting.report import read_metrics
-from atsc_keras.training.run_folder import RunFolder, damaged_record
 from atsc_keras.training.saved_phases import (
     holds_teachers,
     load_teachers,

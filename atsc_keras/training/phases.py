@@ -14,6 +14,8 @@ from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.freezing import flags_kept
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.processes import count_processes
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.adaptation import AdaptationNote
 from atsc_keras.training.checkpoints import (
     EpochCheckpoint,
@@ -21,12 +23,10 @@ from atsc_keras.training.checkpoints import (
     StopOnDivergence,
 )
 from atsc_keras.training.class_weights import class_weights
-from atsc_keras.training.devices import evaluation_batch_size
+from atsc_keras.training.devices import evaluation_batch_size, own_rows
 from atsc_keras.training.evaluation import classification_metrics
-from atsc_keras.training.processes import count_processes, own_rows
 from atsc_keras.training.progress import Progress
 from atsc_keras.training.recipes import build_optimizer
-from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.startup import FirstStepNote
 from atsc_keras.training.supervised import Supervised
 from atsc_keras.training.termination import sigterm_held_back

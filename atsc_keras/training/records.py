@@ -7,10 +7,10 @@ import keras
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.records.roles import Part, Role
+from atsc_keras.records.run import RunFolder
+from atsc_keras.reports.report import write_report
 from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.evaluation import evaluate_file
-from atsc_keras.training.reporting.report import write_report
-from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.samples import write_samples
 
 

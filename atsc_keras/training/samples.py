@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.training.run_folder import write_atomically
+from atsc_keras.processes import write_atomically
 
 _CALIBRATION = 200
 _TEST = 500

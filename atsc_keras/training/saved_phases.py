@@ -5,10 +5,11 @@ import keras
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.processes import write_atomically
 from atsc_keras.records.roles import Part, teacher_parts
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.networks import load_teacher
 from atsc_keras.training.phases import Phase, fit_network
-from atsc_keras.training.run_folder import RunFolder, write_atomically
 
 
 def save_model(folder: RunFolder, name: str, model: keras.Model) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from atsc_keras.training.run_folder import RunFolder
+from atsc_keras.records.run import RunFolder
 
 _START_FIELD = 22  # of /proc/PID/stat, counted from 1
 _IMPORTED = time.monotonic()

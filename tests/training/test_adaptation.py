@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from keras import ops
 
+from atsc_keras.comparing.comparison import compare
 from atsc_keras.config import load_config
 from atsc_keras.data import Dataset, Split
 from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.adaptation import (
     AdaptationNote,
     feature_distance,
     relative_movements,
 )
-from atsc_keras.training.comparing.comparison import compare
-from atsc_keras.training.run_folder import RunFolder
 from tests.markers import ONCE
 from tests.tiny import (
     CLASSES,

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from atsc_keras.comparing.comparison import compare
 from atsc_keras.config import load_config
 from atsc_keras.data.dataset import Dataset, Split
 from atsc_keras.errors import InputError
 from atsc_keras.training.class_weights import class_weights
-from atsc_keras.training.comparing.comparison import compare
 from atsc_keras.training.jobs import distill, train
 from tests.tiny_experiment import write_config
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from atsc_keras import Dataset
+from atsc_keras.benchmarking.benchmark import benchmark
+from atsc_keras.benchmarking.steps import BenchmarkSettings
+from atsc_keras.comparing.comparison import compare
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
-from atsc_keras.training.benchmarking.benchmark import benchmark
-from atsc_keras.training.benchmarking.steps import BenchmarkSettings
-from atsc_keras.training.comparing.comparison import compare
 from atsc_keras.training.jobs import distill, evaluate, train
 from tests.tiny_experiment import write_config
 

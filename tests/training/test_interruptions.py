@@ -14,9 +14,9 @@ import pytest
 
 from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.errors import TerminatedError, WriteError
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.jobs import distill, train
-from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.termination import ended_by_sigterm, sigterm_held_back
 from tests.full_disk import largest_file
 from tests.tiny_experiment import write_config

@@ -11,13 +11,13 @@ import pytest
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import (
     distill,
     evaluate,
     evaluate_run,
     train,
 )
-from atsc_keras.training.run_folder import RunFolder
 from atsc_keras.training.startup import process_age
 from tests.tiny import tiny_atsc
 from tests.tiny_experiment import student_weights, write_config

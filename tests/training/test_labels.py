@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atsc_keras.comparing.comparison import compare
 from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.training.comparing.comparison import compare
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import distill, train
-from atsc_keras.training.run_folder import RunFolder
 from tests.tiny import tiny_encoder
 from tests.tiny_experiment import write_config
 

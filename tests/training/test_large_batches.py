@@ -16,10 +16,10 @@ from atsc_keras.config import (
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import DivergedError, InputError
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import train
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer
-from atsc_keras.training.run_folder import RunFolder
 from tests.tiny import batch, tiny_atsc
 from tests.tiny_experiment import write_config
 

@@ -9,8 +9,8 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import distill, evaluate, train
-from atsc_keras.training.run_folder import RunFolder
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 

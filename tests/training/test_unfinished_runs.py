@@ -12,8 +12,8 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.errors import DivergedError, InputError
+from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import distill, train
-from atsc_keras.training.run_folder import RunFolder
 from tests.tiny_experiment import student_weights, write_config
 
 

@@ -1,0 +1,83 @@
+"""Numbers as a report writes them."""
+
+import math
+
+NOTHING = "-"
+# Above this many test images one image is less than 0.1 points.
+_IMAGES_FOR_TWO_DECIMALS = 1000
+_NORMAL_95 = 1.96  # two-sided 95 % quantile of the normal distribution
+
+
+def wrong_images(accuracy: float, images: int) -> int:
+    """Test images that a model with this accuracy gets wrong."""
+    return round((1.0 - accuracy) * images)
+
+
+def interval(accuracy: float, images: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of an accuracy measured on so many images.
+
+    It covers the choice of the test images, not that of the seed.
+
+    Args:
+        accuracy: as measured, from 0 to 1.
+        images: that it was measured on.
+
+    Returns:
+        Lower and upper end, from 0 to 1.
+    """
+    square = _NORMAL_95**2
+    center = (accuracy + square / (2 * images)) / (1 + square / images)
+    spread = accuracy * (1 - accuracy) / images + square / (4 * images**2)
+    half = _NORMAL_95 * math.sqrt(spread) / (1 + square / images)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def percent(share: float | None, images: int | None = None) -> str:
+    """`97.2 %`; a second decimal where so many images can show it."""
+    if share is None or not math.isfinite(share):
+        return NOTHING
+    decimals = 2 if (images or 0) > _IMAGES_FOR_TWO_DECIMALS else 1
+    text = f"{100 * share:.{decimals}f}"
+    if share < 1.0 and float(text) == 100.0:
+        # Only all is 100 %.
+        text = f"{100 - 10.0**-decimals:.{decimals}f}"
+    return f"{text} %"
+
+
+def quantity(number: float | None, unit: str = "") -> str:
+    """`344.5 k`, `41.2 M`; with unit B `1.2 MB`."""
+    if number is None or not math.isfinite(number):
+        return NOTHING
+    for prefix, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        # From here on it would be rounded to 1000.0 of the smaller prefix.
+        if number >= 0.99995 * factor:
+            return f"{number / factor:.1f} {prefix}{unit}"
+    return f"{number:.0f} {unit}".strip()
+
+
+def ratio(number: float | None, reference: float | None) -> str:
+    """`0.18x` of the reference; empty where either is unknown."""
+    if number is None or not reference:
+        return ""
+    return f"{number / reference:.2f}x"
+
+
+def decimal(number: float | None) -> str:
+    """`0.0412`: a loss."""
+    return NOTHING if number is None else f"{number:.4f}"
+
+
+def difference(number: float | None) -> str:
+    """`2.9e-06`: a difference of logits."""
+    return NOTHING if number is None else f"{number:.1e}"
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `12 min 05 s`, `3 h 20 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min {rest:02d} s"
+    return f"{hours} h {minutes_left:02d} min"
