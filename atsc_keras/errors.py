@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 __all__ = [
+    "BusyError",
     "DivergedError",
     "InputError",
     "MeasurementError",
@@ -21,6 +22,22 @@ class InputError(ValueError):
     The message is complete: the rule, `Received:` with what was given, and
     the way out. The command line prints it as it is and exits with 2.
     """
+
+
+class BusyError(InputError):
+    """Another process writes to the folder.
+
+    Args:
+        folder: of the run.
+        writer: that process in words.
+    """
+
+    def __init__(self, folder: Path, writer: str) -> None:
+        super().__init__(
+            "A run folder must have one writer at a time. Received: "
+            f"{folder}, which {writer} is writing to. Wait for its end, or "
+            "name another --run-dir."
+        )
 
 
 class WriteError(OSError):

@@ -161,6 +161,14 @@ def _workers() -> int:
         return 1
 
 
+def command() -> tuple[str, ...]:
+    """The words that started this process, as one types them."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return ("python", "-m", program.parent.name, *sys.argv[1:])
+    return (program.name, *sys.argv[1:])
+
+
 def process_place() -> tuple[int, int]:
     """Number of this process, from 0, and how many train together.
 

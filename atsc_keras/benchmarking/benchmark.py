@@ -4,13 +4,14 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from atsc_keras.benchmarking.memory import measure_peak_memory
 from atsc_keras.benchmarking.step_timer import StepTime
 from atsc_keras.benchmarking.steps import (
-    BenchmarkSettings,
     BenchmarkStep,
     steps_of,
 )
@@ -18,7 +19,13 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.errors import InputError
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.models import (
+    Benchmark,
+    BenchmarkSettings,
+    Quartiles,
+    StepRecord,
+)
+from atsc_keras.records.run import Run
 from atsc_keras.reports.benchmark import (
     LABELS,
     STUDENT,
@@ -26,7 +33,6 @@ from atsc_keras.reports.benchmark import (
     write_benchmark,
 )
 from atsc_keras.training.devices import chosen_devices, placed
-from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.recipe_checks import check_xla
 
@@ -43,7 +49,7 @@ def benchmark(
     steps: int = 20,
     memory: bool = True,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Benchmark:
     """Time the training steps of a config's networks against each other.
 
     Each kind of step has networks of its own, with random weights, on images
@@ -79,60 +85,55 @@ def benchmark(
             "Received: memory=True with `dataset`. Give memory=False."
         )
     # Every mistake in the config, before anything is written.
-    dataset = Experiment.open(config, dataset).dataset
-    input_pipeline = _time_input(config, dataset)
-    devices = chosen_devices(config)
-    check_xla("--jit-compile", settings.jit_compile, devices)
-    with placed(config):
+    experiment = Experiment.open(config, dataset)
+    images_per_second = _time_input(experiment)
+    check_xla("--jit-compile", settings.jit_compile, chosen_devices(config))
+    with ExitStack() as stack:
+        stack.enter_context(placed(config))
         kinds = [
-            BenchmarkStep(name, config, dataset, settings)
+            BenchmarkStep(name, config, experiment.dataset, settings)
             for name in steps_of(config)
         ]
-        folder = RunFolder.open(
-            Path(run_dir),
-            config,
-            describe_environment("benchmark", config.seed),
-            overwrite=overwrite,
+        origin = experiment.origin("benchmark")
+        run = stack.enter_context(
+            Run.open(Path(run_dir), origin, overwrite=overwrite)
         )
-        first, rounds = _take_turns(kinds, config, dataset, steps)
-    peaks: dict[str, int] = {}
-    if memory:
-        for kind in kinds:
+        first, rounds = _take_turns(kinds, experiment, steps)
+        peaks: dict[str, int] = {}
+        for kind in kinds if memory else ():
             print(f"memory: {LABELS[kind.name]}", flush=True)
-            peaks[kind.name] = measure_peak_memory(kind.name, folder, settings)
-    result = {
-        "name": config.name,
-        "teachers": [teacher.network for teacher in config.teachers],
-        "student": config.student.network,
-        "batch_size": config.data.batch_size,
-        "image_shape": list(dataset.image_shape),
-        "precision": config.precision,
-        "settings": settings.as_json(),
-        "environment": folder.read_json("environment.json"),
-        "steps": {
-            kind.name: {
-                "multiply_adds": kind.multiply_adds * config.data.batch_size,
-                "first_step": first[kind.name].wall,
-                **_summary(kind.name, rounds),
-                "peak_memory": peaks.get(kind.name),
-            }
-            for kind in kinds
-        },
-        "input_pipeline": input_pipeline,
-    }
-    write_benchmark(folder, result)
+            peaks[kind.name] = measure_peak_memory(kind.name, run, settings)
+        batch_size = config.data.batch_size
+        result = Benchmark(
+            name=config.name,
+            origin=origin,
+            teachers=tuple(teacher.network for teacher in config.teachers),
+            student=config.student.network,
+            batch_size=batch_size,
+            image_shape=experiment.dataset.image_shape,
+            precision=config.precision,
+            settings=settings,
+            steps={
+                kind.name: StepRecord(
+                    multiply_adds=kind.multiply_adds * batch_size,
+                    first_step=first[kind.name].wall,
+                    **_summary(kind.name, rounds),
+                    peak_memory=peaks.get(kind.name),
+                )
+                for kind in kinds
+            },
+            images_per_second=images_per_second,
+        )
+        write_benchmark(run, result)
     return result
 
 
 def _take_turns(
-    kinds: Sequence[BenchmarkStep],
-    config: ExperimentConfig,
-    dataset: Dataset,
-    steps: int,
+    kinds: Sequence[BenchmarkStep], experiment: Experiment, steps: int
 ) -> tuple[dict[str, StepTime], list[dict[str, StepTime]]]:
     """Each kind's first step, and its mean step in every round."""
-    batch_size = config.data.batch_size
-    images, labels = dataset.train.first(_TURN * batch_size)
+    batch_size = experiment.config.data.batch_size
+    images, labels = experiment.dataset.train.first(_TURN * batch_size)
     images = images.astype("float32")
     first, rounds = {}, []
     for number in range(1 + -(-steps // _TURN)):
@@ -153,14 +154,10 @@ def _take_turns(
     return first, rounds
 
 
-def _summary(name: str, rounds: list[dict[str, StepTime]]) -> dict[str, Any]:
+def _summary(
+    name: str, rounds: list[dict[str, StepTime]]
+) -> dict[str, Quartiles]:
     """Quartiles of seconds, and of ratios within each round."""
-
-    def quartiles(values: list[float]) -> list[float]:
-        if len(values) == 1:
-            return values * 3
-        return statistics.quantiles(values, n=4, method="inclusive")
-
     found = {}
     for clock in ("wall", "cpu"):
         own = [getattr(times[name], clock) for times in rounds]
@@ -168,21 +165,30 @@ def _summary(name: str, rounds: list[dict[str, StepTime]]) -> dict[str, Any]:
             getattr(times[TEACHER], clock) + getattr(times[STUDENT], clock)
             for times in rounds
         ]
-        found[f"{clock}_seconds"] = quartiles(own)
-        found[f"{clock}_ratio"] = quartiles(
-            [x / y for x, y in zip(own, base, strict=True)]
-        )
+        ratios = [x / y for x, y in zip(own, base, strict=True)]
+        found[f"{clock}_seconds"] = _quartiles(own)
+        found[f"{clock}_ratio"] = _quartiles(ratios)
     return found
 
 
-def _time_input(config: ExperimentConfig, dataset: Dataset) -> dict[str, Any]:
+def _quartiles(values: list[float]) -> Quartiles:
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return low, middle, high
+
+
+def _time_input(experiment: Experiment) -> float:
     """Images a second of the training pipeline alone."""
+    config = experiment.config
     pipeline = build_pipeline(
-        dataset, "train", config.data, training=True, seed=config.seed
+        experiment.dataset,
+        "train",
+        config.data,
+        training=True,
+        seed=config.seed,
     )
     batches = iter(pipeline.batches)
     next(batches)  # fills what is read ahead
     began, count = time.perf_counter(), 0
     for _ in range(_INPUT_BATCHES):
         count += len(next(batches)[1])
-    return {"images_per_second": count / (time.perf_counter() - began)}
+    return count / (time.perf_counter() - began)

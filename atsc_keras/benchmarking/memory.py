@@ -3,21 +3,17 @@
 python -m atsc_keras.benchmarking.memory NAME RUN_DIR SETTINGS
 """
 
-import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 from atsc_keras.backend import peak_device_memory
-from atsc_keras.benchmarking.steps import (
-    BenchmarkSettings,
-    BenchmarkStep,
-)
+from atsc_keras.benchmarking.steps import BenchmarkStep
 from atsc_keras.config import load_config
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import MeasurementError
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.models import BenchmarkSettings
+from atsc_keras.records.run import Run
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import peak_memory
 
@@ -25,13 +21,13 @@ _STEPS = 3
 
 
 def measure_peak_memory(
-    name: str, folder: RunFolder, settings: BenchmarkSettings
+    name: str, run: Run, settings: BenchmarkSettings
 ) -> int:
     """Take steps in a new process and see how much memory it needs.
 
     Args:
         name: of the step.
-        folder: of the benchmark, which holds its config.
+        run: of the benchmark, which holds its config.
         settings: of the benchmark.
 
     Returns:
@@ -42,7 +38,7 @@ def measure_peak_memory(
         MeasurementError: if that process fails.
     """
     module = "atsc_keras.benchmarking.memory"
-    arguments = [name, str(folder.path), json.dumps(settings.as_json())]
+    arguments = [name, str(run.path), settings.model_dump_json()]
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         capture_output=True,
@@ -59,34 +55,18 @@ def measure_peak_memory(
     return int(done.stdout.splitlines()[-1])
 
 
-def _peak(forget: bool = False) -> int:
-    """Largest resident size so far, in bytes.
-
-    Args:
-        forget: on Linux, begin anew: the result is the present size.
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return peak_memory()
-    if forget:
-        Path("/proc/self/clear_refs").write_text("5")
-    # Not `ru_maxrss`, which a new process has from the one that started it.
-    (kilobytes,) = re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())
-    return 1024 * int(kilobytes)
-
-
 def _main(name: str, run_dir: str, settings_text: str) -> None:
     config = load_config(Path(run_dir) / "config.yaml")
-    settings = BenchmarkSettings(**json.loads(settings_text))
+    settings = BenchmarkSettings.model_validate_json(settings_text)
     dataset = load_dataset(config.data)
     batch_size = config.data.batch_size
     images, labels = dataset.train.first(_STEPS * batch_size)
-    before = _peak(forget=True)
+    before = peak_memory(forget=True)
     with placed(config):
         step = BenchmarkStep(name, config, dataset, settings)
         step.run(images.astype("float32"), labels, batch_size)
     on_device = peak_device_memory()
-    print(_peak() - before if on_device is None else on_device)
+    print(peak_memory() - before if on_device is None else on_device)
 
 
 if __name__ == "__main__":

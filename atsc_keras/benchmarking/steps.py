@@ -1,8 +1,7 @@
 """The training steps that a benchmark compares."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
@@ -12,28 +11,11 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import last_stage
+from atsc_keras.records.models import BenchmarkSettings
 from atsc_keras.reports.benchmark import STEPS, STUDENT, TEACHER
 from atsc_keras.training.networks import build_network
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.trainers import adapt_as_asked, build_atsc
-
-
-@dataclass(frozen=True)
-class BenchmarkSettings:
-    """How the steps are run.
-
-    Attributes:
-        jit_compile: as in `Model.compile`.
-        trainable: patterns of what adapts in `atsc_partial`; None = the last
-            stage of each teacher.
-    """
-
-    jit_compile: bool | Literal["auto"] = "auto"
-    trainable: Sequence[str] | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The attributes by name."""
-        return asdict(self)
 
 
 def steps_of(config: ExperimentConfig) -> tuple[str, ...]:

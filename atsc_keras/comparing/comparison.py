@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,16 @@ from atsc_keras.comparing.rate_choice import (
     held_out_dataset,
 )
 from atsc_keras.comparing.summary import summarise
-from atsc_keras.comparing.trial import Trial, build_trainer, is_done
+from atsc_keras.comparing.trial import Trial, build_trainer
 from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
-from atsc_keras.records.run import LEARNING_RATES, RunFolder
+from atsc_keras.records.models import Comparison, LearningRates
+from atsc_keras.records.run import Run
 from atsc_keras.reports.numbers import percent
 from atsc_keras.training.devices import placed
-from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.saved_phases import train_teachers
@@ -41,7 +42,7 @@ def compare(
     learning_rates: Sequence[float] = (),
     resume: bool = False,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Comparison:
     """Train the student of a config by several methods, for several seeds.
 
     All have one teacher, trained once with the config's own seed; methods of
@@ -81,31 +82,29 @@ def compare(
     dataset = experiment.dataset
     for asked in (variants or {}).values():
         check_recipes(asked, dataset)
-    with placed(config):
+    with ExitStack() as stack:
+        stack.enter_context(placed(config))
         teachers = experiment.teachers()
         for candidate in candidates:  # what cannot be built is found now
             build_trainer(candidate, teachers, dataset)
-        folder = RunFolder.open(
-            Path(run_dir),
-            config,
-            describe_environment("compare", config.seed),
-            resume=resume,
-            overwrite=overwrite,
+        origin = experiment.origin("compare")
+        run = stack.enter_context(
+            Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
         )
-        train_teachers(folder, teachers, config, dataset)
-    if held_out is not None:
-        choices = [
-            RateChoice(folder, candidate, sorted(learning_rates), seeds[0])
-            for candidate in candidates
+        train_teachers(run, experiment, teachers)
+        if held_out is not None:
+            choices = [
+                RateChoice(run, candidate, sorted(learning_rates), seeds[0])
+                for candidate in candidates
+            ]
+            _run([t for choice in choices for t in choice.trials], held_out)
+            candidates = _with_chosen_rates(run, choices)
+        trials = [
+            Trial(run, candidate, seed)
+            for seed, candidate in product(seeds, candidates)
         ]
-        _run([t for choice in choices for t in choice.trials], held_out)
-        candidates = _with_chosen_rates(folder, choices)
-    trials = [
-        Trial(folder, candidate, seed)
-        for seed, candidate in product(seeds, candidates)
-    ]
-    _run(trials, dataset)
-    return summarise(folder, config, dataset)
+        _run(trials, dataset)
+        return summarise(run, experiment)
 
 
 def _run(trials: Sequence[Trial], dataset: Dataset) -> None:
@@ -118,14 +117,15 @@ def _run(trials: Sequence[Trial], dataset: Dataset) -> None:
 
 
 def _with_chosen_rates(
-    folder: RunFolder, choices: Sequence[RateChoice]
+    run: Run, choices: Sequence[RateChoice]
 ) -> list[Candidate]:
     """The candidates with their best rates, which are written down too."""
-    known = folder.read_json(LEARNING_RATES) or {}
+    known = run.load(LearningRates)
     new = {choice.candidate.name: choice.record() for choice in choices}
-    folder.write_json(LEARNING_RATES, {**known, **new})
+    all_choices = {**(known.choices if known else {}), **new}
+    run.write(LearningRates(choices=all_choices))
     return [
-        choice.candidate.with_rate(new[choice.candidate.name]["chosen"])
+        choice.candidate.with_rate(new[choice.candidate.name].chosen)
         for choice in choices
     ]
 
@@ -181,7 +181,7 @@ class _Progress(keras.callbacks.Callback):
         """Count what comes, or is there already."""
         self._done = self._before
         self._before += trial.recipe.epochs
-        if is_done(trial.path):
+        if trial.is_done:
             self._bar.update(self._before, finalize=False)
 
     def end(self, trial: Trial) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from atsc_keras.comparing.candidates import Candidate
 from atsc_keras.comparing.trial import Trial
@@ -11,7 +10,8 @@ from atsc_keras.data.assembly import choose, refuse_to_choose
 from atsc_keras.data.dataset import Dataset, Split
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.models import RateRecord
+from atsc_keras.records.run import Run
 
 _HOLD_OUT = 0.1  # of the training images of each class
 
@@ -62,13 +62,13 @@ class RateChoice:
     """Trials of one candidate that differ in the learning rate.
 
     Args:
-        comparison: folder of the comparison.
+        comparison: the run of the comparison.
         candidate: what is trained.
         rates: to choose from, in ascending order.
         seed: of all these trials.
     """
 
-    comparison: RunFolder
+    comparison: Run
     candidate: Candidate
     rates: Sequence[float]
     seed: int
@@ -95,19 +95,12 @@ class RateChoice:
             for rate in self.rates
         ]
 
-    def record(self) -> dict[str, Any]:
-        """What the trials have shown.
-
-        Returns:
-            `rates`, the student's `held_out_accuracy` with each (None where
-            it diverged), and the best as `chosen`: of equals the smallest.
-        """
-        shares = []
-        for trial in self.trials:
-            shares.append(trial.accuracy())
+    def record(self) -> RateRecord:
+        """What the trials have shown; of equal rates the smallest is chosen."""
+        shares = [trial.accuracy() for trial in self.trials]
         best = max(range(len(shares)), key=lambda n: shares[n] or 0.0)
-        return {
-            "rates": list(self.rates),
-            "held_out_accuracy": shares,
-            "chosen": self.rates[best],
-        }
+        return RateRecord(
+            rates=tuple(self.rates),
+            held_out_accuracy=tuple(shares),
+            chosen=self.rates[best],
+        )

@@ -1,6 +1,6 @@
 """One trial of a comparison: a method and a seed."""
 
-import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,25 +8,22 @@ from typing import Any
 import keras
 
 from atsc_keras.comparing.candidates import Candidate, folder_name
-from atsc_keras.config import (
-    STUDENT_ALONE,
-    ExperimentConfig,
-    config_digest,
-    load_config,
-)
+from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import DivergedError
+from atsc_keras.records.models import Metrics, Origin
 from atsc_keras.records.roles import Part, Role, teacher_parts
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.run import Run
+from atsc_keras.training.checkpoints import CHECKPOINTS
 from atsc_keras.training.devices import placed
-from atsc_keras.training.environment import describe_environment
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.networks import build_student
 from atsc_keras.training.phases import Phase, fit_distillation, fit_network
-from atsc_keras.training.records import write_records
-from atsc_keras.training.saved_phases import load_teachers, save_model
+from atsc_keras.training.results import write_results
+from atsc_keras.training.saved_phases import load_teachers
 from atsc_keras.training.trainers import build_atsc, build_method
 
-DIVERGED = "diverged.txt"
+_DIVERGED = "diverged.txt"  # says why
 
 
 def config_of(candidate: Candidate) -> ExperimentConfig:
@@ -77,15 +74,18 @@ class Trial:
     """One candidate with one seed, in a run folder of its own.
 
     Args:
-        comparison: folder of the comparison; holds the teachers.
+        comparison: the run that holds the teachers.
         candidate: what is trained.
         seed: of student, order and augmentation.
         path: of the run folder; default: that of a result.
+
+    Attributes:
+        part: what its student is.
     """
 
     def __init__(
         self,
-        comparison: RunFolder,
+        comparison: Run,
         candidate: Candidate,
         seed: int,
         path: Path | None = None,
@@ -109,6 +109,13 @@ class Trial:
             raise ValueError(f"no recipe for {candidate.method}")
         self.recipe = self.candidate.recipe
         self.config = config_of(self.candidate)
+        alone = self.candidate.method == STUDENT_ALONE
+        self.part = Part(Role.STUDENT_ALONE if alone else Role.STUDENT)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether an earlier try has finished it, in whatever way."""
+        return self.part.stem in Run(self.path).state
 
     def run(self, dataset: Dataset, watcher: keras.callbacks.Callback) -> None:
         """Train, save and evaluate the student, unless that is done.
@@ -116,74 +123,53 @@ class Trial:
         Raises:
             InputError: if it was done in another way.
         """
-        if is_done(self.path):
-            done = load_config(self.path / "config.yaml")
-            if config_digest(done) != config_digest(self.config):
-                RunFolder(self.path).check_same_config(self.config)
+        experiment = Experiment(self.config, dataset)
+        origin = experiment.origin(self.candidate.method)
+        if self.is_done:
+            done = Run(self.path)
+            done.check_same(origin, done.demand(Origin))
             return
-        folder = RunFolder.open(
-            self.path,
-            self.config,
-            describe_environment(self.candidate.method, self.config.seed),
-            resume=self.path.exists(),
-        )
-        try:
-            with placed(self.config):
-                self._train(dataset, folder, watcher)
-        except DivergedError as error:
-            # A result too: the other methods go on.
-            folder.write_text(DIVERGED, f"{error}\n")
-            return
-        part = self._part()
-        files = {part: (part.stem, self.config.student.network)}
-        write_records(folder, self.config, dataset, files)
-        # The trainer's state is many times the student's size.
-        shutil.rmtree(folder.file("checkpoints"), ignore_errors=True)
+        with ExitStack() as stack:
+            run = stack.enter_context(
+                Run.open(self.path, origin, resume=self.path.exists())
+            )
+            stack.enter_context(placed(self.config))
+            try:
+                self._train(run, experiment, watcher)
+            except DivergedError as error:
+                # A result too: the other methods go on.
+                run.write_text(_DIVERGED, f"{error}\n")
+                run.note(self.part.stem, "diverged")
+                return
+            network = self.config.student.network
+            files = {self.part: (self.part.stem, network)}
+            write_results(run, experiment, files)
+            run.note(self.part.stem, "done")
+            # The trainer's state is many times the student's size.
+            run.remove_folder(CHECKPOINTS)
 
     def accuracy(self) -> float | None:
         """On the test images of its run; None where it diverged."""
-        metrics = RunFolder(self.path).read_json("metrics.json")
+        metrics = Run(self.path).load(Metrics)
         if metrics is None:
             return None
-        (student,) = metrics["models"].values()
-        return student["accuracy"]
+        (student,) = metrics.models.values()
+        return student.accuracy
 
     def _train(
         self,
-        dataset: Dataset,
-        folder: RunFolder,
+        run: Run,
+        experiment: Experiment,
         watcher: keras.callbacks.Callback,
     ) -> None:
-        teachers = load_teachers(self.comparison, self.config, dataset)
-        trainer = build_trainer(self.candidate, teachers, dataset)
-        self._fit(trainer, dataset, folder, watcher)
-        part = self._part()
-        student = getattr(trainer, "student", trainer)
-        folded = {"folded": True} if self.candidate.has_shared_head else {}
-        save_model(
-            folder, part.stem, student.to_functional(part.stem, **folded)
-        )
-
-    def _part(self) -> Part:
-        alone = self.candidate.method == STUDENT_ALONE
-        return Part(Role.STUDENT_ALONE if alone else Role.STUDENT)
-
-    def _fit(
-        self,
-        trainer: Any,
-        dataset: Dataset,
-        folder: RunFolder,
-        watcher: keras.callbacks.Callback,
-    ) -> None:
+        teachers = load_teachers(self.comparison, experiment)
+        trainer = build_trainer(self.candidate, teachers, experiment.dataset)
         name = folder_name(self.candidate.method)
-        phase = Phase(name, self.recipe, self.config, dataset, folder, watcher)
-        if self.candidate.has_shared_head:
-            fit_distillation(trainer, phase)
-        else:
-            fit_network(trainer, phase)
-
-
-def is_done(path: Path) -> bool:
-    """Whether an earlier try has finished a trial."""
-    # The report is the last of the records.
-    return any((path / name).exists() for name in ("report.html", DIVERGED))
+        phase = Phase(name, self.recipe, experiment, run, watcher)
+        shared = self.candidate.has_shared_head
+        (fit_distillation if shared else fit_network)(trainer, phase)
+        student = getattr(trainer, "student", trainer)
+        folded = {"folded": True} if shared else {}
+        stem = self.part.stem
+        model = student.to_functional(stem, **folded)
+        run.write_file(f"{stem}.keras", model.save)

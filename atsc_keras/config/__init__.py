@@ -4,7 +4,12 @@ from atsc_keras.config.augmentation_config import AugmentationConfig
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.distillation_config import DistillationConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
-from atsc_keras.config.loading import config_digest, dump_config, load_config
+from atsc_keras.config.loading import (
+    config_digest,
+    differences,
+    dump_config,
+    load_config,
+)
 from atsc_keras.config.methods_config import (
     METHODS,
     STUDENT_ALONE,
@@ -35,6 +40,7 @@ __all__ = [
     "StudentConfig",
     "TeacherConfig",
     "config_digest",
+    "differences",
     "dump_config",
     "load_config",
     "load_variants",

@@ -2,21 +2,28 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.mistakes import describe
 from atsc_keras.config.overrides import apply_overrides
 from atsc_keras.config.shipped import find_config
+from atsc_keras.config.strict_model import neutral_values
 from atsc_keras.config.yaml_text import parse_yaml, write_yaml
 from atsc_keras.errors import InputError
 
 _DIGEST_LENGTH = 16
+_PLACES_OF_DATA = ("source", "name", "path")
+_PLACE = re.compile(
+    rf"data\.({'|'.join(_PLACES_OF_DATA)})|(teacher(\.\d+)?|student)\.weights"
+)
 
 
 def load_config(
@@ -73,26 +80,72 @@ def config_digest(config: ExperimentConfig) -> str:
     """Names an experiment by what it says, so that a result can be traced.
 
     Args:
-        config: the experiment. Of paths only the last part counts: data lie
-            elsewhere on each machine. What is left at its default does not
-            count: options that come later change no digest.
+        config: the experiment. Where data and weights lie does not count:
+            they have digests of their own. Nor does a setting at its neutral
+            value, so that one that comes later changes no digest.
 
     Returns:
         16 hexadecimal digits, a part of the SHA-256 of its YAML.
     """
-    values = config.model_dump(mode="json", exclude_defaults=True)
-    teachers = values["teacher"]
-    if isinstance(teachers, dict):
-        teachers = [teachers]
-    for section, key in [
-        (values["data"], "path"),
-        (values["student"], "weights"),
-        *((teacher, "weights") for teacher in teachers),
-    ]:
-        if key in section:
-            section[key] = Path(section[key]).name
-    text = write_yaml(values).encode()
+    text = write_yaml(_said(config)).encode()
     return hashlib.sha256(text).hexdigest()[:_DIGEST_LENGTH]
+
+
+def differences(
+    before: ExperimentConfig, now: ExperimentConfig, *, places: bool = True
+) -> list[str]:
+    """What two experiments say differently.
+
+    Args:
+        before: the one.
+        now: the other.
+        places: whether it counts where data and weights lie; default yes.
+
+    Returns:
+        For each such key `key=new instead of old`.
+    """
+    old, new = (dict(_flat(c.model_dump(mode="json"))) for c in (before, now))
+    return [
+        f"{key}={new.get(key)!r} instead of {old.get(key)!r}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+        and (places or not _PLACE.fullmatch(key))
+    ]
+
+
+def _said(section: BaseModel) -> dict[str, Any]:
+    """A section without what is neutral, and without places."""
+    neutral = neutral_values(type(section))
+    said = {}
+    for name in section.model_dump():  # what does not count is not in it
+        value = getattr(section, name)
+        if name in neutral and value == neutral[name]:
+            continue
+        if isinstance(section, DataConfig) and name in _PLACES_OF_DATA:
+            continue
+        if name == "weights":
+            value = "given"
+        if isinstance(value, tuple | list):
+            value = [_plain(part) for part in value]
+        said[name] = _plain(value)
+    return said
+
+
+def _plain(value: Any) -> Any:
+    return _said(value) if isinstance(value, BaseModel) else value
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Scalars of nested mappings and lists by their dotted keys."""
+    if isinstance(value, dict):
+        inner: Any = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    else:
+        yield key, value
+        return
+    for name, part in inner:
+        yield from _flat(part, f"{key}.{name}" if key else str(name))
 
 
 def read_mapping(path: Path, example: str) -> dict[str, Any]:

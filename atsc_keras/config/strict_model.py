@@ -1,7 +1,13 @@
 """The rules that every section of a config follows."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
+
+# A field whose default is not what came before it names that one:
+# `Field(default=2, json_schema_extra={NEUTRAL: 1})`.
+NEUTRAL = "neutral"
 
 
 class StrictModel(BaseModel):
@@ -32,3 +38,17 @@ def mistake(rule: str, way_out: str) -> PydanticCustomError:
     return PydanticCustomError(
         "mistake", "{rule}. {way_out}", {"rule": rule, "way_out": way_out}
     )
+
+
+def neutral_values(section: type[BaseModel]) -> dict[str, Any]:
+    """What each setting of a section counts as in records that lack it.
+
+    Its default, unless the field names another value.
+    """
+    values = {}
+    for name, field in section.model_fields.items():
+        extra = field.json_schema_extra
+        named = extra if isinstance(extra, dict) else {}
+        if NEUTRAL in named or not field.is_required():
+            values[name] = named.get(NEUTRAL, field.default)
+    return values

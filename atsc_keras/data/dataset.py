@@ -1,5 +1,6 @@
 """A data set as the rest of the package sees it."""
 
+import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Enough for two digits of mean and std without reading all of ImageNet.
 _STREAMED_IMAGES_FOR_STATISTICS = 4096
 _IMAGES_AT_A_TIME = 4096
+_DIGEST_LENGTH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,15 @@ class Split:
             labels = np.zeros(0, np.int64)
         counts: NDArray[np.int64] = np.bincount(labels, minlength=classes)
         return counts
+
+    def content(self) -> Iterator[Any]:
+        """Bytes that tell this split from others; see `Dataset.digest`."""
+        if self.stream is not None:
+            yield from self.stream.content()
+            return
+        for array in self.arrays:
+            yield f"{array.shape} {array.dtype}".encode()
+            yield np.ascontiguousarray(array).data
 
     def first(self, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Read the first examples, in the order of the files.
@@ -196,6 +207,21 @@ class Dataset:
         1 for a channel that never changes: it must be possible to divide.
         """
         return self.given_std or self._statistics[1]
+
+    @cached_property
+    def digest(self) -> str:
+        """Names what is learnt from and tested on, wherever it lies.
+
+        16 hexadecimal digits of the SHA-256 of all shapes, pixels and labels;
+        of files that are read anew each epoch, of their names and sizes, and
+        the content of a fixed sample.
+        """
+        found = hashlib.sha256()
+        for split in (self.train, self.test):
+            found.update(f"{split.name} {len(split)}".encode())
+            for part in split.content():
+                found.update(part)
+        return found.hexdigest()[:_DIGEST_LENGTH]
 
     @cached_property
     def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -65,7 +65,7 @@ def folder_written_whole(
         beside.mkdir(parents=True)
         yield beside
         if folder.exists():
-            _remove(folder, sorted(own, key=lambda name: name != marker))
+            remove_files(folder, sorted(own, key=lambda name: name != marker))
             _move(beside, folder, marker)
         else:
             beside.rename(folder)
@@ -87,7 +87,7 @@ def files_in(folder: Path) -> list[str]:
     )
 
 
-def _remove(folder: Path, names: Iterable[str]) -> None:
+def remove_files(folder: Path, names: Iterable[str]) -> None:
     """Remove files, and the folders that they leave empty."""
     for name in names:
         (folder / name).unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+DISTILLATION = "distillation"  # the phase that trains student and teachers
+
 
 class Role(StrEnum):
     """What a network is; its value stands in file names and records."""

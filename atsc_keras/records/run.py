@@ -1,94 +1,86 @@
-"""The folder of one run: its files, and how they are written."""
+"""The folder of one run: one writer, and a list of what it wrote."""
 
-import csv
-import io
-import json
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from atsc_keras.config import ExperimentConfig, dump_config, load_config
+from atsc_keras.config import (
+    ExperimentConfig,
+    differences,
+    dump_config,
+    load_config,
+)
 from atsc_keras.errors import InputError, WriteError
-from atsc_keras.files.whole import PART
+from atsc_keras.files.whole import (
+    PART,
+    files_in,
+    remove_files,
+    write_whole,
+)
 from atsc_keras.processes import is_first, wait_for_all, write_atomically
-from atsc_keras.records.roles import Part, is_part
+from atsc_keras.records.locking import LOCK, WRITER, sole_writer
+from atsc_keras.records.manifest import (
+    Manifest,
+    State,
+    own_files,
+    read_manifest,
+)
+from atsc_keras.records.models import EpochRow, Origin, Record
+from atsc_keras.records.reading import (
+    HISTORY,
+    history_text,
+    missing_record,
+    read_history,
+    read_record,
+    record_text,
+)
+from atsc_keras.records.roles import Part
 
-LEARNING_RATES = "learning_rates.json"  # of a comparison, as chosen
-ADAPTATION = "adaptation.json"  # how far the layers of teachers moved
-
-
-_MODEL = "model"  # of `train`: its one result
-
-# What a run writes beside its networks; a folder with anything else is never
-# deleted.
-_OWN = {
-    *("config.yaml", "environment.json", "history.csv", "metrics.json"),
-    *("samples.npz", "class_names.json", "report.html", "figures"),
-    *("checkpoints", "export"),
-    *("runs", "comparison.json", "comparison.csv", "comparison.md"),
-    *("rates", LEARNING_RATES, ADAPTATION),
-    *("benchmark.json", "benchmark.md"),
-}
-
-
-def _is_own(entry: Path) -> bool:
-    name = entry.name.removeprefix(PART)
-    if not name.endswith(".keras"):
-        return name in _OWN
-    stem = name.removesuffix(".keras")
-    return stem == _MODEL or is_part(stem)
+CONFIG = "config.yaml"
+_LOCKED = {LOCK, WRITER}
+_Record = TypeVar("_Record", bound=Record)
 
 
-def _is_part(entry: Path) -> bool:
-    """Whether a killed run was writing it."""
-    return entry.name.startswith(PART) and _is_own(entry)
-
-
-def damaged_record(path: Path, reason: str) -> InputError:
-    """The error for a file of a run that is not as the run wrote it."""
-    return InputError(
-        "The records of a run must be as the run wrote them. Received: "
-        f"{path} ({reason}). Restore the file, or run again with --overwrite."
-    )
-
-
-class RunFolder:
-    """Where a run leaves what it made.
+class Run:
+    """Where a run leaves what it made; `open` gives one to write to.
 
     Args:
         path: of the folder.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = Path(path)
+        self._manifest: Manifest | None = None  # of a writer
 
     @classmethod
+    @contextmanager
     def open(
         cls,
         path: Path,
-        config: ExperimentConfig,
-        environment: dict[str, Any],
+        origin: Origin,
         *,
         resume: bool = False,
         overwrite: bool = False,
-    ) -> "RunFolder":
+    ) -> Iterator["Run"]:
         """Start a run in a new folder, or go on in one that exists.
+
+        While it lasts no other process may write there. Of several processes
+        of one job the first writes.
 
         Args:
             path: of the folder.
-            config: of the run; written to `config.yaml`.
-            environment: written to `environment.json`; its `job` says what
-                the run does.
+            origin: of the run; with its config it is written first.
             resume: go on with what the folder holds.
-            overwrite: delete what the folder holds.
+            overwrite: delete what the run before has written there.
 
-        Returns:
-            The folder, ready to be written to.
+        Yields:
+            The run, to write to.
 
         Raises:
             InputError: if the folder holds something and neither is asked
                 for, holds another run or no run, or cannot be written.
+            BusyError: if another process writes there.
             WriteError: if there is no room.
         """
         if resume and overwrite:
@@ -96,103 +88,132 @@ class RunFolder:
                 "A run goes on or starts again. Received: --resume and "
                 "--overwrite. Give one of them."
             )
-        folder = cls(path)
-        try:
-            if path.exists() and not all(map(_is_part, path.iterdir())):
-                folder._check_reuse(
-                    config, environment["job"], resume, overwrite
+        run = cls(path)
+        with ExitStack() as stack:
+            with run._naming_what_cannot_be_written():
+                run._check(origin, resume, overwrite)
+                wait_for_all("checked")  # nobody writes before all have looked
+                if is_first():
+                    run.path.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(sole_writer(run.path))
+                    # Another may have ended in between.
+                    run._check(origin, resume, overwrite)
+                    run._clear(everything=overwrite)
+                wait_for_all("cleared")
+                earlier = run.load(Origin)
+                run._manifest = read_manifest(run.path)
+                wait_for_all("read")
+                commands = earlier.commands if earlier else ()
+                run.write(
+                    origin.model_copy(
+                        update={"commands": (*commands, *origin.commands)}
+                    )
                 )
-            wait_for_all("checked")  # nobody writes before all have looked
-            if is_first() and path.exists():
-                if overwrite:
-                    shutil.rmtree(path)
-                folder._remove_parts()
-            folder.write_json("environment.json", environment)
-            folder.write_text("config.yaml", dump_config(config))
+                if origin.config is not None:
+                    run.write_text(CONFIG, dump_config(origin.config))
+            yield run
+
+    @classmethod
+    @contextmanager
+    def renew(cls, path: Path) -> Iterator["Run"]:
+        """Open a run that is there, to write some of its records again.
+
+        Raises:
+            InputError: if the folder is none of a run.
+            BusyError: if another process writes there.
+        """
+        run = cls(path)
+        if run.load(Origin) is None:
+            raise missing_record(run.path, Origin.file_name)
+        with ExitStack() as stack:
+            with run._naming_what_cannot_be_written():
+                if is_first():
+                    stack.enter_context(sole_writer(run.path))
+                run._manifest = read_manifest(run.path)
+            yield run
+
+    @contextmanager
+    def _naming_what_cannot_be_written(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             if isinstance(error, WriteError) and error.is_for_room:
                 raise
             reason = getattr(error, "reason", error.strerror)
             raise InputError(
                 "The run folder must be writable. Received: "
-                f"--run-dir={path} ({reason}). Name another folder."
+                f"--run-dir={self.path} ({reason}). Name another folder, or "
+                "change its permissions."
             ) from error
-        return folder
 
-    def _remove_parts(self) -> None:
-        """Remove what a killed run was writing."""
-        for part in self.path.rglob(f"{PART}*"):
-            if part.is_dir():  # of an export
-                shutil.rmtree(part)
-            else:
-                part.unlink()
+    def _clear(self, everything: bool) -> None:
+        """Remove the run's own files, or only what a killed one was writing."""
+        names = own_files(self.path)
+        if not everything:
+            names = {name for name in names if PART in name}
+        remove_files(self.path, names - _LOCKED)
 
-    def _check_reuse(
-        self, config: ExperimentConfig, job: str, resume: bool, overwrite: bool
-    ) -> None:
-        foreign = [
-            entry.name for entry in self.path.iterdir() if not _is_own(entry)
-        ]
-        environment = self.read_json("environment.json")
-        if foreign or not environment:
-            shown = ", ".join(sorted(foreign)[:3]) or "no environment.json"
+    def _check(self, origin: Origin, resume: bool, overwrite: bool) -> None:
+        found, own = set(files_in(self.path)) - _LOCKED, own_files(self.path)
+        begun = {name for name in own if PART in name} | {Manifest.file_name}
+        if found <= begun:  # by a run killed in its first write
+            return
+        earlier, foreign = self.load(Origin), found - own
+        if foreign or earlier is None:
+            shown = ", ".join(sorted(foreign)[:3]) or f"no {Origin.file_name}"
             raise InputError(
                 "A run folder must be new, empty, or made by an earlier run. "
                 f"Received: --run-dir={self.path}, which holds {shown}. "
-                "Name another folder."
+                "Name another folder, or move what the run did not write."
             )
         if overwrite:
-            self._check_inputs_survive(config)
+            _check_inputs_survive(self.path, origin.config)
         elif not resume:
             raise InputError(
                 "The run folder exists already. Received: "
                 f"--run-dir={self.path}. Add --resume to go on with it, or "
                 "--overwrite to start again."
             )
-        elif environment.get("job") != job:
-            raise InputError(
-                "`--resume` must go on with the same job. Received: "
-                f"{job}, --run-dir={self.path} of {environment.get('job')}. "
-                "Name another folder."
-            )
-        elif self.file("config.yaml").exists():
-            self.check_same_config(config)
+        else:
+            self.check_same(origin, earlier)
 
-    def _check_inputs_survive(self, config: ExperimentConfig) -> None:
-        inputs = [
-            config.data.path,
-            config.student.weights,
-            *(teacher.weights for teacher in config.teachers),
-        ]
-        for path in filter(None, inputs):
-            if Path(path).resolve().is_relative_to(self.path.resolve()):
-                raise InputError(
-                    "`--overwrite` must not delete what the run reads. "
-                    f"Received: {path} inside --run-dir={self.path}. Name "
-                    "another folder."
-                )
+    def check_same(self, origin: Origin, earlier: Origin) -> None:
+        """Check that what is to go on is what the folder holds.
 
-    def check_same_config(self, config: ExperimentConfig) -> None:
-        """Check that a config is that of the folder.
+        Args:
+            origin: of what is to go on.
+            earlier: of what the folder holds.
 
         Raises:
-            InputError: if it is not; every difference is named.
+            InputError: if job, config, data or given weights are others.
         """
-        known = self.file("config.yaml")
-        before, now = (
-            dict(_flat(c.model_dump(mode="json")))
-            for c in (load_config(known), config)
-        )
-        changed = [
-            f"{key}={now.get(key)!r} instead of {before.get(key)!r}"
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key)
-        ]
-        if changed:
+        if earlier.job != origin.job:
             raise InputError(
-                "`--resume` needs the config that the run began with. "
-                f"Received: {'; '.join(changed)}. Give {known} as CONFIG, or "
-                "use another --run-dir."
+                "`--resume` must go on with the same job. Received: "
+                f"{origin.job}, --run-dir={self.path} of {earlier.job}. "
+                "Name another folder."
+            )
+        before, now = (
+            (o.data_digest, o.weights_digests) for o in (earlier, origin)
+        )
+        known = earlier.data_digest is not None
+        if origin.config is not None and self.file(CONFIG).exists():
+            changed = differences(
+                load_config(self.file(CONFIG)), origin.config, places=not known
+            )
+            if changed:
+                raise InputError(
+                    "`--resume` needs the config that the run began with. "
+                    f"Received: {'; '.join(changed)}. Give "
+                    f"{self.file(CONFIG)} as CONFIG, or use another --run-dir."
+                )
+        if known and before != now:
+            what = "data" if before[0] != now[0] else "weights"
+            raise InputError(
+                "`--resume` goes on to the same result, with the data and "
+                f"weights that the run began with. Received: other {what}: "
+                f"{_differing(before, now)}. Put the former {what} back, or "
+                "start again with --overwrite or another --run-dir."
             )
 
     def file(self, name: str) -> Path:
@@ -203,54 +224,122 @@ class RunFolder:
         """Path of a network's file in the folder."""
         return self.path / f"{part.stem}.keras"
 
-    def write_text(self, name: str, text: str) -> None:
-        write_atomically(
-            self.file(name), lambda path: path.write_text(text, "utf-8")
-        )
+    @property
+    def state(self) -> dict[str, State]:
+        """How each training ended, by the stem of its file; the one word."""
+        manifest = self._manifest or read_manifest(self.path)
+        return manifest.networks
 
-    def write_json(self, name: str, value: Any) -> None:
-        self.write_text(name, json.dumps(value, indent=2) + "\n")
+    def note(self, stem: str, state: State) -> None:
+        """Write down how a training ended."""
+        manifest = self._writable()
+        networks = {**manifest.networks, stem: state}
+        self._write_manifest(manifest.model_copy(update={"networks": networks}))
 
-    def read_json(self, name: str) -> Any:
-        """The value of a JSON file; None where there is none.
+    def write_file(self, name: str, write: Callable[[Path], Any]) -> None:
+        """Write a file, whole or not at all, and list it before.
+
+        Args:
+            name: its path from the folder on.
+            write: is given the path to write to.
 
         Raises:
-            InputError: if it is damaged.
+            WriteError: if that fails.
         """
-        path = self.file(name)
-        if not path.exists():
-            return None
-        try:
-            return json.loads(path.read_text("utf-8"))
-        except ValueError as error:
-            raise damaged_record(path, str(error)) from error
+        manifest = self._writable()
+        if name not in manifest.files:
+            files = (*manifest.files, name)
+            self._write_manifest(manifest.model_copy(update={"files": files}))
+        write_atomically(self.file(name), write)
 
-    def read_history(self) -> list[dict[str, str]]:
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files of the run, and from its list."""
+        manifest = self._writable()
+        if not names or not is_first():  # nobody waits for what goes
+            return
+        remove_files(self.path, names)
+        kept = tuple(name for name in manifest.files if name not in names)
+        self._manifest = manifest.model_copy(update={"files": kept})
+        write_whole(self.file(Manifest.file_name), _writing(self._manifest))
+
+    def remove_folder(self, name: str) -> None:
+        """Remove what the run wrote in a folder; see `remove`."""
+        files = self._writable().files
+        self.remove([file for file in files if file.startswith(f"{name}/")])
+
+    def _writable(self) -> Manifest:
+        if self._manifest is None:
+            raise ValueError(f"{self.path} is not open for writing")
+        return self._manifest
+
+    def _write_manifest(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        write_atomically(self.file(Manifest.file_name), _writing(manifest))
+
+    def save(self, stem: str, model: Any) -> None:
+        """Save a network as `<stem>.keras`: its training is done."""
+        self.write_file(f"{stem}.keras", model.save)
+        self.note(stem, "done")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file; see `write_file`."""
+        self.write_file(
+            name, lambda path: path.write_text(text, "utf-8", newline="\n")
+        )
+
+    def write(self, record: Record) -> None:
+        """Write a record to its file."""
+        self.write_file(record.file_name, _writing(record))
+
+    def load(self, kind: type[_Record]) -> _Record | None:
+        """Read a record; None where there is none; see `read_record`."""
+        return read_record(self.path, kind)
+
+    def demand(self, kind: type[_Record]) -> _Record:
+        """Read a record that must be there.
+
+        Raises:
+            InputError: if it is not, or damaged.
+        """
+        record = self.load(kind)
+        if record is None:
+            raise missing_record(self.path, kind.file_name)
+        return record
+
+    def history(self) -> list[EpochRow]:
         """The rows of `history.csv`; none where there is none."""
-        path = self.file("history.csv")
-        if not path.exists():
-            return []
-        with open(path, encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return read_history(self.path)
 
-    def write_history(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Write `history.csv`: one row an epoch, blank where no value."""
-        names = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        self.write_text("history.csv", text.getvalue())
+    def write_history(self, rows: Sequence[EpochRow]) -> None:
+        """Write `history.csv`."""
+        self.write_text(HISTORY, history_text(rows))
 
 
-def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Scalars of nested mappings and lists by their dotted keys."""
-    if isinstance(value, dict):
-        inner: Any = value.items()
-    elif isinstance(value, list):
-        inner = enumerate(value)
-    else:
-        yield key, value
+def _writing(record: Record) -> Callable[[Path], int]:
+    text = record_text(record)
+    return lambda path: path.write_text(text, "utf-8", newline="\n")
+
+
+def _check_inputs_survive(path: Path, config: ExperimentConfig | None) -> None:
+    if config is None:
         return
-    for name, part in inner:
-        yield from _flat(part, f"{key}.{name}" if key else str(name))
+    inputs = [
+        config.data.path,
+        config.student.weights,
+        *(teacher.weights for teacher in config.teachers),
+    ]
+    for name in filter(None, inputs):
+        if Path(name).resolve().is_relative_to(path.resolve()):
+            raise InputError(
+                "`--overwrite` must not delete what the run reads. "
+                f"Received: {name} inside --run-dir={path}. Name another "
+                "folder."
+            )
+
+
+def _differing(before: Any, now: Any) -> str:
+    return ", ".join(
+        f"digest {new} instead of {old}"
+        for old, new in zip(before, now, strict=True)
+        if old != new
+    )

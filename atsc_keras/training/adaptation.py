@@ -11,7 +11,8 @@ from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.losses import align_rank, matched_maps
 from atsc_keras.models.walking import leaf_layers
 from atsc_keras.processes import count_processes
-from atsc_keras.records.run import ADAPTATION, RunFolder
+from atsc_keras.records.models import Adaptation, Movement
+from atsc_keras.records.run import Run
 from atsc_keras.types import Tensor
 
 _IMAGES = 512  # enough for two digits, few beside an epoch
@@ -34,13 +35,13 @@ class AdaptationNote(keras.callbacks.Callback):
     from their start, relative to their size. Several processes note nothing.
 
     Args:
-        folder: of the run.
+        run: to note it in.
         dataset: whose test images count.
     """
 
-    def __init__(self, folder: RunFolder, dataset: Dataset) -> None:
+    def __init__(self, run: Run, dataset: Dataset) -> None:
         super().__init__()
-        self.folder = folder
+        self.run = run
         self.dataset = dataset
         self._probe: keras.Model | None = None
         # Read when the first epoch has ended, not before the first step.
@@ -64,7 +65,8 @@ class AdaptationNote(keras.callbacks.Callback):
         logs["val_teacher_accuracy"] = float(np.mean(shares))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self.folder.write_json(ADAPTATION, relative_movements(self.model))
+        layers = tuple(relative_movements(self.model))
+        self.run.write(Adaptation(layers=layers))
 
     def _outputs(self) -> list[list[np.ndarray]]:
         """Of each teacher: its features, the student's, its logits."""
@@ -96,16 +98,14 @@ def feature_distance(features: np.ndarray, projected: np.ndarray) -> float:
     return float(squared / variance) if variance else float("inf")
 
 
-def relative_movements(atsc: ATSC) -> list[dict[str, Any]]:
+def relative_movements(atsc: ATSC) -> list[Movement]:
     """How far each layer of the teachers is from where it started.
 
     Args:
         atsc: after some training.
 
     Returns:
-        For each layer with weights that adapt: `teacher` (from 1), `layer`,
-        `moved` (norm of the difference over norm of the start, over all
-        these weights) and `parameters`.
+        One for each layer with weights that adapt.
     """
     starts = iter(atsc.starting_point)
     movements = []
@@ -121,12 +121,12 @@ def relative_movements(atsc: ATSC) -> list[dict[str, Any]]:
             ]
             if pairs:
                 movements.append(
-                    {
-                        "teacher": number,
-                        "layer": layer.name,
-                        "moved": _relative(pairs),
-                        "parameters": sum(now.size for now, _ in pairs),
-                    }
+                    Movement(
+                        teacher=number,
+                        layer=layer.name,
+                        moved=_relative(pairs),
+                        parameters=sum(now.size for now, _ in pairs),
+                    )
                 )
     return movements
 

@@ -19,9 +19,11 @@ from atsc_keras.errors import (
     TerminatedError,
     first_line,
 )
-from atsc_keras.processes import write_atomically
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.models import EpochRow
+from atsc_keras.records.run import Run
+from atsc_keras.training.environment import peak_memory
 
+CHECKPOINTS = "checkpoints"  # folder in that of a run
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
 _UNREADABLE = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -51,7 +53,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
     its name: it is written beside and renamed.
 
     Args:
-        folder: of the run.
+        run: to save to.
         phase: names the checkpoints' folder and the rows of the history.
         optimizers: whose learning rates the history notes, by column.
         metrics: that the model was compiled with.
@@ -60,19 +62,19 @@ class EpochCheckpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: RunFolder,
+        run: Run,
         phase: str,
         optimizers: dict[str, keras.optimizers.Optimizer],
         metrics: Sequence[keras.metrics.Metric],
         is_to_end: Callable[[], bool],
     ) -> None:
         super().__init__()
-        self.folder = folder
+        self.run = run
         self.phase = phase
         self.optimizers = optimizers
         self.metrics = metrics
         self.is_to_end = is_to_end
-        self.checkpoints = folder.file("checkpoints") / phase
+        self.checkpoints = run.file(f"{CHECKPOINTS}/{phase}")
         self.start = Place(0)
         self._means = np.zeros(0)
         self._seconds = 0.0
@@ -115,6 +117,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         self._epoch = epoch
+        peak_memory(forget=True)
         self._started = time.monotonic()
         if self.start.steps_of(epoch):
             self._started -= self._seconds
@@ -185,31 +188,35 @@ class EpochCheckpoint(keras.callbacks.Callback):
                     seconds=self._elapsed(),
                 )
 
-        write_atomically(self._path(place), write)
-        for _, old in sorted(self._saved())[:-2]:
-            old.unlink(missing_ok=True)  # by another process
+        self.run.write_file(self._name(self._path(place)), write)
+        old = [self._name(path) for _, path in sorted(self._saved())[:-2]]
+        self.run.remove(old)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.run.path).as_posix()
 
     def _write_history(
         self, epoch: int, seconds: float, logs: dict[str, Any]
     ) -> None:
-        rows: list[dict[str, Any]] = [
+        rows = [
             row
-            for row in self.folder.read_history()
-            if row["phase"] != self.phase or int(row["epoch"]) < epoch
+            for row in self.run.history()
+            if row.phase != self.phase or row.epoch < epoch
         ]
-        rows.append(
-            {
-                "phase": self.phase,
-                "epoch": epoch,
-                "seconds": round(seconds, 3),
-                **{
-                    name: float(optimizer.learning_rate)
-                    for name, optimizer in self.optimizers.items()
-                },
-                **{key: float(value) for key, value in logs.items()},
-            }
+        rates = {
+            name: float(optimizer.learning_rate)
+            for name, optimizer in self.optimizers.items()
+        }
+        scores = {key: float(value) for key, value in logs.items()}
+        row = EpochRow(
+            phase=self.phase,
+            epoch=epoch,
+            seconds=round(seconds, 3),
+            peak_memory_bytes=peak_memory(),
+            **rates,
+            **scores,
         )
-        self.folder.write_history(rows)
+        self.run.write_history([*rows, row])
 
     def _path(self, place: Place) -> Path:
         step = f"-step-{place.step:06d}" if place.step else ""

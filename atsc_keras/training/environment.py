@@ -1,39 +1,71 @@
-"""What a run ran on, so that a figure can be traced to it."""
+"""What a run runs on and learns from, so that a figure can be traced to it."""
 
+import contextlib
+import hashlib
 import platform
+import re
 import resource
 import sys
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
 
 import keras
+
+from atsc_keras.config import ExperimentConfig, config_digest
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.processes import command
+from atsc_keras.records.models import Origin
 
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
 
 
-def describe_environment(job: str, seed: int) -> dict[str, Any]:
-    """Versions, backend, devices and seed of this process.
+def describe_origin(
+    job: str, config: ExperimentConfig, dataset: Dataset
+) -> Origin:
+    """Describe this process, and what it learns from.
 
     Args:
         job: what the run does.
-        seed: of the run.
-
-    Returns:
-        A JSON-ready mapping.
+        config: of the run.
+        dataset: whose content counts, wherever it lies.
     """
     backend = keras.backend.backend()
-    return {
-        "job": job,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "backend": backend,
-        "keras": keras.__version__,
-        backend: version(backend),
-        "numpy": version("numpy"),
-        "devices": _devices(),
-        "dtype_policy": keras.config.dtype_policy().name,
-        "seed": seed,
+    return Origin(
+        job=job,
+        commands=(command(),),
+        config=config,
+        config_digest=config_digest(config),
+        data_digest=dataset.digest,
+        weights_digests=_weights_digests(config),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        backend=backend,
+        keras=keras.__version__,
+        framework=version(backend),
+        numpy=version("numpy"),
+        devices=tuple(_devices()),
+        dtype_policy=keras.config.dtype_policy().name,
+        seed=config.seed,
+    )
+
+
+def _weights_digests(config: ExperimentConfig) -> dict[str, str]:
+    """Of each file of weights that the config gives, by its place there."""
+    teachers = {
+        f"teacher.{place}": teacher.weights
+        for place, teacher in enumerate(config.teachers)
     }
+    named = {**teachers, "student": config.student.weights}
+    return {place: _digest(name) for place, name in named.items() if name}
+
+
+def _digest(name: str) -> str:
+    """Of a file's content; of what is no file, such as `imagenet`, its name."""
+    path = Path(name)
+    if not path.is_file():
+        return name
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _devices() -> list[str]:
@@ -43,7 +75,22 @@ def _devices() -> list[str]:
     return keras.distribution.list_devices()
 
 
-def peak_memory() -> int:
-    """Largest resident size of this process so far, in bytes."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_maxrss * _PEAK_UNIT
+def peak_memory(*, forget: bool = False) -> int:
+    """Largest resident size of this process so far, in bytes.
+
+    Args:
+        forget: begin anew, where the system can (Linux): the result is the
+            present size; default no.
+    """
+    status, clear = (
+        Path("/proc/self") / name for name in ("status", "clear_refs")
+    )
+    if not status.exists():
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_maxrss * _PEAK_UNIT
+    if forget:
+        with contextlib.suppress(OSError):  # not every container may
+            clear.write_text("5")
+    # Not `ru_maxrss`, which a new process has from the one that started it.
+    (kilobytes,) = re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())
+    return 1024 * int(kilobytes)

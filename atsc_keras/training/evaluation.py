@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -10,6 +9,7 @@ from atsc_keras.config import DataConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
+from atsc_keras.records.models import ModelRecord
 from atsc_keras.training.networks import check_fits, load_classifier
 
 
@@ -51,7 +51,7 @@ def gives_probabilities(model: keras.Model) -> bool:
 
 def evaluate_file(
     path: Path, network: str, dataset: Dataset, data: DataConfig
-) -> dict[str, Any]:
+) -> ModelRecord:
     """Evaluate a saved classifier on the test split.
 
     Args:
@@ -59,11 +59,6 @@ def evaluate_file(
         network: its name, for the report.
         dataset: whose test split counts.
         data: its batch size counts.
-
-    Returns:
-        `file`, `network`, `classes`, `accuracy`, `top5_accuracy`, `loss`,
-        `parameters` (trainable ones), `multiply_adds` (of one image) and
-        `bytes`.
 
     Raises:
         InputError: if the file cannot be loaded or does not fit the data.
@@ -81,17 +76,15 @@ def evaluate_file(
     )
     with dataset.naming_broken_files():
         scores = model.evaluate(test.batches, verbose=0, return_dict=True)
-    return {
-        "file": path.name,
-        "network": network,
-        "classes": model.output_shape[-1],
-        **{name: _finite(value) for name, value in scores.items()},
-        "parameters": count_parameters(model),
-        "multiply_adds": count_multiply_adds(model),
-        "bytes": path.stat().st_size,
-    }
-
-
-def _finite(value: Any) -> float | None:
-    """None where it is not finite, which JSON cannot say."""
-    return float(value) if math.isfinite(value) else None
+    loss = float(scores["loss"])
+    return ModelRecord(
+        file=path.name,
+        network=network,
+        classes=model.output_shape[-1],
+        accuracy=float(scores["accuracy"]),
+        top5_accuracy=float(scores["top5_accuracy"]),
+        loss=loss if math.isfinite(loss) else None,
+        parameters=count_parameters(model),
+        multiply_adds=count_multiply_adds(model),
+        bytes=path.stat().st_size,
+    )

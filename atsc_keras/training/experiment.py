@@ -10,8 +10,10 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.records.models import Origin
 from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.devices import check_devices
+from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.networks import build_student, build_teacher
 from atsc_keras.training.recipe_checks import check_recipes
@@ -75,6 +77,14 @@ class Experiment:
     def _seeded(self, build: Callable, asked: Any) -> ImageClassifier:
         keras.utils.set_random_seed(self.config.seed)
         return build(asked, self.dataset)
+
+    def origin(self, job: str) -> Origin:
+        """What a run of this experiment comes from.
+
+        Args:
+            job: what the run does.
+        """
+        return describe_origin(job, self.config, self.dataset)
 
     def atsc(self, teachers: list[ImageClassifier]) -> ATSC:
         """The trainer of the student with these teachers.

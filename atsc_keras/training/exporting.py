@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from atsc_keras.processes import is_first
-from atsc_keras.records.run import RunFolder
 
 
 def exporter() -> str:
@@ -26,9 +25,8 @@ def export_student(path: Path) -> int:
     """
     if not is_first():
         return 0
-    folder = RunFolder(path)
     command: list[str | Path] = [
-        *(sys.executable, "-m", exporter(), "--from-run", folder.path),
+        *(sys.executable, "-m", exporter(), "--from-run", path),
         *("--no-compare", "--overwrite"),
     ]
     sys.stdout.flush()

@@ -1,26 +1,25 @@
 """The jobs of the command line: `train`, `distill`, `evaluate`."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
-from atsc_keras.records.roles import Part, Role
-from atsc_keras.records.run import RunFolder, damaged_record
-from atsc_keras.reports.report import read_metrics
+from atsc_keras.records.models import Metrics, ModelRecord, Origin
+from atsc_keras.records.roles import DISTILLATION, Part, Role
+from atsc_keras.records.run import CONFIG, Run
 from atsc_keras.training.devices import placed
-from atsc_keras.training.environment import describe_environment
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.given_data import open_dataset
 from atsc_keras.training.phases import Phase, fit_distillation
-from atsc_keras.training.records import renew_records, write_records
+from atsc_keras.training.results import renew_results, write_results
 from atsc_keras.training.saved_phases import (
     holds_teachers,
     load_teachers,
-    save_model,
     train_classifier,
     train_teachers,
 )
@@ -34,7 +33,7 @@ def train(
     role: Literal["teacher", "student"] = "teacher",
     resume: bool = False,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Metrics:
     """Train a plain supervised classifier.
 
     Args:
@@ -62,20 +61,21 @@ def train(
         )
     experiment = Experiment.open(config, dataset)
     part = Part(Role.TEACHER if role == "teacher" else Role.STUDENT_ALONE)
-    with placed(config):
+    origin = experiment.origin(f"train {role}")
+    with ExitStack() as stack:
+        stack.enter_context(placed(config))
         # What cannot be built is found now.
         network = (
             experiment.teachers()[0]
             if part.role is Role.TEACHER
             else experiment.student()
         )
-        folder = _start(config, run_dir, f"train {role}", resume, overwrite)
-        phase = Phase(
-            part.stem, asked.training, config, experiment.dataset, folder
+        run = stack.enter_context(
+            Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
         )
+        phase = Phase(part.stem, asked.training, experiment, run)
         train_classifier(phase, network, "model")
-    files = {part: ("model", asked.network)}
-    return write_records(folder, config, experiment.dataset, files)
+        return write_results(run, experiment, {part: ("model", asked.network)})
 
 
 def distill(
@@ -85,7 +85,7 @@ def distill(
     dataset: Dataset | None = None,
     resume: bool = False,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Metrics:
     """Distil the student of a config with ATSC.
 
     Teachers without weights, and the student alone where the config gives it
@@ -108,37 +108,39 @@ def distill(
         DivergedError: if a loss is not finite.
     """
     experiment = Experiment.open(config, dataset)
-    dataset, student = experiment.dataset, config.student
+    origin, student = experiment.origin("distill"), config.student
     alone, distilled = Part(Role.STUDENT_ALONE), Part(Role.STUDENT)
-    with placed(config):
+    with ExitStack() as stack:
+        stack.enter_context(placed(config))
         # What cannot be built is found now, not after hours of training.
         teachers = experiment.teachers()
         atsc = experiment.atsc(teachers)
-        folder = _start(config, run_dir, "distill", resume, overwrite)
-        goes_on = holds_teachers(folder, config)
-        files = train_teachers(folder, teachers, config, dataset)
+        run = stack.enter_context(
+            Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
+        )
+        goes_on = holds_teachers(run, experiment)
+        files = train_teachers(run, experiment, teachers)
         parts = list(files)
         if student.training is not None:
-            phase = Phase(alone.stem, student.training, config, dataset, folder)
+            phase = Phase(alone.stem, student.training, experiment, run)
             train_classifier(phase, experiment.student(), alone.stem)
             files[alone] = (alone.stem, student.network)
-        if not folder.model_file(distilled).exists():
+        if distilled.stem not in run.state:
             if goes_on:
-                atsc = experiment.atsc(load_teachers(folder, config, dataset))
+                atsc = experiment.atsc(load_teachers(run, experiment))
             atsc.reset_starting_point()
             recipe = config.distillation.training
-            name = "distillation"
-            fit_distillation(atsc, Phase(name, recipe, config, dataset, folder))
+            fit_distillation(atsc, Phase(DISTILLATION, recipe, experiment, run))
             for part, teacher in zip(parts, atsc.teachers, strict=True):
-                model = teacher.to_functional(part.stem)
-                save_model(folder, part.adapted.stem, model)
-            # Last: its presence says that the phase is complete.
+                stem = part.adapted.stem
+                run.save(stem, teacher.to_functional(stem))
+            # Last: with it the phase is done.
             model = atsc.student.to_functional(folded=True)
-            save_model(folder, distilled.stem, model)
-    files[distilled] = (distilled.stem, student.network)
-    for part, asked in zip(parts, config.teachers, strict=True):
-        files[part.adapted] = (part.adapted.stem, asked.network)
-    return write_records(folder, config, dataset, files)
+            run.save(distilled.stem, model)
+        files[distilled] = (distilled.stem, student.network)
+        for part, asked in zip(parts, config.teachers, strict=True):
+            files[part.adapted] = (part.adapted.stem, asked.network)
+        return write_results(run, experiment, files)
 
 
 def evaluate(
@@ -147,7 +149,7 @@ def evaluate(
     network: str = "",
     *,
     dataset: Dataset | None = None,
-) -> dict[str, Any]:
+) -> ModelRecord:
     """Evaluate a saved classifier on the test split of a config.
 
     Args:
@@ -167,7 +169,7 @@ def evaluate(
     return evaluate_file(path, network or path.stem, dataset, config.data)
 
 
-def evaluate_run(run_dir: str | Path) -> dict[str, Any]:
+def evaluate_run(run_dir: str | Path) -> Metrics:
     """Evaluate every saved model of a run again, and renew its report.
 
     Args:
@@ -179,35 +181,22 @@ def evaluate_run(run_dir: str | Path) -> dict[str, Any]:
     Raises:
         InputError: if the folder holds no finished run.
     """
-    folder = RunFolder(Path(run_dir))
-    if not folder.file("metrics.json").exists():
-        raise InputError(
-            "`evaluate` needs a config, or the folder of a finished run. "
-            f"Received: {run_dir}, which has no metrics.json. Finish the run "
-            "with --resume."
-        )
-    metrics = read_metrics(folder.path)
-    for role, model in metrics["models"].items():
-        if not {"file", "network"} <= model.keys():
-            raise damaged_record(
-                folder.file("metrics.json"),
-                f"models.{role} must have `file` and `network`",
+    with Run.renew(Path(run_dir)) as run:
+        metrics = run.load(Metrics)
+        if metrics is None:
+            raise InputError(
+                "`evaluate` needs a config, or the folder of a finished run. "
+                f"Received: {run_dir}, which has no metrics.json. Finish the "
+                "run with --resume."
             )
-    config = load_config(folder.file("config.yaml"))
-    return renew_records(folder, config, load_dataset(config.data), metrics)
-
-
-def _start(
-    config: ExperimentConfig,
-    run_dir: str | Path,
-    job: str,
-    resume: bool,
-    overwrite: bool,
-) -> RunFolder:
-    return RunFolder.open(
-        Path(run_dir),
-        config,
-        describe_environment(job, config.seed),
-        resume=resume,
-        overwrite=overwrite,
-    )
+        config = load_config(run.file(CONFIG))
+        dataset = load_dataset(config.data)
+        learnt = run.demand(Origin).data_digest
+        if learnt not in (None, dataset.digest):
+            raise InputError(
+                "A run is evaluated on the data that it was made with. "
+                f"Received: {run.path}, of data {learnt}; its config loads "
+                f"{dataset.digest}. Put the former data back, or evaluate "
+                "its models one by one."
+            )
+        return renew_results(run, config, dataset, metrics)

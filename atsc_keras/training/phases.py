@@ -8,14 +8,13 @@ import keras
 
 from atsc_keras.config import ExperimentConfig, OptimizerConfig, RecipeConfig
 from atsc_keras.data.crop_and_flip import device_augmentation
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline, count_steps
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.models.freezing import flags_kept
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.processes import count_processes
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.run import Run
 from atsc_keras.training.adaptation import AdaptationNote
 from atsc_keras.training.checkpoints import (
     EpochCheckpoint,
@@ -25,6 +24,7 @@ from atsc_keras.training.checkpoints import (
 from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.devices import evaluation_batch_size, own_rows
 from atsc_keras.training.evaluation import classification_metrics
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.progress import Progress
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.startup import FirstStepNote
@@ -40,24 +40,23 @@ class Phase:
     Attributes:
         name: Names its checkpoints and its rows in the history.
         recipe: Epochs, optimizer and schedule.
-        config: Of the run; its data and seed count.
-        dataset: Of the run.
-        folder: Of the run.
+        experiment: Whose data, seed and losses count.
+        run: Where its checkpoints and history go.
         watcher: Told of each epoch in place of printing it.
     """
 
     name: str
     recipe: RecipeConfig
-    config: ExperimentConfig
-    dataset: Dataset
-    folder: RunFolder
+    experiment: Experiment
+    run: Run
     watcher: keras.callbacks.Callback | None = None
 
     def build_optimizer(
         self, optimizer: OptimizerConfig
     ) -> keras.optimizers.Optimizer:
         """An optimizer with the schedule of the recipe."""
-        steps = count_steps(self.dataset.train, self.config.data)
+        train, data = self.experiment.dataset.train, self.experiment.config.data
+        steps = count_steps(train, data)
         return build_optimizer(optimizer, self.recipe, steps)
 
 
@@ -75,7 +74,7 @@ def fit_network(
     """
     trained: keras.Model = model
     if isinstance(model, ImageClassifier):
-        augmentation = device_augmentation(phase.config.data)
+        augmentation = device_augmentation(phase.experiment.config.data)
         trained = Supervised(model, augmentation)
     optimizer = phase.build_optimizer(phase.recipe.optimizer)
     _compile_and_fit(trained, model.classes, {"optimizer": optimizer}, phase)
@@ -93,7 +92,7 @@ def fit_distillation(atsc: ATSC, phase: Phase) -> None:
     Raises:
         DivergedError: if a loss is not finite.
     """
-    settings = phase.config.distillation
+    settings = phase.experiment.config.distillation
     asked = {
         "optimizer": phase.recipe.optimizer,
         "teacher_optimizer": settings.teacher_optimizer,
@@ -104,9 +103,9 @@ def fit_distillation(atsc: ATSC, phase: Phase) -> None:
         for name, optimizer in asked.items()
         if optimizer is not None
     }
-    note = AdaptationNote(phase.folder, phase.dataset)
+    note = AdaptationNote(phase.run, phase.experiment.dataset)
     with flags_kept(atsc.teachers):
-        adapt_as_asked(atsc.teachers, phase.config)
+        adapt_as_asked(atsc.teachers, phase.experiment.config)
         _compile_and_fit(atsc, atsc.teacher.classes, optimizers, phase, note)
 
 
@@ -118,10 +117,11 @@ def _compile_and_fit(
     *notes: keras.callbacks.Callback,
 ) -> None:
     """Train with optimizers by the names that `compile` has for them."""
-    metrics = classification_metrics(classes, phase.config.data.soft_labels)
+    config = phase.experiment.config
+    metrics = classification_metrics(classes, config.data.soft_labels)
     model.compile(
         **optimizers,
-        loss=_loss(phase.config),
+        loss=_loss(config),
         metrics=metrics,
         jit_compile=phase.recipe.jit_compile,
         steps_per_execution=phase.recipe.steps_per_execution,
@@ -132,7 +132,7 @@ def _compile_and_fit(
     }
     with sigterm_held_back(count_processes()) as is_to_end:
         checkpoint = EpochCheckpoint(
-            phase.folder, phase.name, rates, metrics, is_to_end
+            phase.run, phase.name, rates, metrics, is_to_end
         )
         # What notes add to an epoch's logs is in the history.
         _fit(model, phase, checkpoint, [*notes, checkpoint])
@@ -150,7 +150,8 @@ def _fit(
     checkpoint: EpochCheckpoint,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    config, dataset, recipe = phase.config, phase.dataset, phase.recipe
+    config, dataset = phase.experiment.config, phase.experiment.dataset
+    recipe = phase.recipe
     model.optimizer.build(model.trainable_variables)
     place = checkpoint.restore(model)
     size = evaluation_batch_size(config, len(dataset.test))
@@ -165,7 +166,7 @@ def _fit(
     else:
         steps = count_steps(dataset.train, config.data)
         callbacks += [
-            FirstStepNote(phase.folder),
+            FirstStepNote(phase.run),
             Progress(recipe.epochs, steps),
         ]
         step = f", from step {place.step + 1}" if place.step else ""

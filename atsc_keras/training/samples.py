@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.processes import write_atomically
 
+SAMPLES = "samples.npz"  # in the folder of a run
 _CALIBRATION = 200
 _TEST = 500
 
@@ -19,15 +19,9 @@ def write_samples(path: Path, dataset: Dataset) -> None:
             `y_test`, 500 test images with labels; fewer where there are not
             as many, in a fixed random order, uint8.
         dataset: whose images.
-
-    Raises:
-        WriteError: if the file cannot be written.
     """
     train, _ = dataset.train.sample(_CALIBRATION)
     test, labels = dataset.test.sample(_TEST)
 
-    def write(beside: Path) -> None:
-        with open(beside, "wb") as file:
-            np.savez_compressed(file, x_train=train, x_test=test, y_test=labels)
-
-    write_atomically(path, write)
+    with open(path, "wb") as file:
+        np.savez_compressed(file, x_train=train, x_test=test, y_test=labels)

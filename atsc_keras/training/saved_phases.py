@@ -1,20 +1,13 @@
-"""Phases whose result is a file: where that is, they are done."""
+"""Trainings whose result is a file: what is done is not done again."""
 
 import keras
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.processes import write_atomically
 from atsc_keras.records.roles import Part, teacher_parts
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.run import Run
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.networks import load_teacher
 from atsc_keras.training.phases import Phase, fit_network
-
-
-def save_model(folder: RunFolder, name: str, model: keras.Model) -> None:
-    """Save a model of a run, whole or not at all."""
-    write_atomically(folder.file(f"{name}.keras"), model.save)
 
 
 def train_classifier(phase: Phase, network: ImageClassifier, stem: str) -> None:
@@ -25,28 +18,23 @@ def train_classifier(phase: Phase, network: ImageClassifier, stem: str) -> None:
         network: trained in place.
         stem: of the file of the result.
     """
-    folder = phase.folder
-    if folder.file(f"{stem}.keras").exists():
+    if stem in phase.run.state:
         return
-    keras.utils.set_random_seed(phase.config.seed)
+    keras.utils.set_random_seed(phase.experiment.config.seed)
     fit_network(network, phase)
-    save_model(folder, stem, network.to_functional(stem))
+    phase.run.save(stem, network.to_functional(stem))
 
 
 def train_teachers(
-    folder: RunFolder,
-    teachers: list[ImageClassifier],
-    config: ExperimentConfig,
-    dataset: Dataset,
+    run: Run, experiment: Experiment, teachers: list[ImageClassifier]
 ) -> dict[Part, tuple[str, str]]:
     """Put every teacher's file into the run: a copy, or trained now.
 
     Args:
-        folder: of the run.
+        run: to save them in.
+        experiment: says which are trained, and on what.
         teachers: as built or loaded; trained in place where the config says
-            so, unless the folder has the result.
-        config: says so.
-        dataset: to train on.
+            so, unless the run has the result.
 
     Returns:
         Each teacher -> the stem of its file and its network.
@@ -54,30 +42,27 @@ def train_teachers(
     files = {}
     parts = teacher_parts(len(teachers))
     for part, asked, teacher in zip(
-        parts, config.teachers, teachers, strict=True
+        parts, experiment.config.teachers, teachers, strict=True
     ):
         files[part] = (part.stem, asked.network)
-        if asked.training is None or not asked.is_trained:
-            save_model(folder, part.stem, teacher.to_functional(part.stem))
-        else:
-            phase = Phase(part.stem, asked.training, config, dataset, folder)
+        if asked.training is not None and asked.is_trained:
+            phase = Phase(part.stem, asked.training, experiment, run)
             train_classifier(phase, teacher, part.stem)
+        elif part.stem not in run.state:
+            run.save(part.stem, teacher.to_functional(part.stem))
     return files
 
 
-def holds_teachers(folder: RunFolder, config: ExperimentConfig) -> bool:
+def holds_teachers(run: Run, experiment: Experiment) -> bool:
     """Whether an earlier try has left the file of a teacher."""
-    parts = teacher_parts(len(config.teachers))
-    return any(folder.model_file(part).exists() for part in parts)
+    parts = teacher_parts(len(experiment.config.teachers))
+    return any(part.stem in run.state for part in parts)
 
 
-def load_teachers(
-    folder: RunFolder, config: ExperimentConfig, dataset: Dataset
-) -> list[ImageClassifier]:
+def load_teachers(run: Run, experiment: Experiment) -> list[ImageClassifier]:
     """The run's teachers from its files, as before any adaptation."""
+    asked = experiment.config.teachers
     return [
-        load_teacher(folder.model_file(part), dataset, asked.network)
-        for part, asked in zip(
-            teacher_parts(len(config.teachers)), config.teachers, strict=True
-        )
+        load_teacher(run.model_file(part), experiment.dataset, teacher.network)
+        for part, teacher in zip(teacher_parts(len(asked)), asked, strict=True)
     ]

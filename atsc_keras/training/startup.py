@@ -1,52 +1,36 @@
 """How long a process takes until it trains."""
 
-import os
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
+import psutil
 
-from atsc_keras.records.run import RunFolder
-
-_START_FIELD = 22  # of /proc/PID/stat, counted from 1
-_IMPORTED = time.monotonic()
+from atsc_keras.records.models import Origin, Startup
+from atsc_keras.records.run import Run
 
 
 def process_age() -> float:
-    """Seconds since this process began.
-
-    Where the system does not tell (it does on Linux), since this room was
-    imported.
-    """
-    if not sys.platform.startswith("linux"):
-        return time.monotonic() - _IMPORTED
-    # The name of the command, in brackets, may itself have any character.
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    began = int(fields[_START_FIELD - 3]) / os.sysconf("SC_CLK_TCK")
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - began
+    """Seconds since this process began."""
+    return time.time() - psutil.Process().create_time()
 
 
 class FirstStepNote(keras.callbacks.Callback):
-    """Notes in a run's `environment.json` how long its first step took.
+    """Notes in a run's origin how long its first step took.
 
-    `startup` there: seconds from the start of the process `to_first_step`,
-    and of those in the `first_step`, which compiles. Later phases of the same
-    process change nothing.
+    Later phases of the same process change nothing.
 
     Args:
-        folder: of the run.
+        run: to note it in.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        self.folder = folder
+        self.run = run
         self._began: float | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        environment = self.folder.read_json("environment.json")
-        self._noted = environment is None or "startup" in environment
+        self._noted = self.run.demand(Origin).startup is not None
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -63,9 +47,8 @@ class FirstStepNote(keras.callbacks.Callback):
         if logs:
             float(logs["loss"])  # a device may still be at work
         age = process_age()
-        environment = self.folder.read_json("environment.json")
-        environment["startup"] = {
-            "to_first_step": round(age, 3),
-            "first_step": round(age - self._began, 3),
-        }
-        self.folder.write_json("environment.json", environment)
+        startup = Startup(
+            to_first_step=round(age, 3), first_step=round(age - self._began, 3)
+        )
+        origin = self.run.demand(Origin)
+        self.run.write(origin.model_copy(update={"startup": startup}))

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,19 @@ _REMEMBERED_PATHS = 4096
 _FILES_AT_ONCE = 16
 # Encoded images that are shuffled together: about 1 GB of ImageNet.
 _WINDOW = 8192
+_SAMPLED_FILES = 256
+_SAMPLED_BYTES = 65536  # of each
+
+
+def _content(paths: Sequence[str]) -> Iterator[bytes]:
+    """Names and sizes of files, and how some of them begin."""
+    step = -(-len(paths) // _SAMPLED_FILES)
+    for place, path in enumerate(paths):
+        size = tf.io.gfile.stat(path).length  # of a bucket too
+        yield f"{os.path.basename(path)} {size}".encode()
+        if place % step == 0:
+            with tf.io.gfile.GFile(path, "rb") as file:
+                yield file.read(_SAMPLED_BYTES)
 
 
 class Stream(Protocol):
@@ -39,6 +52,9 @@ class Stream(Protocol):
 
     def labels(self) -> NDArray[np.int64]:
         """Read every label, int64 (N,), and no image."""
+
+    def content(self) -> Iterator[bytes]:
+        """Tell these examples from others: names, sizes, a fixed sample."""
 
     def examples(
         self,
@@ -106,6 +122,11 @@ class FileStream:
     def labels(self) -> NDArray[np.int64]:
         """Give every label."""
         return self._labels
+
+    def content(self) -> Iterator[bytes]:
+        """Tell these files from others, labels included."""
+        yield self._labels.tobytes()
+        yield from _content(self._paths)
 
     def examples(
         self,
@@ -205,6 +226,10 @@ class RecordStream:
             deterministic=True,
         )
         return np.fromiter(labels.as_numpy_iterator(), np.int64)
+
+    def content(self) -> Iterator[bytes]:
+        """Tell these files from others."""
+        return _content(self._paths)
 
     def examples(
         self,
