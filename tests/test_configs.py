@@ -8,7 +8,8 @@ import pytest
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.models.networks import build_encoder
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.run import Run
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.trainers import build_atsc
@@ -71,12 +72,14 @@ def test_published_recipe_trains_on_made_up_images(
                 for layer in model._flatten_layers()
             )
             tf.config.run_functions_eagerly(not grouped)
-            folder = RunFolder(tmp_path / "run")
-            recipe = config.distillation.training
-            phase = Phase("distillation", recipe, config, dataset, folder)
-            fit_distillation(atsc, phase)
+            experiment = Experiment(config, dataset)
+            origin = experiment.origin("distill")
+            with Run.open(tmp_path / "run", origin) as run:
+                recipe = config.distillation.training
+                phase = Phase("distillation", recipe, experiment, run)
+                fit_distillation(atsc, phase)
     finally:
         tf.config.run_functions_eagerly(False)
     assert int(atsc.optimizer.iterations) == 2
-    (epoch,) = folder.read_history()
-    assert np.isfinite(float(epoch["loss"]))
+    (epoch,) = run.history()
+    assert np.isfinite(epoch.logs["loss"])

@@ -16,17 +16,16 @@ from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.data.array_batches import ArrayTrainingBatches, rows_of_part
 from atsc_keras.errors import InputError
-from atsc_keras.processes import join_processes
-from atsc_keras.records.run import RunFolder
-from atsc_keras.training.devices import check_devices, chosen_devices, placed
-from atsc_keras.training.environment import describe_environment
+from atsc_keras.processes import join_processes, write_atomically
+from atsc_keras.records.run import Run
+from atsc_keras.training.devices import chosen_devices, placed
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.phases import Phase, fit_distillation
-from atsc_keras.training.saved_phases import save_model
 from tests.tiny import tiny_atsc
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import history, write_config
 
 BACKEND = keras.backend.backend()
-ROOT = Path(processes.__file__).parents[2]
+ROOT = Path(processes.__file__).parents[1]
 ON_JAX = pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
 ELSEWHERE = pytest.mark.skipif(BACKEND == "jax", reason="of the others")
 
@@ -37,19 +36,17 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def fit(config: ExperimentConfig, run: Path) -> None:
+def fit(config: ExperimentConfig, path: Path) -> None:
     """Distil two small networks, and leave what a run leaves."""
-    dataset = load_dataset(config.data)
-    check_devices(config, dataset)
+    experiment = Experiment.open(config)
     with placed(config):
         keras.utils.set_random_seed(0)
         atsc = tiny_atsc()
-        environment = describe_environment("distill", config.seed)
-        folder = RunFolder.open(run, config, environment)
-        recipe = config.distillation.training
-        phase = Phase("distillation", recipe, config, dataset, folder)
-        fit_distillation(atsc, phase)
-        save_model(folder, "student", atsc.student.to_functional())
+        with Run.open(path, experiment.origin("distill")) as run:
+            recipe = config.distillation.training
+            phase = Phase("distillation", recipe, experiment, run)
+            fit_distillation(atsc, phase)
+            run.save("student", atsc.student.to_functional())
 
 
 JOB = """
@@ -58,7 +55,7 @@ from pathlib import Path
 from atsc_keras.processes import join_processes
 join_processes()
 from atsc_keras.config import load_config
-from tests.training.test_processes import fit
+from tests.test_processes import fit
 fit(load_config(sys.argv[1], ["devices=all"]), Path(sys.argv[2]))
 """
 
@@ -83,9 +80,9 @@ def start(index: int, port: int, *arguments: Path) -> subprocess.Popen:
 def results(run: Path) -> tuple[list[np.ndarray], list[list[float]]]:
     """The student's weights, and the numbers of every epoch."""
     model = keras.models.load_model(run / "student.keras", compile=False)
-    rows = RunFolder(run).read_history()
+    rows = history(run)
     for row in rows:
-        del row["phase"], row["seconds"]
+        del row["phase"]
         # Of one process only.
         row.pop("val_feature_distance", None)
         row.pop("val_teacher_accuracy", None)
@@ -111,10 +108,10 @@ def test_two_processes_distil_as_one_does(tmp_path: Path) -> None:
     assert "==" not in second
 
     # Gradients are summed in another order.
-    (one, history), (two, same) = (
+    (one, found), (two, same) = (
         results(tmp_path / name) for name in ("one", "two")
     )
-    np.testing.assert_allclose(same, history, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(same, found, rtol=1e-5, atol=1e-6)
     for expected, found in zip(one, two, strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     saved = (tmp_path / "two" / "checkpoints" / "distillation").iterdir()
@@ -165,7 +162,7 @@ def test_folder_that_a_process_does_not_see_is_refused(
     monkeypatch.setattr(processes, "wait_for_all", lambda what: None)
     monkeypatch.setattr(processes, "_LONGEST_DELAY", 0.0)
     with pytest.raises(InputError, match="disk that all processes share"):
-        RunFolder(tmp_path).write_json("a.json", {})
+        write_atomically(tmp_path / "a", lambda path: path.touch())
     assert not list(tmp_path.iterdir())
 
 

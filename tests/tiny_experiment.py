@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import yaml
 
+from atsc_keras.records.run import Run
+
 
 def write_data(folder: Path, classes: int = 3) -> Path:
     """An npz set of 8x8 images that differ in brightness."""
@@ -52,6 +54,12 @@ def write_config(folder: Path, epochs: int = 2, **sections: Any) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    """What the rows of a run's history say, but what it cost."""
+    cost = {"seconds", "peak_memory_bytes"}
+    return [row.model_dump(exclude=cost) for row in Run(run).history()]
 
 
 def student_weights(run: Path, name: str = "student") -> list[np.ndarray]:

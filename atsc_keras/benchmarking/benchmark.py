@@ -19,7 +19,7 @@ from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.errors import InputError
-from atsc_keras.records.models import (
+from atsc_keras.records.benchmarks import (
     Benchmark,
     BenchmarkSettings,
     Quartiles,

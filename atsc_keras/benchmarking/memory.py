@@ -12,7 +12,7 @@ from atsc_keras.benchmarking.steps import BenchmarkStep
 from atsc_keras.config import load_config
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import MeasurementError
-from atsc_keras.records.models import BenchmarkSettings
+from atsc_keras.records.benchmarks import BenchmarkSettings
 from atsc_keras.records.run import Run
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import peak_memory

@@ -11,7 +11,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import last_stage
-from atsc_keras.records.models import BenchmarkSettings
+from atsc_keras.records.benchmarks import BenchmarkSettings
 from atsc_keras.reports.benchmark import STEPS, STUDENT, TEACHER
 from atsc_keras.training.networks import build_network
 from atsc_keras.training.recipes import build_optimizer

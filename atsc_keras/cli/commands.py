@@ -20,7 +20,11 @@ from atsc_keras.cli.output import muted, print_summary
 from atsc_keras.config import METHODS, load_config, load_variants
 from atsc_keras.config.shipped import shipped_configs
 from atsc_keras.errors import InputError
-from atsc_keras.processes import join_frameworks, prepare_frameworks
+from atsc_keras.processes import (
+    join_frameworks,
+    prepare_frameworks,
+    write_atomically,
+)
 from atsc_keras.training.termination import ended_by_sigterm
 
 
@@ -77,9 +81,11 @@ def distill(
             run(experiment, folder, resume=resume, overwrite=overwrite)
         exported = 0
         if export:
+            from atsc_keras.reports.report import renew_report
             from atsc_keras.training.exporting import export_student
 
             exported = export_student(folder)
+            renew_report(folder)
         print_summary(folder, quiet)
     if exported:
         raise typer.Exit(1)
@@ -180,12 +186,12 @@ def benchmark(
         os.environ["KERAS_BACKEND"] = backend
     prepare_frameworks()
     from atsc_keras.benchmarking.benchmark import benchmark as run
-    from atsc_keras.benchmarking.steps import BenchmarkSettings
+    from atsc_keras.records.benchmarks import BenchmarkSettings
     from atsc_keras.reports.benchmark import benchmark_table
 
     settings = BenchmarkSettings(
-        "auto" if jit_compile == "auto" else jit_compile == "true",
-        trainable or None,
+        jit_compile="auto" if jit_compile == "auto" else jit_compile == "true",
+        trainable=tuple(trainable) if trainable else None,
     )
     with muted(quiet):
         result = run(
@@ -225,7 +231,7 @@ def evaluate(
     prepare_frameworks()
     from atsc_keras.training.jobs import evaluate as run
 
-    for name, value in run(experiment, model).items():
+    for name, value in run(experiment, model):
         text = f"{value:.4f}" if isinstance(value, float) else value
         print(f"{name:>14}  {text}")
 
@@ -252,7 +258,7 @@ def samples(
 
     dataset = load_dataset(experiment.data)
     with dataset.naming_broken_files():
-        write_samples(out, dataset)
+        write_atomically(out, lambda path: write_samples(path, dataset))
     print(f"Samples: {out}")
 
 

@@ -18,22 +18,22 @@ def muted(quiet: bool) -> Iterator[None]:
 
 
 def print_summary(folder: Path, quiet: bool = False) -> None:
-    """Write the report of a run and say what came of it, and where it is.
+    """Say what came of a run, and where its report is.
 
     Args:
         folder: of the run.
         quiet: whether to say only where it is; default: no.
     """
-    from atsc_keras.records.run import RunFolder
-    from atsc_keras.reports.report import write_report
-    from atsc_keras.reports.summary import summary_table
+    from atsc_keras.records.exports import ExportReport
+    from atsc_keras.records.manifest import EXPORT
+    from atsc_keras.records.models import Metrics
+    from atsc_keras.records.reading import read_record
+    from atsc_keras.records.run import Run
+    from atsc_keras.reports.report import REPORT
+    from atsc_keras.reports.run import summary_table
 
-    run = RunFolder(folder)
-    report = write_report(folder)
+    run = Run(folder)
     if not quiet:
-        table = summary_table(
-            run.read_json("metrics.json"),
-            run.read_json("export/export_report.json"),
-        )
-        print(f"\n{table}\n")
-    print(f"Report: {report}")
+        exported = read_record(run.file(EXPORT), ExportReport)
+        print(f"\n{summary_table(run.demand(Metrics), exported)}\n")
+    print(f"Report: {run.file(REPORT)}")

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from atsc_keras.config import STUDENT_ALONE, ExperimentConfig, RecipeConfig
 from atsc_keras.methods.registry import find_method
+
+_ALONE_IN_0_1 = "student"  # what its folder was called
 
 
 def folder_name(name: str) -> str:
@@ -15,7 +18,23 @@ def folder_name(name: str) -> str:
 
 def candidate_name(folder: str) -> str:
     """Read a name back from `folder_name`."""
-    return folder.replace("@", ":")
+    name = folder.replace("@", ":")
+    return STUDENT_ALONE if name == _ALONE_IN_0_1 else name
+
+
+def trial_folder(comparison: Path, name: str, seed: int) -> Path:
+    """The folder of a candidate with a seed, in that of a comparison."""
+    runs = comparison / "runs"
+    old = runs / f"{_ALONE_IN_0_1}_seed{seed}"
+    if name == STUDENT_ALONE and old.exists():
+        return old
+    return runs / f"{folder_name(name)}_seed{seed}"
+
+
+def trial_of(folder: Path) -> tuple[str, int]:
+    """Name and seed of `trial_folder`."""
+    name, _, seed = folder.name.rpartition("_seed")
+    return candidate_name(name), int(seed)
 
 
 @dataclass(frozen=True)
@@ -96,8 +115,9 @@ def candidates_of(
         methods: of `METHODS`.
         variants: each a config by its name.
     """
+    names = dict.fromkeys(find_method(method).name for method in methods)
     return [
-        *(Candidate(name, name, config) for name in dict.fromkeys(methods)),
+        *(Candidate(name, name, config) for name in names),
         *(
             Candidate(f"atsc-{name}", "atsc", variant)
             for name, variant in variants.items()

@@ -22,7 +22,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
-from atsc_keras.records.models import Comparison, LearningRates
+from atsc_keras.records.comparisons import Comparison, LearningRates
 from atsc_keras.records.run import Run
 from atsc_keras.reports.numbers import percent
 from atsc_keras.training.devices import placed

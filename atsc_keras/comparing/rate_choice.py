@@ -10,7 +10,7 @@ from atsc_keras.data.assembly import choose, refuse_to_choose
 from atsc_keras.data.dataset import Dataset, Split
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
-from atsc_keras.records.models import RateRecord
+from atsc_keras.records.comparisons import RateRecord
 from atsc_keras.records.run import Run
 
 _HOLD_OUT = 0.1  # of the training images of each class

@@ -2,24 +2,20 @@
 
 import statistics
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from atsc_keras.comparing.candidates import candidate_name, folder_name
+from atsc_keras.comparing.candidates import trial_of
 from atsc_keras.config import METHODS
 from atsc_keras.errors import DivergedError
-from atsc_keras.records.models import (
-    Adaptation,
+from atsc_keras.records.comparisons import (
     Comparison,
-    EpochRow,
     LearningRates,
     MethodRuns,
-    Metrics,
-    Origin,
     SeedAdaptation,
 )
+from atsc_keras.records.models import Adaptation, EpochRow, Metrics, Origin
 from atsc_keras.records.roles import teacher_parts
 from atsc_keras.records.run import Run
 from atsc_keras.reports.comparison import write_comparison
@@ -40,19 +36,12 @@ def summarise(run: Run, experiment: Experiment) -> Comparison:
     config, dataset = experiment.config, experiment.dataset
     methods: dict[str, MethodRuns] = {}
     diverged: dict[str, tuple[int, ...]] = {}
-    for name in _trained(run):
-        trials = sorted(
-            run.path.glob(f"runs/{folder_name(name)}_seed*"), key=_seed_of
-        )
-        done = {path: Run(path).load(Metrics) for path in trials}
-        lost = [path for path in trials if "diverged" in _states(path)]
+    for name, trials in _trials(run).items():
+        lost = [s for s, trial in trials.items() if "diverged" in _ends(trial)]
         if lost:
-            diverged[name] = tuple(map(_seed_of, lost))
-        shown = [
-            _read_trial(Run(path), metrics)
-            for path, metrics in done.items()
-            if metrics is not None
-        ]
+            diverged[name] = tuple(lost)
+        done = [trial for trial in trials.values() if "done" in _ends(trial)]
+        shown = [_read_trial(trial) for trial in done]
         if shown:
             columns = {
                 key: tuple(row[key] for row in shown) for key in shown[0]
@@ -89,28 +78,27 @@ def summarise(run: Run, experiment: Experiment) -> Comparison:
     return comparison
 
 
-def _states(path: Path) -> Collection[str]:
-    return Run(path).state.values()
-
-
-def _trained(run: Run) -> list[str]:
-    """Names of the candidates with a run: methods first, then variants."""
-    names = {
-        candidate_name(path.name.rpartition("_seed")[0])
-        for path in run.path.glob("runs/*_seed*")
+def _trials(run: Run) -> dict[str, dict[int, Run]]:
+    """Runs of each candidate by their seeds; methods first, then variants."""
+    found: dict[str, dict[int, Run]] = {}
+    for path in run.path.glob("runs/*_seed*"):
+        name, seed = trial_of(path)
+        found.setdefault(name, {})[seed] = Run(path)
+    known = [name for name in METHODS if name in found]
+    others = sorted(found.keys() - set(METHODS))
+    return {
+        name: dict(sorted(found[name].items())) for name in [*known, *others]
     }
-    return [
-        *(name for name in METHODS if name in names),
-        *sorted(names.difference(METHODS)),
-    ]
 
 
-def _seed_of(path: Path) -> int:
-    return int(path.name.rpartition("_seed")[2])
+def _ends(trial: Run) -> Collection[str]:
+    """How its training ended; nothing while it has not."""
+    return trial.state.values()
 
 
-def _read_trial(run: Run, metrics: Metrics) -> dict[str, Any]:
+def _read_trial(run: Run) -> dict[str, Any]:
     """What one trial adds to each attribute of `MethodRuns`."""
+    metrics = run.demand(Metrics)
     (student,) = metrics.models.values()
     history = run.history()
     curve = tuple(row.logs["val_accuracy"] for row in history)

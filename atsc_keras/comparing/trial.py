@@ -7,10 +7,15 @@ from typing import Any
 
 import keras
 
-from atsc_keras.comparing.candidates import Candidate, folder_name
+from atsc_keras.comparing.candidates import (
+    Candidate,
+    folder_name,
+    trial_folder,
+)
 from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import DivergedError
+from atsc_keras.records.continuing import check_same
 from atsc_keras.records.models import Metrics, Origin
 from atsc_keras.records.roles import Part, Role, teacher_parts
 from atsc_keras.records.run import Run
@@ -90,8 +95,7 @@ class Trial:
         seed: int,
         path: Path | None = None,
     ) -> None:
-        result = comparison.file(f"runs/{candidate.folder_name}_seed{seed}")
-        self.path = path or result
+        self.path = path or trial_folder(comparison.path, candidate.name, seed)
         config = candidate.config
         parts = teacher_parts(len(config.teachers))
         teachers = tuple(
@@ -126,8 +130,8 @@ class Trial:
         experiment = Experiment(self.config, dataset)
         origin = experiment.origin(self.candidate.method)
         if self.is_done:
-            done = Run(self.path)
-            done.check_same(origin, done.demand(Origin))
+            earlier = Run(self.path).demand(Origin)
+            check_same(self.path, origin, earlier)
             return
         with ExitStack() as stack:
             run = stack.enter_context(
@@ -166,10 +170,15 @@ class Trial:
         trainer = build_trainer(self.candidate, teachers, experiment.dataset)
         name = folder_name(self.candidate.method)
         phase = Phase(name, self.recipe, experiment, run, watcher)
-        shared = self.candidate.has_shared_head
-        (fit_distillation if shared else fit_network)(trainer, phase)
+        self._fit(trainer, phase)
         student = getattr(trainer, "student", trainer)
-        folded = {"folded": True} if shared else {}
+        folded = {"folded": True} if self.candidate.has_shared_head else {}
         stem = self.part.stem
         model = student.to_functional(stem, **folded)
         run.write_file(f"{stem}.keras", model.save)
+
+    def _fit(self, trainer: Any, phase: Phase) -> None:
+        if self.candidate.has_shared_head:
+            fit_distillation(trainer, phase)
+        else:
+            fit_network(trainer, phase)

@@ -82,11 +82,11 @@ else:
         **{
             method.name: (config, config())
             for method in METHODS.values()
-            if method.name not in ("student", "atsc")
+            if method.kind != "labels" and method.name != "atsc"
             for config in (
                 MethodConfig if method.kind == "fixed_teacher" else SimKDConfig,
             )
         },
     )
 
-STUDENT_ALONE = "student"
+STUDENT_ALONE = "student_alone"

@@ -44,7 +44,7 @@ _RISES = 20 / 240  # 20 epochs of the recipe for CIFAR-100
 
 # Each class says where its numbers come from.
 _ROWS = (
-    Method("student", "Student alone", "orange", "labels"),
+    Method("student_alone", "Student alone", "orange", "labels"),
     # Weight 1 beside the labels (CRD, SimKD).
     Method(
         *("kd", "KD", "green"),
@@ -131,12 +131,14 @@ def find_method(name: str) -> Method:
     """Find a method, or take a loss of one's own for one.
 
     Args:
-        name: of `METHODS`, or `my_module:MyLoss`, which is imported when it
-            trains; it has weight 1 beside the labels.
+        name: of `METHODS`, where `student` is short for `student_alone`, or
+            `my_module:MyLoss`, which is imported when it trains; it has
+            weight 1 beside the labels.
 
     Raises:
         InputError: if it is neither.
     """
+    name = "student_alone" if name == "student" else name  # the short word
     if name in METHODS:
         return METHODS[name]
     if is_own(name):

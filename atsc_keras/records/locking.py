@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,7 +35,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
     """
     lock = FileLock(folder / LOCK, timeout=0)
     try:
-        lock.acquire()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a disk has no locks
+            lock.acquire()
     except Timeout:
         raise BusyError(folder, _writer(folder)) from None
     except (OSError, NotImplementedError) as error:
@@ -52,8 +55,10 @@ def sole_writer(folder: Path) -> Iterator[None]:
         )
         yield
     finally:
-        with suppress(OSError):
-            (folder / WRITER).unlink(missing_ok=True)
+        # Before it is released: who waits for the old file sees it gone.
+        for name in (WRITER, LOCK):
+            with suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
         lock.release()
 
 

@@ -66,7 +66,13 @@ def read_manifest(folder: Path) -> Manifest:
     """
     known = read_record(folder, Manifest)
     if known is not None:
-        return known
+        kept: dict[str, State] = {
+            stem: state
+            for stem, state in known.networks.items()
+            # Deleted by hand, it is to be made again.
+            if state != "done" or (folder / f"{stem}.keras").exists()
+        }
+        return known.model_copy(update={"networks": kept})
     names = [name for name in files_in(folder) if _is_of_0_1(name)]
     networks: dict[str, State] = {
         Path(name).stem: "done" for name in names if name.endswith(".keras")

@@ -10,12 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from atsc_keras.errors import InputError
-from atsc_keras.records.models import (
-    SCHEMA_VERSION,
-    EpochRow,
-    Record,
-    upgraded,
-)
+from atsc_keras.records.models import SCHEMA_VERSION, EpochRow, Record
+from atsc_keras.records.upgrading import upgraded
 
 HISTORY = "history.csv"
 _Record = TypeVar("_Record", bound=Record)

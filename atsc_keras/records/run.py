@@ -5,12 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from atsc_keras.config import (
-    ExperimentConfig,
-    differences,
-    dump_config,
-    load_config,
-)
+from atsc_keras.config import dump_config
 from atsc_keras.errors import InputError, WriteError
 from atsc_keras.files.whole import (
     PART,
@@ -19,6 +14,11 @@ from atsc_keras.files.whole import (
     write_whole,
 )
 from atsc_keras.processes import is_first, wait_for_all, write_atomically
+from atsc_keras.records.continuing import (
+    CONFIG,
+    check_inputs_survive,
+    check_same,
+)
 from atsc_keras.records.locking import LOCK, WRITER, sole_writer
 from atsc_keras.records.manifest import (
     Manifest,
@@ -37,7 +37,6 @@ from atsc_keras.records.reading import (
 )
 from atsc_keras.records.roles import Part
 
-CONFIG = "config.yaml"
 _LOCKED = {LOCK, WRITER}
 _Record = TypeVar("_Record", bound=Record)
 
@@ -167,7 +166,7 @@ class Run:
                 "Name another folder, or move what the run did not write."
             )
         if overwrite:
-            _check_inputs_survive(self.path, origin.config)
+            check_inputs_survive(self.path, origin.config)
         elif not resume:
             raise InputError(
                 "The run folder exists already. Received: "
@@ -175,46 +174,7 @@ class Run:
                 "--overwrite to start again."
             )
         else:
-            self.check_same(origin, earlier)
-
-    def check_same(self, origin: Origin, earlier: Origin) -> None:
-        """Check that what is to go on is what the folder holds.
-
-        Args:
-            origin: of what is to go on.
-            earlier: of what the folder holds.
-
-        Raises:
-            InputError: if job, config, data or given weights are others.
-        """
-        if earlier.job != origin.job:
-            raise InputError(
-                "`--resume` must go on with the same job. Received: "
-                f"{origin.job}, --run-dir={self.path} of {earlier.job}. "
-                "Name another folder."
-            )
-        before, now = (
-            (o.data_digest, o.weights_digests) for o in (earlier, origin)
-        )
-        known = earlier.data_digest is not None
-        if origin.config is not None and self.file(CONFIG).exists():
-            changed = differences(
-                load_config(self.file(CONFIG)), origin.config, places=not known
-            )
-            if changed:
-                raise InputError(
-                    "`--resume` needs the config that the run began with. "
-                    f"Received: {'; '.join(changed)}. Give "
-                    f"{self.file(CONFIG)} as CONFIG, or use another --run-dir."
-                )
-        if known and before != now:
-            what = "data" if before[0] != now[0] else "weights"
-            raise InputError(
-                "`--resume` goes on to the same result, with the data and "
-                f"weights that the run began with. Received: other {what}: "
-                f"{_differing(before, now)}. Put the former {what} back, or "
-                "start again with --overwrite or another --run-dir."
-            )
+            check_same(self.path, origin, earlier)
 
     def file(self, name: str) -> Path:
         """Path of a file in the folder."""
@@ -318,28 +278,3 @@ class Run:
 def _writing(record: Record) -> Callable[[Path], int]:
     text = record_text(record)
     return lambda path: path.write_text(text, "utf-8", newline="\n")
-
-
-def _check_inputs_survive(path: Path, config: ExperimentConfig | None) -> None:
-    if config is None:
-        return
-    inputs = [
-        config.data.path,
-        config.student.weights,
-        *(teacher.weights for teacher in config.teachers),
-    ]
-    for name in filter(None, inputs):
-        if Path(name).resolve().is_relative_to(path.resolve()):
-            raise InputError(
-                "`--overwrite` must not delete what the run reads. "
-                f"Received: {name} inside --run-dir={path}. Name another "
-                "folder."
-            )
-
-
-def _differing(before: Any, now: Any) -> str:
-    return ", ".join(
-        f"digest {new} instead of {old}"
-        for old, new in zip(before, now, strict=True)
-        if old != new
-    )

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from atsc_keras.records.models import Movement
 from atsc_keras.reports.axes import (
     DASHES,
     is_finite,
@@ -67,13 +67,12 @@ def draw_adaptation(phase: Mapping[str, np.ndarray]) -> Drawing | None:
 
 
 def draw_movements(
-    movements: Mapping[str, Sequence[dict[str, Any]]],
+    movements: Mapping[str, Sequence[Movement]],
 ) -> Drawing | None:
     """How far each layer of the teachers is from its start.
 
     Args:
-        movements: by label what `adaptation.json` holds; layers of the same
-            teachers in the same order.
+        movements: by label; layers of the same teachers in the same order.
 
     Returns:
         None where nothing adapted.
@@ -86,9 +85,9 @@ def draw_movements(
     for (label, layers), color in zip(
         movements.items(), cycle(_CYCLE), strict=False
     ):
-        moved = [layer["moved"] for layer in layers]
+        moved = [layer.moved for layer in layers]
         axes.plot(moved, "o-", color=color, ms=3.5, lw=0.8, label=label)
-    names = [layer["layer"] for layer in next(iter(movements.values()))]
+    names = [layer.layer for layer in next(iter(movements.values()))]
     step = -(-len(names) // _LAYERS_NAMED)
     axes.set_xticks(
         range(0, len(names), step), names[::step], rotation=60, ha="right"
@@ -108,7 +107,9 @@ def draw_movements(
     )
 
 
-def draw_compared_adaptation(curves: Mapping[str, Any]) -> Drawing | None:
+def draw_compared_adaptation(
+    curves: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
+) -> Drawing | None:
     """Distance and teacher's accuracy by epoch, for several methods.
 
     Args:

@@ -1,9 +1,8 @@
 """A benchmark as tables."""
 
-from typing import Any
-
 from atsc_keras.methods.registry import METHODS
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.benchmarks import Benchmark, Quartiles
+from atsc_keras.records.run import Run
 from atsc_keras.reports.numbers import NOTHING, quantity
 from atsc_keras.reports.tables import align, markdown_table, wrap
 
@@ -27,61 +26,55 @@ _COLUMNS = (
 _IN_TERMINAL = (0, 1, 2, 3, 4, 8, 5, 6)
 
 
-def _row(name: str, result: dict[str, Any]) -> list[str]:
-    steps = result["steps"]
-    own = steps[name]
+def _row(name: str, result: Benchmark) -> list[str]:
+    steps = result.steps
+    own, base = steps[name], [steps[TEACHER], steps[STUDENT]]
 
     def of_base(key: str) -> str:
-        base = [steps[other][key] for other in (TEACHER, STUDENT)]
-        return f"{own[key] / sum(base):.2f}" if sum(base) else NOTHING
+        values = [getattr(step, key) for step in (own, *base)]
+        if None in values or not sum(values[1:]):
+            return NOTHING
+        return f"{values[0] / sum(values[1:]):.2f}"
 
-    def ratio(clock: str) -> str:
-        low, middle, high = own[f"{clock}_ratio"]
+    def spread(ratio: Quartiles) -> str:
+        low, middle, high = ratio
         return f"{middle:.2f} ({low:.2f}-{high:.2f})"
 
-    known = own["peak_memory"] is not None
     return [
         LABELS[name],
-        quantity(own["multiply_adds"]),
+        quantity(own.multiply_adds),
         of_base("multiply_adds"),
-        f"{1000 * own['cpu_seconds'][1]:.0f} ms",
-        ratio("cpu"),
-        quantity(own["peak_memory"], "B") if known else NOTHING,
-        of_base("peak_memory") if known else NOTHING,
-        f"{1000 * own['wall_seconds'][1]:.0f} ms",
-        ratio("wall"),
-        f"{own['first_step']:.1f} s",
+        f"{1000 * own.cpu_seconds[1]:.0f} ms",
+        spread(own.cpu_ratio),
+        quantity(own.peak_memory, "B"),
+        of_base("peak_memory"),
+        f"{1000 * own.wall_seconds[1]:.0f} ms",
+        spread(own.wall_ratio),
+        f"{own.first_step:.1f} s",
     ]
 
 
-def _notes(result: dict[str, Any]) -> list[str]:
-    environment, settings = result["environment"], result["settings"]
-    backend = environment["backend"]
-    images = result["input_pipeline"]["images_per_second"]
-    batch_size = result["batch_size"]
-    need = batch_size / result["steps"]["atsc"]["wall_seconds"][1]
+def _notes(result: Benchmark) -> list[str]:
+    origin = result.origin
+    need = result.batch_size / result.steps["atsc"].wall_seconds[1]
     return [
-        f"{' and '.join(result['teachers'])} -> {result['student']}, batches "
-        f"of {batch_size} images {result['image_shape']}, {backend} "
-        f"{environment[backend]}, Keras {environment['keras']}, "
-        f"{result['precision']}, jit_compile={settings['jit_compile']}, "
-        f"{', '.join(environment['devices'])}.",
+        f"{' and '.join(result.teachers)} -> {result.student}, batches of "
+        f"{result.batch_size} images {list(result.image_shape)}, "
+        f"{origin.backend} {origin.framework}, Keras {origin.keras}, "
+        f"{result.precision}, jit_compile={result.settings.jit_compile}, "
+        f"{', '.join(origin.devices)}.",
         "Times are medians of a step; ratios are to the supervised teacher "
         "step plus the supervised student step of the same round: median and "
         "quartiles. Multiply-adds: of a batch, forward once, and twice more "
         "for what learns. The first step compiles.",
-        f"The input pipeline alone makes {images:,.0f} images a second; ATSC "
-        f"takes {need:,.0f}.",
+        f"The input pipeline alone makes {result.images_per_second:,.0f} "
+        f"images a second; ATSC takes {need:,.0f}.",
     ]
 
 
-def benchmark_table(result: dict[str, Any]) -> str:
-    """The plain-text table that the command line prints.
-
-    Args:
-        result: what `benchmark.json` holds.
-    """
-    rows = [_row(name, result) for name in result["steps"]]
+def benchmark_table(result: Benchmark) -> str:
+    """The plain-text table that the command line prints."""
+    rows = [_row(name, result) for name in result.steps]
     header = list(_COLUMNS)
     header[1], header[8] = "M.-adds", "Wall ratio"
     table = align(
@@ -93,15 +86,15 @@ def benchmark_table(result: dict[str, Any]) -> str:
     return "\n".join([*table, "", *notes])
 
 
-def write_benchmark(folder: RunFolder, result: dict[str, Any]) -> None:
+def write_benchmark(run: Run, result: Benchmark) -> None:
     """Write `benchmark.json` and `benchmark.md`.
 
     Args:
-        folder: of the benchmark.
-        result: of `benchmark`.
+        run: of the benchmark.
+        result: its figures.
     """
-    folder.write_json("benchmark.json", result)
-    rows = [_row(name, result) for name in result["steps"]]
+    run.write(result)
+    rows = [_row(name, result) for name in result.steps]
     body = markdown_table(_COLUMNS, rows)
-    parts = [f"# {result['name']}", body, *_notes(result)]
-    folder.write_text("benchmark.md", "\n\n".join(parts) + "\n")
+    parts = [f"# {result.name}", body, *_notes(result)]
+    run.write_text("benchmark.md", "\n\n".join(parts) + "\n")

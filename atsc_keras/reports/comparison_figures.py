@@ -2,13 +2,14 @@
 
 import math
 import statistics
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from atsc_keras.methods.registry import find_method
+from atsc_keras.records.comparisons import Comparison, SeedAdaptation
 from atsc_keras.reports.adaptation_figures import (
     draw_compared_adaptation,
     draw_movements,
@@ -36,68 +37,62 @@ def _color(name: str) -> str:
     return COLORS.get(found, found) if found else QUIET
 
 
-def ranked(summary: dict[str, Any]) -> list[str]:
-    """Names of the methods by their mean accuracy, the best first.
-
-    Args:
-        summary: what `comparison.json` holds.
-    """
-    methods = summary["methods"]
+def ranked(comparison: Comparison) -> list[str]:
+    """Names of the methods by their mean accuracy, the best first."""
+    methods = comparison.methods
     return sorted(
-        methods, key=lambda name: -statistics.mean(methods[name]["accuracy"])
+        methods, key=lambda name: -statistics.mean(methods[name].accuracy)
     )
 
 
-def draw_comparison(summary: dict[str, Any]) -> list[Drawing]:
-    """Every seed of every method, and the accuracies by epoch.
-
-    Args:
-        summary: what `comparison.json` holds.
+def draw_comparison(comparison: Comparison) -> list[Drawing]:
+    """Draw every seed of every method, and the accuracies by epoch.
 
     Returns:
         The figures; same input, same bytes.
     """
+    noted = {
+        method_label(name): seeds
+        for name, runs in comparison.methods.items()
+        if (seeds := [seed for seed in runs.adaptation if seed])
+    }
     with drawing_settings():
-        curves, movements = _adaptations(summary)
         drawings = [
-            _draw_seeds(summary),
-            _draw_curves(summary),
-            draw_compared_adaptation(curves),
-            draw_movements(movements),
+            _draw_seeds(comparison),
+            _draw_curves(comparison),
+            draw_compared_adaptation(
+                {label: _curves(seeds) for label, seeds in noted.items()}
+            ),
+            # Layers as the first seed moved them.
+            draw_movements(
+                {label: seeds[0].layers for label, seeds in noted.items()}
+            ),
         ]
         return [drawing for drawing in drawings if drawing is not None]
 
 
-def _adaptations(
-    summary: dict[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Curves of each seed, and layers as the first seed moved them."""
-    curves, movements = {}, {}
-    for name, runs in summary["methods"].items():
-        noted = [seed for seed in runs["adaptation"] if seed]
-        if not noted:
-            continue
-        curves[method_label(name)] = {
-            column: [seed[column] for seed in noted]
-            for column in noted[0]
-            if column != "layers"
-        }
-        if noted[0]["layers"]:
-            movements[method_label(name)] = noted[0]["layers"]
-    return curves, movements
+def _curves(
+    seeds: Sequence[SeedAdaptation],
+) -> dict[str, list[tuple[float, ...]]]:
+    """Of each seed, by column of the history."""
+    columns = {
+        "val_feature_distance": [seed.val_feature_distance for seed in seeds],
+        "val_teacher_accuracy": [seed.val_teacher_accuracy for seed in seeds],
+    }
+    return {name: curves for name, curves in columns.items() if all(curves)}
 
 
-def _draw_seeds(summary: dict[str, Any]) -> Drawing:
-    methods = ranked(summary)[::-1]
+def _draw_seeds(comparison: Comparison) -> Drawing:
+    methods = ranked(comparison)[::-1]
     figure = Figure((WIDTH, 0.9 + 0.34 * len(methods)), layout="constrained")
     axes = figure.subplots()
     for place, name in enumerate(methods):
         color = _color(name)
-        shares = summary["methods"][name]["accuracy"]
+        shares = comparison.methods[name].accuracy
         axes.plot(shares, [place] * len(shares), "o", color=color, ms=5)
         mean = statistics.mean(shares)
         axes.plot([mean, mean], [place - 0.3, place + 0.3], color=INK, lw=1.4)
-    teacher = max(t["accuracy"] for t in summary["teachers"].values())
+    teacher = comparison.best_teacher
     axes.axvline(teacher, color=QUIET, linewidth=0.9, linestyle=(0, (4, 1.6)))
     axes.set_yticks(range(len(methods)), map(method_label, methods))
     axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -112,13 +107,13 @@ def _draw_seeds(summary: dict[str, Any]) -> Drawing:
     )
 
 
-def _draw_curves(summary: dict[str, Any]) -> Drawing:
+def _draw_curves(comparison: Comparison) -> Drawing:
     figure = Figure((WIDTH, 3.4), layout="constrained")
     axes = figure.subplots()
     lowest = []
-    for name, runs in summary["methods"].items():
-        shortest = min(map(len, runs["curve"]))
-        curves = np.array([curve[:shortest] for curve in runs["curve"]])
+    for name, runs in comparison.methods.items():
+        shortest = min(map(len, runs.curve))
+        curves = np.array([curve[:shortest] for curve in runs.curve])
         epochs = np.arange(1, shortest + 1)
         named = _color(name) != QUIET
         color = _color(name)
@@ -141,7 +136,7 @@ def _draw_curves(summary: dict[str, Any]) -> Drawing:
                 linewidth=0,
             )
         lowest.append(curves[:, shortest // 3 :].min())
-    teacher = max(t["accuracy"] for t in summary["teachers"].values())
+    teacher = comparison.best_teacher
     axes.axhline(teacher, color=QUIET, linewidth=0.9, linestyle=(0, (4, 1.6)))
     # The first third of the epochs may leave the picture of the others.
     axes.set_ylim(math.floor(100 * min(lowest)) / 100, None)

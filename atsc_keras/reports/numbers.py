@@ -5,31 +5,6 @@ import math
 NOTHING = "-"
 # Above this many test images one image is less than 0.1 points.
 _IMAGES_FOR_TWO_DECIMALS = 1000
-_NORMAL_95 = 1.96  # two-sided 95 % quantile of the normal distribution
-
-
-def wrong_images(accuracy: float, images: int) -> int:
-    """Test images that a model with this accuracy gets wrong."""
-    return round((1.0 - accuracy) * images)
-
-
-def interval(accuracy: float, images: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of an accuracy measured on so many images.
-
-    It covers the choice of the test images, not that of the seed.
-
-    Args:
-        accuracy: as measured, from 0 to 1.
-        images: that it was measured on.
-
-    Returns:
-        Lower and upper end, from 0 to 1.
-    """
-    square = _NORMAL_95**2
-    center = (accuracy + square / (2 * images)) / (1 + square / images)
-    spread = accuracy * (1 - accuracy) / images + square / (4 * images**2)
-    half = _NORMAL_95 * math.sqrt(spread) / (1 + square / images)
-    return max(0.0, center - half), min(1.0, center + half)
 
 
 def percent(share: float | None, images: int | None = None) -> str:

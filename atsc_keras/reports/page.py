@@ -1,85 +1,33 @@
-"""The pieces of a report's page: HTML without script, server or network."""
+"""Pages of HTML that need no script, server or network."""
 
 import json
-from collections.abc import Iterable, Sequence
-from html import escape
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from atsc_keras.reports.drawing import Drawing
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-_STYLE = Path(__file__).with_name("report.css")
-_TEXT_COLUMNS = {"Model", "Method", "File", "Verdict"}
-
-
-def page(name: str, parts: Sequence[str]) -> str:
-    """A whole page.
-
-    Args:
-        name: title and first heading.
-        parts: HTML; empty ones are left out.
-
-    Returns:
-        HTML with the style inside.
-    """
-    name = escape(name)
-    lines = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{name}</title>",
-        f"<style>\n{_STYLE.read_text('utf-8')}</style>",
-        "</head>",
-        "<body>",
-        "<main>",
-        f"<h1>{name}</h1>",
-        *parts,
-        "</main>",
-        "</body>",
-        "</html>",
-    ]
-    return "\n".join(line for line in lines if line) + "\n"
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("atsc_keras.reports"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
 
 
-def prose(text: str) -> str:
+def _prose(text: str) -> Markup:
     """Escaped; a number stays on one line with its percent sign."""
-    return escape(text).replace(" %", "&nbsp;%")
+    return Markup(escape(text).replace(" %", Markup("&nbsp;%")))
 
 
-def table(header: Iterable[str], rows: Iterable[str]) -> str:
-    """A card that scrolls sideways where it must; rows are `<tr>`."""
-    cells = []
-    for name in header:
-        kind = ' class="text"' if name in _TEXT_COLUMNS else ""
-        cells.append(f'<th scope="col"{kind}>{name}</th>')
-    body = "\n".join(rows)
-    return (
-        '<div class="card scroll" tabindex="0"><table>\n'
-        f"<thead><tr>{''.join(cells)}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table></div>"
-    )
+def _fact(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def figures(drawings: list[Drawing]) -> str:
-    """All figures, each with title and caption."""
-    if not drawings:
-        return ""
-    shown = [
-        f'<figure class="card"><h3>{escape(drawing.title)}</h3>\n'
-        f"{drawing.svg}"
-        f"<figcaption>{prose(drawing.caption)}</figcaption></figure>"
-        for drawing in drawings
-    ]
-    listed = "\n".join(shown)
-    return f'<h2>Figures</h2>\n<div class="figures">\n{listed}\n</div>'
+_ENVIRONMENT.filters |= {"prose": _prose, "fact": _fact}
 
 
-def facts(named: dict[str, Any]) -> str:
-    """Names and values."""
-    items = []
-    for name, fact in named.items():
-        text = fact if isinstance(fact, str) else json.dumps(fact)
-        items.append(f"<dt>{escape(str(name))}</dt><dd>{escape(text)}</dd>")
-    return f'<dl class="facts">{"".join(items)}</dl>'
+def page(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template of `reports/templates`; style and figures are inside."""
+    return _ENVIRONMENT.get_template(f"{template}.html").render(values)

@@ -1,172 +1,163 @@
 """From the records of a run to its figures and its `report.html`."""
 
-import csv
-import json
-import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import yaml
+from atsc_keras.records.exports import ExportReport
+from atsc_keras.records.manifest import EXPORT
+from atsc_keras.records.models import Adaptation, Metrics, ModelRecord, Origin
+from atsc_keras.records.reading import (
+    damaged_record,
+    missing_record,
+    read_record,
+)
+from atsc_keras.records.roles import Part, Role, in_order
+from atsc_keras.records.run import CONFIG, Run
+from atsc_keras.reports.numbers import decimal, duration, quantity
+from atsc_keras.reports.page import page
+from atsc_keras.reports.run import (
+    best_teacher,
+    caution,
+    export_cells,
+    export_note,
+    headline,
+    phase_label,
+    reference_of,
+    scores,
+    sizes,
+)
+from atsc_keras.reports.run_figures import draw_figures
 
-from atsc_keras.errors import InputError, WriteError
-from atsc_keras.processes import write_atomically
-from atsc_keras.records.roles import is_part
-from atsc_keras.records.run import ADAPTATION, damaged_record
-from atsc_keras.reports.report_page import Run, compose_page
-from atsc_keras.reports.run_figures import History, draw_figures
-
-_EXPORT_REPORT = "export/export_report.json"
+REPORT = "report.html"
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run: Run) -> Path:
     """Write `report.html` and `figures/` of a run from its records.
 
     Nothing is computed again and no framework is loaded. The same records
     give the same bytes.
 
     Args:
-        run_dir: folder with `config.yaml`, `environment.json`, `history.csv`
-            and `metrics.json`; `export/export_report.json` is shown where it
-            exists.
+        run: open for writing, its results written; an export is shown where
+            there is one.
 
     Returns:
         Path of `report.html`.
 
     Raises:
-        InputError: if a record is missing or cannot be read, or the folder
-            cannot be written.
-        WriteError: if there is no room.
+        InputError: if a record is missing or cannot be read.
+        WriteError: if a file cannot be written.
     """
-    run_dir = Path(run_dir)
-    metrics = read_metrics(run_dir)
-    config = _read(run_dir, "config.yaml")
-    history = _read_history(run_dir)
-    run = Run(
-        metrics=metrics,
-        config=config,
-        data=_data_source(run_dir, config),
-        environment=_read_mapping(run_dir, "environment.json"),
-        export_report=(
-            _read_mapping(run_dir, _EXPORT_REPORT)
-            if (run_dir / _EXPORT_REPORT).exists()
-            else None
-        ),
-        drawings=draw_figures(metrics, history, _read_movements(run_dir)),
+    metrics, origin = run.demand(Metrics), run.demand(Origin)
+    movements = run.load(Adaptation)
+    drawings = draw_figures(
+        metrics, run.history(), movements.layers if movements else ()
     )
-    try:
-        for drawing in run.drawings:
-            path = run_dir / "figures" / f"{drawing.name}.svg"
-            _write(path, drawing.file_text())
-        return _write(run_dir / "report.html", compose_page(run))
-    except WriteError as error:
-        if error.is_for_room:
-            raise
-        raise InputError(
-            "The run folder must be writable. Received: "
-            f"{run_dir} ({error.reason}). Change its permissions, or copy it "
-            "elsewhere."
-        ) from error
-
-
-def _write(path: Path, text: str) -> Path:
-    write_atomically(
-        path, lambda beside: beside.write_text(text, "utf-8", newline="\n")
+    exported = read_record(run.file(EXPORT), ExportReport)
+    teacher, reference = best_teacher(metrics), reference_of(metrics)
+    shown = [
+        stem for stem in (Role.STUDENT, Role.STUDENT_ALONE, teacher) if stem
+    ]
+    models = {
+        stem: _cells(metrics.models[stem], reference, metrics.test_examples)
+        for stem in in_order(metrics.models)
+    }
+    text = page(
+        "run",
+        {
+            "name": metrics.name,
+            "headline": headline(metrics),
+            "caution": caution(metrics),
+            "tiles": [
+                (Part.of(stem), models[stem])
+                for stem in shown
+                if stem in models
+            ],
+            "gap_closed": metrics.gap_closed,
+            "models": [
+                (Part.of(stem), cells) for stem, cells in models.items()
+            ],
+            "has_reference": reference is not None and len(models) > 1,
+            "is_distilled": Role.STUDENT in models,
+            "drawings": drawings,
+            "exported": exported
+            and [
+                (file, export_cells(file))
+                for file in exported.models[0].artifacts
+            ],
+            "export_note": exported and export_note(exported),
+            "facts_of_run": _facts(metrics, origin),
+            "config": _config_text(run),
+            "environment": origin.model_dump(
+                mode="json", exclude={"config", "startup"}, exclude_none=True
+            ),
+        },
     )
-    return path
+    for drawing in drawings:
+        run.write_text(f"figures/{drawing.name}.svg", drawing.file_text())
+    run.write_text(REPORT, text)
+    return run.file(REPORT)
 
 
-def _read(run_dir: Path, name: str) -> str:
-    try:
-        return (run_dir / name).read_text("utf-8")
-    except FileNotFoundError as error:
-        raise InputError(
-            f"A run folder must hold {name}. Received: {run_dir}, which does "
-            "not. Name the folder of a finished run, or finish the run with "
-            "--resume."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise damaged_record(run_dir / name, str(error)) from error
-
-
-def _read_mapping(run_dir: Path, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(_read(run_dir, name))
-    except json.JSONDecodeError as error:
-        raise damaged_record(run_dir / name, str(error)) from error
-    if not isinstance(value, dict):
-        raise damaged_record(run_dir / name, "not a mapping")
-    return value
-
-
-def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """Read `metrics.json`.
+def renew_report(path: Path) -> Path:
+    """Write the report of a finished run again, as with its export.
 
     Args:
-        run_dir: folder of a finished run.
+        path: of the run's folder.
 
     Raises:
-        InputError: if it is missing, or not as a run writes it.
+        InputError: if it holds no finished run, or cannot be written.
     """
-    metrics = _read_mapping(run_dir, "metrics.json")
-    models = metrics.get("models")
-    if not isinstance(models, dict) or not models:
-        raise damaged_record(run_dir / "metrics.json", "no `models`")
-    for role, model in models.items():
-        if not is_part(role):
-            raise damaged_record(
-                run_dir / "metrics.json", f"models.{role} is no role"
-            )
-        accuracy = model.get("accuracy") if isinstance(model, dict) else None
-        if not isinstance(accuracy, float | int) or not 0 <= accuracy <= 1:
-            raise damaged_record(
-                run_dir / "metrics.json",
-                f"models.{role}.accuracy must be from 0 to 1",
-            )
-    return metrics
+    with Run.renew(path) as run:
+        return write_report(run)
 
 
-def _read_history(run_dir: Path) -> History:
-    """Columns of each phase, NaN where the file has no finite number."""
-    rows = csv.DictReader(_read(run_dir, "history.csv").splitlines())
-    if not {"phase", "epoch"} <= set(rows.fieldnames or ()):
-        raise damaged_record(
-            run_dir / "history.csv", "no columns `phase` and `epoch`"
-        )
-    names = [name for name in rows.fieldnames or () if name != "phase"]
-    phases: dict[str, list[list[float]]] = {}
-    for row in rows:
-        try:
-            values = [float(row[name] or math.nan) for name in names]
-        except ValueError as error:
-            raise damaged_record(
-                run_dir / "history.csv", f"line {rows.line_num}: {error}"
-            ) from error
-        phases.setdefault(row["phase"], []).append(values)
-    history = {}
-    for phase, lines in phases.items():
-        table = np.array(lines)
-        table[~np.isfinite(table)] = np.nan
-        history[phase] = dict(zip(names, table.T, strict=True))
-    return history
+def _cells(
+    model: ModelRecord, reference: ModelRecord | None, images: int
+) -> dict[str, Any]:
+    """What the page shows of a model."""
+    return {
+        "network": model.network,
+        "scores": [*scores(model, images), decimal(model.loss)],
+        "sizes": sizes(model, reference),
+    }
 
 
-def _read_movements(run_dir: Path) -> list[dict[str, Any]]:
-    """How far the teachers' layers moved; none where no teacher adapts."""
-    if not (run_dir / ADAPTATION).exists():
-        return []
-    value = json.loads(_read(run_dir, ADAPTATION))
-    if not isinstance(value, list):
-        raise damaged_record(run_dir / ADAPTATION, "not a list")
-    return value
+def _facts(metrics: Metrics, origin: Origin) -> dict[str, Any]:
+    seconds, startup = metrics.seconds, metrics.startup_seconds
+    phases = ", ".join(
+        f"{phase_label(phase).lower()} {duration(spent)}"
+        for phase, spent in seconds.items()
+    )
+    classes = metrics.class_names
+    data = origin.config and (
+        origin.config.data.name or origin.config.data.source
+    )
+    facts = {
+        "Data": data,
+        "Training images": metrics.train_examples,
+        "Test images": metrics.test_examples,
+        "Classes": classes and f"{len(classes)}: {', '.join(classes)}",
+        "Seed": metrics.seed,
+        "Backend": metrics.backend,
+        "Training time": phases
+        and f"{duration(sum(seconds.values()))} ({phases})",
+        "First step": startup
+        and f"{startup.to_first_step:.1f} s after the start, of which it took "
+        f"{startup.first_step:.1f} s",
+        "Peak memory": metrics.peak_memory_bytes
+        and quantity(metrics.peak_memory_bytes, "B"),
+    }
+    return {
+        name: fact for name, fact in facts.items() if fact not in (None, "", ())
+    }
 
 
-def _data_source(run_dir: Path, config: str) -> str:
-    """What the config names as data; empty where it names none."""
+def _config_text(run: Run) -> str:
+    path = run.file(CONFIG)
     try:
-        data = yaml.safe_load(config)["data"]
-        return str(data.get("name") or data["source"])
-    except (KeyError, TypeError, AttributeError):
-        return ""
-    except yaml.YAMLError as error:
-        raise damaged_record(run_dir / "config.yaml", "not YAML") from error
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise missing_record(run.path, CONFIG) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise damaged_record(path, str(error)) from error

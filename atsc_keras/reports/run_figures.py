@@ -8,7 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from atsc_keras.records.roles import Part, Role, in_order, role_of_phase
+from atsc_keras.records.models import EpochRow, Metrics, Movement
+from atsc_keras.records.roles import (
+    DISTILLATION,
+    Part,
+    Role,
+    in_order,
+    role_of_phase,
+)
 from atsc_keras.reports.adaptation_figures import (
     draw_adaptation,
     draw_movements,
@@ -31,15 +38,12 @@ from atsc_keras.reports.drawing import (
     Drawing,
     drawing_settings,
 )
-from atsc_keras.reports.numbers import (
-    interval,
-    percent,
-    wrong_images,
-)
-from atsc_keras.reports.summary import phase_label
+from atsc_keras.reports.numbers import percent
+from atsc_keras.reports.run import phase_label
+from atsc_keras.reports.statistics import interval, wrong_images
 
 # Columns of each phase of `history.csv`; NaN where the file is blank.
-History: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]
+_Columns: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]
 
 _LOSSES = (
     ("feature_loss", "Alignment", BLUE),
@@ -52,42 +56,57 @@ _CUT_QUANTILE = 0.1
 
 
 def draw_figures(
-    metrics: dict[str, Any],
-    history: History,
-    movements: Sequence[dict[str, Any]] = (),
+    metrics: Metrics,
+    rows: Sequence[EpochRow],
+    movements: Sequence[Movement] = (),
 ) -> list[Drawing]:
     """Draw whatever a run has the numbers for.
 
     Args:
-        metrics: what `metrics.json` holds.
-        history: columns of each phase.
-        movements: of the teachers' layers, as `adaptation.json` holds them.
+        metrics: of the run.
+        rows: of its history.
+        movements: of the teachers' layers.
 
     Returns:
         The figures in the order of reading; same input, same bytes.
     """
+    history = _columns(rows)
     drawings: list[Drawing | None] = []
     with drawing_settings():
         drawings.append(_test_errors(metrics))
         drawings.append(_accuracy(history))
         drawings.append(_losses(history))
-        phase = history.get("distillation", {})
+        phase = history.get(DISTILLATION, {})
         drawings.append(draw_adaptation(phase))
         drawings.append(draw_movements({"": movements}))
         drawings.append(_learning_rate(history))
     return [drawing for drawing in drawings if drawing is not None]
 
 
-def _test_errors(metrics: dict[str, Any]) -> Drawing | None:
-    stems, images = in_order(metrics["models"]), metrics.get("test_examples")
-    if len(stems) < 2 or not images:
+def _columns(rows: Sequence[EpochRow]) -> _Columns:
+    """The further columns of each phase, NaN where a row has no number."""
+    history = {}
+    for phase in dict.fromkeys(row.phase for row in rows):
+        own = [row for row in rows if row.phase == phase]
+        names = dict.fromkeys(name for row in own for name in row.logs)
+        columns = {"epoch": np.array([float(row.epoch) for row in own])}
+        for name in names:
+            values = np.array([row.logs.get(name, np.nan) for row in own])
+            columns[name] = np.where(np.isfinite(values), values, np.nan)
+        history[phase] = columns
+    return history
+
+
+def _test_errors(metrics: Metrics) -> Drawing | None:
+    stems, images = in_order(metrics.models), metrics.test_examples
+    if len(stems) < 2:
         return None
     figure = Figure((WIDTH, 0.9 + 0.42 * len(stems)), layout="constrained")
     axes = figure.subplots()
     right = 0.0
     parts = [Part.of(stem) for stem in stems]
     for place, (stem, part) in enumerate(zip(stems, parts, strict=True)):
-        accuracy = metrics["models"][stem]["accuracy"]
+        accuracy = metrics.models[stem].accuracy
         low, high = (1.0 - end for end in reversed(interval(accuracy, images)))
         error, right = 1.0 - accuracy, max(right, high)
         axes.barh(place, error, height=0.56, color=COLORS[part.role.color])
@@ -118,7 +137,7 @@ def _test_errors(metrics: dict[str, Any]) -> Drawing | None:
     )
 
 
-def _accuracy(history: History) -> Drawing | None:
+def _accuracy(history: _Columns) -> Drawing | None:
     column = "val_accuracy"
     phases = _phases_with(history, column)
     if not phases:
@@ -134,15 +153,15 @@ def _accuracy(history: History) -> Drawing | None:
     axes.yaxis.set_major_formatter(percent_axis())
     label_axes(axes, "test accuracy", len(phases))
     caption = "After each epoch."
-    if "distillation" in phases:
+    if DISTILLATION in phases:
         caption += " In the distillation it is the student's."
     if values.min() < floor:
         caption += f" The axis starts at {percent(float(floor))}."
     return Drawing.of(figure, "accuracy", "Test accuracy by epoch", caption)
 
 
-def _losses(history: History) -> Drawing | None:
-    phase = history.get("distillation", {})
+def _losses(history: _Columns) -> Drawing | None:
+    phase = history.get(DISTILLATION, {})
     curves = {
         label: (np.where(phase[column] > 0, phase[column], np.nan), color)
         for column, label, color in _LOSSES
@@ -167,7 +186,7 @@ def _losses(history: History) -> Drawing | None:
     )
 
 
-def _learning_rate(history: History) -> Drawing | None:
+def _learning_rate(history: _Columns) -> Drawing | None:
     column = "learning_rate"
     phases = _phases_with(history, column)
     if not phases:
@@ -190,7 +209,9 @@ def _learning_rate(history: History) -> Drawing | None:
     )
 
 
-def _plot(axes: Axes, history: History, column: str, phases: list[str]) -> None:
+def _plot(
+    axes: Axes, history: _Columns, column: str, phases: list[str]
+) -> None:
     """Draw a column of several phases; teachers differ by their dashes."""
     teachers = 0
     for phase in phases:
@@ -205,12 +226,12 @@ def _plot(axes: Axes, history: History, column: str, phases: list[str]) -> None:
         plot_line(axes, values["epoch"], values[column], **how)
 
 
-def _phases_with(history: History, column: str) -> list[str]:
+def _phases_with(history: _Columns, column: str) -> list[str]:
     return [name for name in history if is_finite(history[name].get(column))]
 
 
 def _together(
-    history: History, column: str, phases: Sequence[str]
+    history: _Columns, column: str, phases: Sequence[str]
 ) -> np.ndarray:
     values = np.concatenate([history[phase][column] for phase in phases])
     return values[np.isfinite(values)]

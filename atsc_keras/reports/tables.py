@@ -1,10 +1,17 @@
 """Tables and paragraphs of plain text: for the terminal, and Markdown."""
 
+import io
 import textwrap
 from collections.abc import Sequence
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 WIDTH = 100  # characters of a line of the terminal
-_SHORTEST = 10  # characters that a shortened cell keeps
+_SHORTEST = 10  # characters that a shortened column keeps
+_RULED = box.Box("\n".join([*["    "] * 2, " -- ", *["    "] * 5]), ascii=True)
 
 
 def wrap(text: str) -> list[str]:
@@ -17,31 +24,21 @@ def align(
 ) -> list[str]:
     """Lines of a table; the first `left` columns to the left, the rest not.
 
-    Where the lines would be too long, the first two columns are shortened.
+    Where the lines would be too long, the left columns are broken.
     """
-    table = [list(header), *(list(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
-    for column in range(left):
-        shorter = max(_SHORTEST, widths[column] - max(0, excess))
-        excess -= widths[column] - min(widths[column], shorter)
-        widths[column] = min(widths[column], shorter)
-    lines = []
-    for row in table:
-        cells = [
-            _shorten(cell, width).ljust(width)
-            if column < left
-            else cell.rjust(width)
-            for column, (cell, width) in enumerate(
-                zip(row, widths, strict=True)
-            )
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
-
-
-def _shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 2] + ".."
+    table = Table(
+        box=_RULED, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for place, name in enumerate(header):
+        if place < left:
+            table.add_column(name, min_width=_SHORTEST, overflow="fold")
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))  # a name may look like markup
+    text = io.StringIO()
+    Console(file=text, width=WIDTH, color_system=None).print(table)
+    return [line.rstrip() for line in text.getvalue().splitlines()]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -213,8 +213,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
             epoch=epoch,
             seconds=round(seconds, 3),
             peak_memory_bytes=peak_memory(),
-            **rates,
-            **scores,
+            **{**rates, **scores},
         )
         self.run.write_history([*rows, row])
 

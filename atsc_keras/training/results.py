@@ -11,6 +11,7 @@ from atsc_keras.records.models import Metrics, ModelRecord, Origin
 from atsc_keras.records.roles import Part, Role
 from atsc_keras.records.run import Run
 from atsc_keras.reports.report import write_report
+from atsc_keras.reports.statistics import gap_closed
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.samples import SAMPLES, write_samples
@@ -45,7 +46,7 @@ def write_results(
         seed=config.seed,
         backend=keras.backend.backend(),
         models=models,
-        gap_closed=_gap_closed(models),
+        gap_closed=_gap(models),
         seconds=seconds,
         # None where a process that went on had nothing left to train.
         startup_seconds=run.demand(Origin).startup,
@@ -77,7 +78,7 @@ def renew_results(
         )
         for stem, model in metrics.models.items()
     }
-    renewed = {"models": models, "gap_closed": _gap_closed(models)}
+    renewed = {"models": models, "gap_closed": _gap(models)}
     return _write(run, metrics.model_copy(update=renewed))
 
 
@@ -87,16 +88,14 @@ def _write(run: Run, metrics: Metrics) -> Metrics:
     return metrics
 
 
-def _gap_closed(models: Mapping[str, ModelRecord]) -> float | None:
-    """Share of the way from the student alone to the (best) teacher."""
+def _gap(models: Mapping[str, ModelRecord]) -> float | None:
+    """The gap that a run closes; None where it has not both students."""
     if not {Role.STUDENT, Role.STUDENT_ALONE} <= models.keys():
         return None
-    alone = models[Role.STUDENT_ALONE].accuracy
     teacher = max(
         model.accuracy
         for stem, model in models.items()
         if Part.of(stem).role is Role.TEACHER
     )
-    if teacher <= alone:
-        return None
-    return (models[Role.STUDENT].accuracy - alone) / (teacher - alone)
+    student, alone = models[Role.STUDENT], models[Role.STUDENT_ALONE]
+    return gap_closed(student.accuracy, alone.accuracy, teacher)

@@ -1,6 +1,5 @@
 """The benchmark: what it counts, times and writes."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,17 @@ import pytest
 from atsc_keras.benchmarking.benchmark import benchmark
 from atsc_keras.benchmarking.memory import measure_peak_memory
 from atsc_keras.benchmarking.step_timer import StepTimer
-from atsc_keras.benchmarking.steps import (
-    STEPS,
-    BenchmarkSettings,
-    BenchmarkStep,
-)
+from atsc_keras.benchmarking.steps import BenchmarkStep
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError, MeasurementError
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.networks import build_classifier
-from atsc_keras.records.run import RunFolder
-from atsc_keras.reports.benchmark import benchmark_table
+from atsc_keras.records.benchmarks import Benchmark, BenchmarkSettings
+from atsc_keras.records.models import Origin
+from atsc_keras.records.run import Run
+from atsc_keras.reports.benchmark import STEPS, benchmark_table
 from atsc_keras.training.devices import placed
-from atsc_keras.training.environment import describe_environment
 from tests.markers import ONCE
 from tests.tiny import batch, tiny_teacher
 from tests.tiny_experiment import write_config
@@ -45,16 +41,16 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_step_is_timed_against_the_supervised_ones(
     done: dict[str, Any],
 ) -> None:
-    steps = done["result"]["steps"]
+    steps = done["result"].steps
     assert list(steps) == list(STEPS)
     for clock in ("wall", "cpu"):
-        pair = [steps[name][f"{clock}_ratio"][1] for name in STEPS[:2]]
+        pair = [getattr(steps[name], f"{clock}_ratio")[1] for name in STEPS[:2]]
         assert sum(pair) == pytest.approx(1.0)
         for step in steps.values():
-            assert step["first_step"] > 0 and step["wall_seconds"][1] > 0
-            low, middle, high = step[f"{clock}_ratio"]
+            assert step.first_step > 0 and step.wall_seconds[1] > 0
+            low, middle, high = getattr(step, f"{clock}_ratio")
             assert 0 < low <= middle <= high
-    assert done["result"]["input_pipeline"]["images_per_second"] > 0
+    assert done["result"].images_per_second > 0
 
 
 def test_multiply_adds_are_those_of_passes_that_are_needed(
@@ -65,8 +61,8 @@ def test_multiply_adds_are_those_of_passes_that_are_needed(
         for name in ("resnet8x0.25", "resnet8x0.125")
     )
     found = {
-        name: step["multiply_adds"] / 16  # a batch
-        for name, step in done["result"]["steps"].items()
+        name: step.multiply_adds / 16  # a batch
+        for name, step in done["result"].steps.items()
     }
     assert found["teacher"] == 3 * teacher
     assert found["student"] == 3 * student
@@ -79,14 +75,14 @@ def test_multiply_adds_are_those_of_passes_that_are_needed(
 
 
 def test_files_hold_what_the_table_shows(done: dict[str, Any]) -> None:
-    saved = json.loads((done["folder"] / "benchmark.json").read_text())
+    saved = Run(done["folder"]).demand(Benchmark)
     assert saved == done["result"]
     table = benchmark_table(saved)
     page = (done["folder"] / "benchmark.md").read_text()
     for text in (table, page):
         assert "ATSC, last stage" in text
         assert "resnet8x0.25 -> resnet8x0.125, batches of 16" in text
-    ratio = f"{saved['steps']['atsc']['cpu_ratio'][1]:.2f} ("
+    ratio = f"{saved.steps['atsc'].cpu_ratio[1]:.2f} ("
     assert ratio in table and ratio in page
 
 
@@ -107,7 +103,7 @@ def test_what_adapts_in_part_can_be_named(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path))
     dataset = load_dataset(config.data)
     costs = []
-    for patterns in (None, ["stage3_block0_conv2"], [".*"]):
+    for patterns in (None, ("stage3_block0_conv2",), (".*",)):
         settings = BenchmarkSettings(trainable=patterns)
         step = BenchmarkStep("atsc_partial", config, dataset, settings)
         costs.append(step.multiply_adds)
@@ -136,7 +132,7 @@ def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
     result = benchmark(
         config, tmp_path / "run", BenchmarkSettings(), steps=2, memory=False
     )
-    assert list(result["steps"]) == list(STEPS[:-1])  # no Distiller of two
+    assert list(result.steps) == list(STEPS[:-1])  # no Distiller of two
     dataset = load_dataset(config.data)
     step = BenchmarkStep("teacher", config, dataset, BenchmarkSettings())
     assert len(step.models) == 2
@@ -152,20 +148,20 @@ def test_peak_memory_grows_with_the_batch(tmp_path: Path) -> None:
         # Maps of 64 x 64 pixels, so that the batch outweighs the rest.
         changes = [f"data.batch_size={size}", "data.image_size=64"]
         config = load_config(path, changes)
-        environment = describe_environment("benchmark", 0)
-        folder = RunFolder.open(tmp_path / str(size), config, environment)
-        settings = BenchmarkSettings()
-        peaks.append(measure_peak_memory("student", folder, settings))
+        origin = Origin(job="benchmark", config=config)
+        with Run.open(tmp_path / str(size), origin) as run:
+            settings = BenchmarkSettings()
+            peaks.append(measure_peak_memory("student", run, settings))
     assert peaks[1] > peaks[0] > 0
 
 
 def test_step_that_fails_alone_is_named(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path))
-    environment = describe_environment("benchmark", 0)
-    folder = RunFolder.open(tmp_path / "run", config, environment)
     (tmp_path / "data.npz").unlink()
-    with pytest.raises(MeasurementError, match="student.*--no-memory"):
-        measure_peak_memory("student", folder, BenchmarkSettings())
+    origin = Origin(job="benchmark", config=config)
+    with Run.open(tmp_path / "run", origin) as run:
+        with pytest.raises(MeasurementError, match="student.*--no-memory"):
+            measure_peak_memory("student", run, BenchmarkSettings())
 
 
 def test_timer_times_each_step() -> None:

@@ -1,7 +1,6 @@
 """Methods are compared on equal terms, and nothing is trained twice."""
 
 import csv
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,16 @@ from atsc_keras.comparing.comparison import compare
 from atsc_keras.comparing.trial import Trial
 from atsc_keras.config import METHODS, load_config, load_variants
 from atsc_keras.errors import DivergedError, InputError
+from atsc_keras.records.comparisons import Comparison
+from atsc_keras.records.manifest import Manifest
+from atsc_keras.records.models import Metrics
+from atsc_keras.records.run import Run
 from atsc_keras.reports.comparison import comparison_table
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
 FEW = ("student", "at")
+NAMES = ["student_alone", "at"]
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +41,17 @@ def weights(path: Path) -> list[np.ndarray]:
 def test_comparison_holds_every_method_and_seed(
     finished: dict[str, Any],
 ) -> None:
-    summary = json.loads((finished["dir"] / "comparison.json").read_text())
-    assert summary == finished["summary"]
-    assert list(summary["methods"]) == list(FEW)
-    for runs in summary["methods"].values():
-        assert runs["seed"] == [0, 1]
-        assert [len(curve) for curve in runs["curve"]] == [2, 2]
-        assert all(0 <= share <= 1 for share in runs["accuracy"])
+    comparison = Run(finished["dir"]).demand(Comparison)
+    assert comparison == finished["summary"]
+    assert comparison.origin.config == finished["config"]
+    assert list(comparison.methods) == NAMES
+    for runs in comparison.methods.values():
+        assert runs.seed == (0, 1)
+        assert [len(curve) for curve in runs.curve] == [2, 2]
     lines = (finished["dir"] / "comparison.csv").read_text().splitlines()
     rows = list(csv.DictReader(lines))
     assert [(row["method"], row["seed"]) for row in rows] == [
-        (method, seed) for method in FEW for seed in "01"
+        (method, seed) for method in NAMES for seed in "01"
     ]
     page = (finished["dir"] / "report.html").read_text()
     for label in ("Student alone", "AT", "Gap closed"):
@@ -60,18 +64,17 @@ def test_trial_is_an_ordinary_run(finished: dict[str, Any]) -> None:
     config = load_config(trial / "config.yaml")
     assert config.seed == 1
     assert config.teachers[0].weights == str(finished["dir"] / "teacher.keras")
-    metrics = json.loads((trial / "metrics.json").read_text())
-    share = finished["summary"]["methods"]["at"]["accuracy"][1]
-    assert metrics["models"]["student"]["accuracy"] == share
+    metrics = Run(trial).demand(Metrics)
+    share = finished["summary"].methods["at"].accuracy[1]
+    assert metrics.models["student"].accuracy == share
     assert not (trial / "checkpoints").exists()
 
 
 def test_student_alone_is_called_so_everywhere(
     finished: dict[str, Any],
 ) -> None:
-    trial = finished["dir"] / "runs" / "student_seed0"
-    metrics = json.loads((trial / "metrics.json").read_text())
-    assert list(metrics["models"]) == ["student_alone"]
+    trial = finished["dir"] / "runs" / "student_alone_seed0"
+    assert list(Run(trial).demand(Metrics).models) == ["student_alone"]
     assert (trial / "student_alone.keras").exists()
     page = (trial / "report.html").read_text()
     assert "The student alone gets" in page
@@ -100,7 +103,7 @@ def test_methods_begin_with_one_student(
         compare(config, tmp_path / "run", METHODS, (0,))
     for method in METHODS:
         for one, two in zip(
-            starts["student0"], starts[f"{method}0"], strict=True
+            starts["student_alone0"], starts[f"{method}0"], strict=True
         ):
             np.testing.assert_array_equal(one, two)
     with pytest.raises(DivergedError):
@@ -117,7 +120,13 @@ def test_resumed_comparison_trains_what_is_missing_only(
     kept = finished["dir"] / "runs" / "at_seed0"
     lost = finished["dir"] / "runs" / "at_seed1"
     before = weights(lost / "student.keras")
-    (lost / "report.html").unlink()  # as if killed before the last record
+    # As if killed before its end.
+    (lost / "manifest.json").write_text(
+        Run(lost)
+        .demand(Manifest)
+        .model_copy(update={"networks": {}})
+        .model_dump_json()
+    )
     (lost / "student.keras").unlink()
     trained = []
     fit = Trial._fit
@@ -136,7 +145,7 @@ def test_resumed_comparison_trains_what_is_missing_only(
     )
     assert trained == [lost]
     assert kept.exists()
-    assert list(summary["methods"]) == list(FEW)  # the other is still there
+    assert list(summary.methods) == NAMES  # the other is still there
     for one, two in zip(before, weights(lost / "student.keras"), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
@@ -161,8 +170,8 @@ def test_method_that_diverges_does_not_end_the_others(tmp_path: Path) -> None:
         write_config(tmp_path, epochs=1, methods={"at": {"training": recipe}})
     )
     summary = compare(config, tmp_path / "run", ("at", "student"), (0,))
-    assert summary["diverged"] == {"at": [0]}
-    assert list(summary["methods"]) == ["student"]
+    assert summary.diverged == {"at": (0,)}
+    assert list(summary.methods) == ["student_alone"]
     text = (tmp_path / "run" / "runs" / "at_seed0" / "diverged.txt").read_text()
     assert "must stay finite in the at phase" in text
     assert "Diverged, and not counted: AT (seed 0)" in " ".join(
@@ -220,15 +229,15 @@ def test_variants_stand_beside_their_method(tmp_path: Path) -> None:
         (0,),
         variants=load_variants(variants, path),
     )
-    assert list(summary["methods"]) == [
+    assert list(summary.methods) == [
         *("atsc", "atsc-fixed", "atsc-kernels_only")
     ]
     trial = tmp_path / "run" / "runs" / "atsc-kernels_only_seed0"
     assert load_config(trial / "config.yaml").distillation.l2sp_scope == (
         "kernels"
     )
-    (fixed,) = summary["methods"]["atsc-fixed"]["adaptation"]
-    assert fixed["layers"] == []
+    (fixed,) = summary.methods["atsc-fixed"].adaptation
+    assert fixed is not None and fixed.layers == ()
     table = (tmp_path / "run" / "comparison.md").read_text()
     assert "| ATSC, kernels only |" in table
     assert (tmp_path / "run" / "runs" / "atsc_seed0").exists()
@@ -244,31 +253,31 @@ def test_learning_rates_are_chosen_on_held_out_images(tmp_path: Path) -> None:
         (1,),
         learning_rates=(1e30, 1e-9, 0.05),
     )
-    chosen = summary["learning_rates"]
-    for name in ("student", "kd", "atsc"):
+    chosen = summary.learning_rates
+    for name in ("student_alone", "kd", "atsc"):
         choice = chosen[name]
-        assert choice["rates"] == [1e-9, 0.05, 1e30]
-        shares = choice["held_out_accuracy"]
+        assert choice.rates == (1e-9, 0.05, 1e30)
+        shares = choice.held_out_accuracy
         assert shares[2] is None  # diverged
         best = max(shares[:2])
-        assert choice["chosen"] == choice["rates"][shares.index(best)]
+        assert choice.chosen == choice.rates[shares.index(best)]
         result = load_config(tmp_path / f"run/runs/{name}_seed1/config.yaml")
         assert result.data.hold_out is None
         recipes = {
-            "student": result.student.training,
+            "student_alone": result.student.training,
             "kd": result.methods.kd.training,
             "atsc": result.distillation.training,
         }
-        assert recipes[name].optimizer.learning_rate == choice["chosen"]
+        assert recipes[name].optimizer.learning_rate == choice.chosen
         tried = tmp_path / "run" / "rates" / f"{name}_rate0.05"
         data = load_config(tried / "config.yaml").data
         assert data.hold_out == 0.1
-        metrics = json.loads((tried / "metrics.json").read_text())
+        metrics = Run(tried).demand(Metrics)
         # A tenth of the 16 images of each of 3 classes.
-        assert (metrics["train_examples"], metrics["test_examples"]) == (42, 6)
+        assert (metrics.train_examples, metrics.test_examples) == (42, 6)
     text = " ".join(comparison_table(summary).split())
     assert "Learning rates, of 1e-09, 0.05, 1e+30 the best" in text
-    assert f"KD {chosen['kd']['chosen']:g}" in text
+    assert f"KD {chosen['kd'].chosen:g}" in text
 
 
 @pytest.mark.parametrize("rates", [(0.1, 0.1), (0.0, 0.1), (-0.1,)])

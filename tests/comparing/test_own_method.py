@@ -34,7 +34,7 @@ def test_own_method_is_compared_as_the_config_says(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=1, methods=methods))
     run = tmp_path / "run"
     summary = compare(config, run, ("student", NAME), (0,))
-    assert list(summary["methods"]) == ["student", NAME]
+    assert list(summary.methods) == ["student_alone", NAME]
     trial = run / "runs" / f"{NAME.replace(':', '@')}_seed0"
     read = load_config(trial / "config.yaml")
     assert read.methods.of(NAME).transfer_weight == 0
@@ -44,7 +44,7 @@ def test_own_method_is_compared_as_the_config_says(tmp_path: Path) -> None:
     assert float(row["transfer_loss"]) > 0
     assert "| Embeddings |" in (run / "comparison.md").read_text()
     again = compare(config, run, (NAME,), (0,), resume=True)
-    assert again["methods"] == summary["methods"]
+    assert again.methods == summary.methods
 
 
 def test_row_of_the_registry_gives_label_and_colour(
@@ -92,4 +92,4 @@ def test_config_sets_every_row_that_has_no_section_of_its_own(
 ) -> None:
     config = load_config(write_config(tmp_path))
     fields = type(config.methods).model_fields
-    assert {*fields, "student", "atsc"} == set(METHODS)
+    assert {*fields, "student_alone", "atsc"} == set(METHODS)

@@ -1,18 +1,22 @@
-"""A run folder is only ever deleted or continued by the run it belongs to."""
+"""A run folder has one writer, and is deleted by its own list only."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from atsc_keras.config import ExperimentConfig, load_config
-from atsc_keras.errors import InputError
+from atsc_keras.errors import BusyError, InputError, WriteError
 from atsc_keras.processes import write_atomically
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records import locking
+from atsc_keras.records.models import Metrics, Origin
+from atsc_keras.records.run import Run
 from tests.tiny_experiment import write_config
-
-ENVIRONMENT = {"job": "distill", "seed": 0}
 
 
 @pytest.fixture
@@ -21,63 +25,141 @@ def config(tmp_path: Path) -> ExperimentConfig:
 
 
 @pytest.fixture
-def run(tmp_path: Path, config: ExperimentConfig) -> Path:
+def origin(config: ExperimentConfig) -> Origin:
+    return Origin(
+        job="distill",
+        commands=(("atsc", "distill"),),
+        config=config,
+        data_digest="a" * 16,
+        weights_digests={"student": "b" * 16},
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path, origin: Origin) -> Path:
     """The folder of a run that has begun and written a model."""
     path = tmp_path / "run"
-    RunFolder.open(path, config, ENVIRONMENT)
-    (path / "student.keras").write_text("weights")
+    with Run.open(path, origin) as run:
+        run.write_text("student.keras", "weights")
+        run.write_text("checkpoints/teacher/epoch-00001.npz", "state")
+        run.note("student", "done")
     return path
 
 
-def refusal(path: Path, config: ExperimentConfig, **arguments: Any) -> str:
+def reopen(path: Path, origin: Origin, **arguments: Any) -> None:
+    with Run.open(path, origin, **arguments):
+        pass
+
+
+def contents(path: Path) -> dict[Path, bytes]:
+    return {f: f.read_bytes() for f in path.rglob("*") if f.is_file()}
+
+
+def refusal(path: Path, origin: Origin, **arguments: Any) -> str:
     """The message, after a check that nothing has changed."""
-    environment = {**ENVIRONMENT, "job": arguments.pop("job", "distill")}
-    before = {f: f.read_bytes() for f in path.rglob("*") if f.is_file()}
+    before = contents(path)
     with pytest.raises(InputError) as error:
-        RunFolder.open(path, config, environment, **arguments)
-    after = {f: f.read_bytes() for f in path.rglob("*") if f.is_file()}
-    assert after == before
+        reopen(path, origin, **arguments)
+    assert contents(path) == before
     assert "Received: " in str(error.value)
     return str(error.value)
 
 
-def test_new_folder_holds_config_and_environment(
-    run: Path, config: ExperimentConfig
+def of_0_1(run: Path) -> None:
+    """Make the folder one of release 0.1."""
+    (run / "manifest.json").unlink()
+    (run / "environment.json").write_text('{"job": "distill", "seed": 0}')
+
+
+def test_new_folder_holds_config_and_origin(
+    run: Path, config: ExperimentConfig, origin: Origin
 ) -> None:
     assert load_config(run / "config.yaml") == config
-    assert json.loads((run / "environment.json").read_text()) == ENVIRONMENT
+    assert Run(run).load(Origin) == origin
+    assert Run(run).state == {"student": "done"}
 
 
-def test_existing_run_needs_a_decision(
-    run: Path, config: ExperimentConfig
-) -> None:
-    assert "Add --resume" in refusal(run, config)
+def test_existing_run_needs_a_decision(run: Path, origin: Origin) -> None:
+    assert "Add --resume" in refusal(run, origin)
     assert "Give one of them" in refusal(
-        run, config, resume=True, overwrite=True
+        run, origin, resume=True, overwrite=True
     )
-    RunFolder.open(run, config, ENVIRONMENT, resume=True)
-    assert (run / "student.keras").exists()
-    RunFolder.open(run, config, ENVIRONMENT, overwrite=True)
-    assert not (run / "student.keras").exists()
+    with Run.open(run, origin, resume=True) as resumed:
+        assert resumed.state == {"student": "done"}
+        assert resumed.demand(Origin).commands == origin.commands * 2
+    (run / "student.keras").unlink()  # to have it made again
+    assert Run(run).state == {}
+    with Run.open(run, origin, overwrite=True) as renewed:
+        assert not renewed.state
+        assert renewed.demand(Origin).commands == origin.commands
+    assert {path.name for path in run.iterdir()} <= {
+        *("environment.json", "config.yaml", "manifest.json"),
+    }
 
 
-@pytest.mark.parametrize("decision", ["resume", "overwrite"])
-def test_folder_with_foreign_files_is_left_alone(
-    decision: str, run: Path, config: ExperimentConfig
+FOREIGN = [
+    *("thesis.txt", "best_of_all.keras", "export/thesis.txt", "figures/me.png"),
+    *("checkpoints/mine.npz", "runs/notes.md", "runs/a_seed0/mine.keras"),
+]
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_files_of_the_users_are_never_deleted(
+    name: str, version: str, run: Path, origin: Origin
 ) -> None:
-    (run / "thesis.txt").write_text("mine")
-    assert "holds thesis.txt" in refusal(run, config, **{decision: True})
-    (run / "thesis.txt").unlink()
+    if version == "0.1":
+        of_0_1(run)
+    (run / name).parent.mkdir(parents=True, exist_ok=True)
+    (run / name).write_text("mine")
+    for decision in ("resume", "overwrite"):
+        assert f"holds {name}" in refusal(run, origin, **{decision: True})
+    (run / name).unlink()
+    reopen(run, origin, overwrite=True)
+
+
+def test_what_release_0_1_wrote_is_known_by_name(
+    run: Path, origin: Origin
+) -> None:
+    of_0_1(run)
+    for name in (
+        *("model.keras", "teacher_2.keras", "adapted_teacher_1.keras"),
+        *("figures/accuracy.svg", "report.html", "samples.npz"),
+        *("export/student.tflite", "export/saved_model/saved_model.pb"),
+        *("export/teacher/teacher_int8.tflite", "export/labels.json"),
+        *("runs/kd_seed0/student.keras", "runs/kd_seed0/history.csv"),
+    ):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text("the run's")
+    (run / "export" / "export_report.json").write_text(
+        '{"accepted": true, "keras_version": "3", "tolerance": 1e-4,'
+        '"threads": 1, "images": {}, "calibration_images": 0, "seconds": 1,'
+        '"models": [{"name": "s", "file": "s.keras", "parameters": 1,'
+        '"multiply_adds": 1, "input_shape": [1], "classes": 2, "keras":'
+        '{"bytes": 1, "accuracy": null, "latency": null}, "artifacts": []}]}'
+    )
+    assert Run(run).state["teacher_2"] == "done"
+    reopen(run, origin, resume=True)
+    assert (run / "teacher_2.keras").exists()
+    reopen(run, origin, overwrite=True)
+    assert not list(run.rglob("*.keras"))
+    assert not (run / "export").exists()
+
+
+def test_folder_without_origin_is_none_of_a_run(
+    run: Path, origin: Origin
+) -> None:
     (run / "environment.json").unlink()
-    message = refusal(run, config, **{decision: True})
-    assert "holds no environment.json" in message
+    for decision in ("resume", "overwrite"):
+        message = refusal(run, origin, **{decision: True})
+        assert "holds no environment.json" in message
 
 
 def test_what_a_killed_run_was_writing_is_removed(
-    run: Path, config: ExperimentConfig
+    run: Path, origin: Origin
 ) -> None:
     parts = [
-        run / ".part-history.csv",
+        run / ".part-config.yaml",
         run / ".part-student.keras",
         run / "checkpoints" / "teacher" / ".part-epoch-00001.npz",
         run / ".part-export" / "student.onnx",
@@ -85,53 +167,88 @@ def test_what_a_killed_run_was_writing_is_removed(
     for part in parts:
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_text("half")
-    RunFolder.open(run, config, ENVIRONMENT, resume=True)
+    reopen(run, origin, resume=True)
     assert not list(run.rglob(".part-*"))
     assert (run / "student.keras").read_text() == "weights"
     (run / ".part-thesis.txt").write_text("mine")
-    assert "holds .part-thesis.txt" in refusal(run, config, resume=True)
+    assert "holds .part-thesis.txt" in refusal(run, origin, resume=True)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [".part-manifest.json"],
+        ["manifest.json", ".part-environment.json"],
+        [".part-environment.json"],  # of release 0.1
+    ],
+)
 def test_run_killed_in_its_first_write_begins_again(
-    tmp_path: Path, config: ExperimentConfig
+    names: list[str], tmp_path: Path, origin: Origin
 ) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".part-environment.json").write_text("{")
-    RunFolder.open(tmp_path / "run", config, ENVIRONMENT, resume=True)
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "config.yaml",
-        "environment.json",
-    }
+    path = tmp_path / "run"
+    path.mkdir()
+    for name in names:
+        listed = {"schema_version": 2, "files": ["environment.json"]}
+        (path / name).write_text(json.dumps(listed))
+    reopen(path, origin, resume=True)
+    assert Run(path).load(Origin) == origin
+    assert not list(path.glob(".part-*"))
 
 
-def test_another_job_is_no_continuation(
-    run: Path, config: ExperimentConfig
-) -> None:
-    message = refusal(run, config, job="train teacher", resume=True)
+def test_another_job_is_no_continuation(run: Path, origin: Origin) -> None:
+    other = origin.model_copy(update={"job": "train teacher"})
+    message = refusal(run, other, resume=True)
     assert "Received: train teacher" in message
     assert "of distill" in message
 
 
-def test_changed_keys_are_named(run: Path, config: ExperimentConfig) -> None:
-    other = config.model_copy(
-        update={
-            "seed": 5,
-            "data": config.data.model_copy(update={"batch_size": 8}),
-        }
-    )
-    message = refusal(run, other, resume=True)
+def test_changed_keys_are_named(run: Path, origin: Origin) -> None:
+    config = origin.config
+    assert config is not None
+    data = config.data.model_copy(update={"batch_size": 8})
+    other = config.model_copy(update={"seed": 5, "data": data})
+    changed = origin.model_copy(update={"config": other})
+    message = refusal(run, changed, resume=True)
     assert "data.batch_size=8 instead of 16; seed=5 instead of 0" in message
+
+
+def moved(config: ExperimentConfig | None) -> ExperimentConfig:
+    assert config is not None
+    data = config.data.model_copy(update={"path": "elsewhere.npz"})
+    return config.model_copy(update={"data": data})
+
+
+def test_it_counts_what_was_learnt_from_and_not_where_it_lay(
+    run: Path, origin: Origin
+) -> None:
+    elsewhere = origin.model_copy(update={"config": moved(origin.config)})
+    reopen(run, elsewhere, resume=True)
+    for changed, word in (
+        ({"data_digest": "c" * 16}, "other data: digest cccc"),
+        ({"weights_digests": {"student": "d"}}, "other weights: digest {"),
+    ):
+        message = refusal(run, origin.model_copy(update=changed), resume=True)
+        assert word in message
+
+
+def test_run_of_0_1_does_not_know_its_data(run: Path, origin: Origin) -> None:
+    of_0_1(run)
+    elsewhere = origin.model_copy(update={"config": moved(origin.config)})
+    assert "data.path='elsewhere.npz'" in refusal(run, elsewhere, resume=True)
+    reopen(run, origin, resume=True)
 
 
 @pytest.mark.parametrize("key", ["data", "student", "teacher"])
 def test_overwriting_spares_what_the_run_reads(
-    key: str, run: Path, config: ExperimentConfig
+    key: str, run: Path, origin: Origin
 ) -> None:
     field = "path" if key == "data" else "weights"
-    inside = getattr(config, key).model_copy(
+    inside = getattr(origin.config, key).model_copy(
         update={field: str(run / "student.keras")}
     )
-    other = config.model_copy(update={key: inside})
+    assert origin.config is not None
+    config = origin.config.model_copy(update={key: inside})
+    other = origin.model_copy(update={"config": config})
     message = refusal(run, other, overwrite=True)
     assert "must not delete what the run reads" in message
 
@@ -139,7 +256,7 @@ def test_overwriting_spares_what_the_run_reads(
 def test_damaged_record_is_one_message(run: Path) -> None:
     (run / "metrics.json").write_text("{")
     with pytest.raises(InputError, match="metrics.json .*Expecting"):
-        RunFolder(run).read_json("metrics.json")
+        Run(run).load(Metrics)
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -156,14 +273,95 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("decision", ["resume", "overwrite"])
-def test_model_of_the_users_is_no_model_of_the_run(
-    decision: str, run: Path, config: ExperimentConfig
+WRITER = """
+import sys, time
+from pathlib import Path
+from atsc_keras.records.run import Run
+with Run.renew(Path(sys.argv[1])) as run:
+    run.write_text("history.csv", "")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def writer(run: Path) -> Any:
+    """Another process that writes to the run, until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(run)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_second_writer_is_refused_until_the_first_is_gone(
+    run: Path, origin: Origin, writer: Any
 ) -> None:
-    (run / "best_of_all.keras").write_text("mine")
-    assert "best_of_all.keras" in refusal(run, config, **{decision: True})
-    assert (run / "best_of_all.keras").read_text() == "mine"
-    (run / "best_of_all.keras").unlink()
-    for name in ("model", "teacher_2", "adapted_teacher_1", "student_alone"):
-        (run / f"{name}.keras").write_text("the run's")
-    RunFolder.open(run, config, ENVIRONMENT, **{decision: True})
+    for arguments in ({"resume": True}, {"overwrite": True}):
+        with pytest.raises(BusyError) as error:
+            reopen(run, origin, **arguments)
+        assert f"process {writer.pid} on {os.uname().nodename}" in str(
+            error.value
+        )
+        assert "-c" in str(error.value)  # its command
+    assert (run / "history.csv").exists()
+    with pytest.raises(BusyError), Run.renew(run):
+        pass
+    # Killed, it could tidy nothing: what it left refuses nobody.
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    assert (run / "writer.json").exists()
+    reopen(run, origin, resume=True)
+    assert not (run / "writer.json").exists()
+
+
+def test_disk_without_locks_has_one_writer_too(
+    run: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def no_locks(*_: Any) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with Run.open(run, origin, resume=True):
+        with pytest.raises((BusyError, WriteError, InputError)):
+            reopen(run, origin, resume=True)
+    reopen(run, origin, resume=True)
+
+
+def test_lock_that_cannot_be_taken_is_one_message(
+    run: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def acquire(self) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(locking, "FileLock", Broken)
+    message = refusal(run, origin, resume=True)
+    assert "must be writable" in message
+    assert "Permission denied" in message
+
+
+def test_folder_that_vanishes_is_one_message(
+    tmp_path: Path, origin: Origin
+) -> None:
+    import shutil
+
+    with pytest.raises(WriteError, match=r"run/.*File exists"):
+        with Run.open(tmp_path / "run", origin) as run:
+            shutil.rmtree(run.path)
+            (tmp_path / "run").write_text("now a file")
+            run.write_text("student.keras", "weights")
+
+
+def test_nobody_writes_without_opening(run: Path) -> None:
+    with pytest.raises(ValueError, match="not open for writing"):
+        Run(run).write_text("a.txt", "a")

@@ -2,6 +2,14 @@
 
 from typing import Any
 
+from atsc_keras.records.comparisons import Comparison
+from tests.reports.fake_run import record
+
+
+def comparison_of(**accuracies: list[float]) -> Comparison:
+    """The same as a record."""
+    return record(Comparison, summary_of(**accuracies))
+
 
 def summary_of(**accuracies: list[float]) -> dict[str, Any]:
     def runs(shares: list[float]) -> dict[str, Any]:
@@ -10,6 +18,7 @@ def summary_of(**accuracies: list[float]) -> dict[str, Any]:
             "seed": list(range(count)),
             "accuracy": shares,
             "top5_accuracy": [1.0] * count,
+            "loss": [None] * count,
             "best_accuracy": shares,
             "parameters": [1000] * count,
             "multiply_adds": [2000] * count,
@@ -22,10 +31,15 @@ def summary_of(**accuracies: list[float]) -> dict[str, Any]:
         "name": "made",
         "student": "small",
         "backend": "tensorflow",
+        "train_examples": 6000,
         "test_examples": 1000,
         "teachers": {
             "teacher": {
+                "file": "teacher.keras",
                 "network": "big",
+                "classes": 10,
+                "loss": 0.3,
+                "bytes": 20000,
                 "accuracy": 0.9,
                 "top5_accuracy": 1.0,
                 "parameters": 5000,

@@ -4,7 +4,12 @@ import csv
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from atsc_keras.records.models import Record
+from atsc_keras.records.reading import parse_record
+
+R = TypeVar("R", bound=Record)
 
 PHASES = {"teacher": 30, "student_alone": 30, "distillation": 60}
 CONFIG = """\
@@ -19,6 +24,7 @@ teacher:
     epochs: 30
 """
 ENVIRONMENT = {
+    "job": "distill",
     "python": "3.11.2",
     "keras": "3.15.1",
     "backend": "tensorflow",
@@ -32,6 +38,7 @@ def a_model(network: str, wrong: int, parameters: int) -> dict[str, Any]:
     return {
         "file": "model.keras",
         "network": network,
+        "classes": 10,
         "accuracy": 1.0 - wrong / 360,
         "top5_accuracy": 1.0 - wrong / 3600,
         "loss": 0.0123 * wrong,
@@ -39,6 +46,11 @@ def a_model(network: str, wrong: int, parameters: int) -> dict[str, Any]:
         "multiply_adds": 71 * parameters,
         "bytes": 4 * parameters + 31_000,
     }
+
+
+def record(kind: type[R], value: Any) -> R:
+    """A record of a file's content."""
+    return parse_record(kind, value, Path(kind.file_name))
 
 
 def metrics_of(teachers: int = 1) -> dict[str, Any]:
@@ -114,12 +126,26 @@ def export_report() -> dict[str, Any]:
         "top1_agreement": 0.994,
     }
     return {
+        "keras_version": "3.15.1",
+        "threads": 1,
+        "calibration_images": 64,
+        "seconds": 30.0,
         "tolerance": 1e-4,
         "accepted": False,
         "images": {"random": 16, "real": 64},
         "models": [
             {
-                "keras": {"accuracy": 350 / 360},
+                "name": "student",
+                "file": "student.keras",
+                "parameters": 48_874,
+                "multiply_adds": 3_470_054,
+                "input_shape": [8, 8, 1],
+                "classes": 10,
+                "keras": {
+                    "bytes": 226_496,
+                    "accuracy": 350 / 360,
+                    "latency": None,
+                },
                 "artifacts": [
                     _artifact("saved_model", "saved_model", "tensorflow"),
                     _artifact("tflite", "student.tflite", "ai_edge_litert"),
@@ -141,6 +167,7 @@ def _artifact(kind: str, path: str, runtime: str) -> dict[str, Any]:
     return {
         "format": kind,
         "precision": "float32",
+        "pixels": "float32",
         "path": path,
         "bytes": 231_784,
         "runtime": runtime,

@@ -1,5 +1,6 @@
 """The report of a run, from its records alone."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,17 +13,20 @@ from xml.etree import ElementTree
 import pytest
 
 from atsc_keras.errors import InputError, WriteError
-from atsc_keras.reports.report import write_report
-from atsc_keras.reports.summary import summary_table
+from atsc_keras.records.exports import ExportReport
+from atsc_keras.records.models import Metrics
+from atsc_keras.reports.report import renew_report
+from atsc_keras.reports.run import summary_table
 from tests.reports.fake_run import (
     PHASES,
     export_report,
     history_of,
     metrics_of,
+    record,
     write_run,
 )
 
-REQUIRED = ("config.yaml", "environment.json", "history.csv", "metrics.json")
+REQUIRED = ("config.yaml", "environment.json", "metrics.json")
 FIGURES = {
     "test_errors",
     "accuracy",
@@ -73,7 +77,7 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 def report_of(run_dir: Path) -> Page:
-    return Page(write_report(run_dir).read_text("utf-8"))
+    return Page(renew_report(run_dir).read_text("utf-8"))
 
 
 def test_first_step_is_told_in_seconds(run_dir: Path) -> None:
@@ -131,7 +135,7 @@ def test_report_shows_sizes_files_config_and_environment(run_dir: Path) -> None:
 
 
 def test_report_loads_nothing_and_its_ids_are_unique(run_dir: Path) -> None:
-    html = write_report(run_dir).read_text("utf-8")
+    html = renew_report(run_dir).read_text("utf-8")
     page = Page(html)
 
     assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
@@ -147,7 +151,7 @@ def test_report_loads_nothing_and_its_ids_are_unique(run_dir: Path) -> None:
 def test_figures_are_files_with_real_text_and_a_dark_form(
     run_dir: Path,
 ) -> None:
-    write_report(run_dir)
+    renew_report(run_dir)
 
     files = sorted((run_dir / "figures").iterdir())
     assert {path.stem for path in files} == FIGURES
@@ -190,13 +194,13 @@ def test_same_records_give_the_same_bytes(
     other = write_run(
         tmp_path / "b", metrics_of(), history_of(PHASES), export_report()
     )
-    written = [write_report(folder).parent for folder in (run_dir, other)]
+    written = [renew_report(folder).parent for folder in (run_dir, other)]
 
     for name in ("report.html", *(f"figures/{name}.svg" for name in FIGURES)):
         first, second = ((folder / name).read_bytes() for folder in written)
         assert first == second
     before = (run_dir / "report.html").read_bytes()
-    assert write_report(run_dir).read_bytes() == before
+    assert renew_report(run_dir).read_bytes() == before
 
 
 def test_run_without_export_or_baseline_has_a_report(tmp_path: Path) -> None:
@@ -236,7 +240,11 @@ def test_several_teachers_are_compared_with_the_best(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["phase,epoch\n", "phase,epoch,val_accuracy\na,1,inf\n"]
+    "text",
+    [
+        "phase,epoch,seconds\n",
+        "phase,epoch,seconds,val_accuracy\na,1,2.0,inf\n",
+    ],
 )
 def test_history_without_curves_has_a_report(run_dir: Path, text: str) -> None:
     (run_dir / "history.csv").write_text(text)
@@ -245,12 +253,32 @@ def test_history_without_curves_has_a_report(run_dir: Path, text: str) -> None:
     assert len(list((run_dir / "figures").iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"models": {"student": 0.93}}, "models.student: Input should be"),
+        ({"models": {"best": {}}}, "models.best.*best is no role"),
+        ({"models": {}}, "models: Dictionary should have at least 1 item"),
+        ({"schema_version": 3}, "of schema 3.*Install a later atsc-keras"),
+        ({"schema_version": 2, "remark": "mine"}, "remark: Extra inputs"),
+    ],
+)
+def test_metrics_of_another_shape_are_named(
+    run_dir: Path, change: dict[str, Any], reason: str
+) -> None:
+    text = json.dumps({**metrics_of(), **change})
+    (run_dir / "metrics.json").write_text(text)
+    with pytest.raises(InputError, match=f"metrics.json.*{reason}"):
+        renew_report(run_dir)
+    assert (run_dir / "metrics.json").read_text() == text
+
+
 @pytest.mark.parametrize("name", REQUIRED)
 def test_missing_record_is_named(run_dir: Path, name: str) -> None:
     (run_dir / name).unlink()
 
     with pytest.raises(InputError, match=f"must hold {name}.*Received: "):
-        write_report(run_dir)
+        renew_report(run_dir)
     assert not (run_dir / "report.html").exists()
 
 
@@ -258,12 +286,13 @@ def test_missing_record_is_named(run_dir: Path, name: str) -> None:
     ("name", "text", "reason"),
     [
         ("metrics.json", "{", "line 1"),
-        ("metrics.json", "[]", "not a mapping"),
-        ("metrics.json", "{}", "no `models`"),
-        ("metrics.json", '{"models": {"student": {}}}', "student.accuracy"),
-        ("history.csv", "a,b\n", "no columns"),
-        ("history.csv", "phase,epoch\nteacher,x\n", "line 2"),
-        ("config.yaml", "a: [", "not YAML"),
+        ("metrics.json", "[]", "the whole: .* object"),
+        ("metrics.json", "{}", r"name: Field required; \d more"),
+        ("metrics.json", "\0", "line 1"),
+        ("history.csv", "a,b\nc,d\n", "line 2: phase: Field required"),
+        ("history.csv", "phase,epoch\nteacher,x\n", "line 2: epoch: Input"),
+        ("adaptation.json", "{}", "layers"),
+        ("export/export_report.json", "[1]", "the whole"),
     ],
 )
 def test_damaged_record_is_named(
@@ -272,13 +301,13 @@ def test_damaged_record_is_named(
     (run_dir / name).write_text(text)
 
     with pytest.raises(InputError, match=f"{name}.*{reason}"):
-        write_report(run_dir)
+        renew_report(run_dir)
 
 
 def test_failed_write_leaves_the_old_report_and_nothing_half_written(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = write_report(run_dir).read_bytes()
+    before = renew_report(run_dir).read_bytes()
     files = sorted(run_dir.rglob("*"))
     (run_dir / "config.yaml").write_text("name: changed\n")
 
@@ -287,13 +316,15 @@ def test_failed_write_leaves_the_old_report_and_nothing_half_written(
 
     monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(WriteError, match="No space left on device"):
-        write_report(run_dir)
+        renew_report(run_dir)
     assert (run_dir / "report.html").read_bytes() == before
     assert sorted(run_dir.rglob("*")) == files
 
 
 def test_summary_table_says_the_same_as_the_report(run_dir: Path) -> None:
-    table = " ".join(summary_table(metrics_of(), export_report()).split())
+    metrics = record(Metrics, metrics_of())
+    exported = record(ExportReport, export_report())
+    table = " ".join(summary_table(metrics, exported).split())
     page = report_of(run_dir).text
 
     assert "Student distilled resnet8 97.2 % 99.7 % 48.9 k 0.28x" in table

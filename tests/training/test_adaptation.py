@@ -1,7 +1,5 @@
 """What a distillation notes of its teachers."""
 
-import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,8 @@ from atsc_keras.comparing.comparison import compare
 from atsc_keras.config import load_config
 from atsc_keras.data import Dataset, Split
 from atsc_keras.distillation.atsc import ATSC
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.models import Adaptation, Origin
+from atsc_keras.records.run import Run
 from atsc_keras.training.adaptation import (
     AdaptationNote,
     feature_distance,
@@ -28,6 +27,7 @@ from tests.tiny import (
     tiny_encoder,
     tiny_teacher,
 )
+from tests.tiny_experiment import history as rows
 from tests.tiny_experiment import write_config
 
 
@@ -46,11 +46,11 @@ def test_distance_is_relative_to_the_variance() -> None:
 
 def test_movement_is_the_share_of_a_layers_norm() -> None:
     atsc = tiny_atsc()
-    assert all(layer["moved"] == 0 for layer in relative_movements(atsc))
+    assert all(layer.moved == 0 for layer in relative_movements(atsc))
     layer = atsc.teacher.encoder.layers[2]  # the first convolution
     (kernel,) = layer.get_weights()
     layer.set_weights([kernel * 1.25])
-    moved = {m["layer"]: m["moved"] for m in relative_movements(atsc)}
+    moved = {m.layer: m.moved for m in relative_movements(atsc)}
     assert moved.pop(layer.name) == pytest.approx(0.25)
     assert len(moved) == 3
     assert not any(moved.values())
@@ -72,14 +72,15 @@ def test_epochs_tell_distance_and_accuracy_on_unseen_images(
     teachers = [tiny_teacher(), tiny_teacher(6, strides=1)]
     atsc = ATSC(teachers, tiny_encoder(4))
     atsc.compile(optimizer=sgd())
-    history = atsc.fit(
-        images,
-        labels,
-        batch_size=8,
-        epochs=2,
-        verbose=0,
-        callbacks=[AdaptationNote(RunFolder(tmp_path), dataset)],
-    ).history
+    with Run.open(tmp_path / "run", Origin(job="distill")) as run:
+        history = atsc.fit(
+            images,
+            labels,
+            batch_size=8,
+            epochs=2,
+            verbose=0,
+            callbacks=[AdaptationNote(run, dataset)],
+        ).history
     pixels = test.images.astype("float32")
     shares, distances = [], []
     for teacher, projected in zip(
@@ -98,29 +99,29 @@ def test_epochs_tell_distance_and_accuracy_on_unseen_images(
     assert history["val_feature_distance"][-1] == pytest.approx(
         np.mean(distances), rel=1e-4
     )
-    layers = json.loads((tmp_path / "adaptation.json").read_text())
-    assert {layer["teacher"] for layer in layers} == {1, 2}
-    assert all(layer["moved"] > 0 for layer in layers)
+    layers = run.demand(Adaptation).layers
+    assert {layer.teacher for layer in layers} == {1, 2}
+    assert all(layer.moved > 0 for layer in layers)
 
 
 @ONCE
 def test_comparison_shows_it(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=2))
-    summary = compare(config, tmp_path / "run", ("student", "simkd", "atsc"))
-    assert summary["methods"]["student"]["adaptation"] == [None]
-    (fixed,) = summary["methods"]["simkd"]["adaptation"]
-    (adapted,) = summary["methods"]["atsc"]["adaptation"]
-    assert fixed["layers"] == []
-    assert len(set(fixed["val_teacher_accuracy"])) == 1  # it stays as it is
-    assert [len(adapted["val_feature_distance"])] == [2]
-    assert any(layer["moved"] for layer in adapted["layers"])
+    comparison = compare(config, tmp_path / "run", ("student", "simkd", "atsc"))
+    methods = comparison.methods
+    assert methods["student_alone"].adaptation == (None,)
+    (fixed,) = methods["simkd"].adaptation
+    (adapted,) = methods["atsc"].adaptation
+    assert fixed is not None and adapted is not None
+    assert fixed.layers == ()
+    assert len(set(fixed.val_teacher_accuracy)) == 1  # it stays as it is
+    assert len(adapted.val_feature_distance) == 2
+    assert any(layer.moved for layer in adapted.layers)
     figures = {path.stem for path in (tmp_path / "run/figures").iterdir()}
     assert {"teacher_adaptation", "teacher_movement"} <= figures
     trial = tmp_path / "run/runs/atsc_seed0"
-    lines = (trial / "history.csv").read_text().splitlines()
-    rows = list(csv.DictReader(lines))
-    assert [float(row["val_feature_distance"]) for row in rows] == (
-        adapted["val_feature_distance"]
+    assert adapted.val_feature_distance == tuple(
+        row["val_feature_distance"] for row in rows(trial)
     )
     page = (trial / "report.html").read_text()
     assert "How far the teacher moved" in page

@@ -137,7 +137,7 @@ def test_lower_precision_trains_to_float32_weights(
     changes = [f"precision={precision}", "student.training=null"]
     config = config_of(tmp_path, *changes)
     metrics = distill(config, tmp_path / "run")
-    assert metrics["models"]["student"]["accuracy"] >= 0
+    assert metrics.models["student"].accuracy >= 0
     student = keras.models.load_model(tmp_path / "run" / "student.keras")
     (conv, *_) = (
         layer
@@ -164,7 +164,7 @@ changes = [f"devices={count}", "data.augment_on=device"]
 changes += ["student.training=null"]
 config = load_config(sys.argv[2], changes)
 metrics = distill(config, sys.argv[3])
-print(json.dumps({k: v["loss"] for k, v in metrics["models"].items()}))
+print(json.dumps({k: v.loss for k, v in metrics.models.items()}))
 """
 
 

@@ -29,13 +29,13 @@ def test_given_arrays_train_as_the_same_file_does(tmp_path: Path) -> None:
     # Nothing is read: the file is gone.
     (tmp_path / "data.npz").unlink()
     own = train(config, tmp_path / "given", dataset=given)
-    assert own["models"]["teacher"]["loss"] == pytest.approx(
-        loaded["models"]["teacher"]["loss"], rel=1e-5
+    assert own.models["teacher"].loss == pytest.approx(
+        loaded.models["teacher"].loss, rel=1e-5
     )
     model = tmp_path / "given/model.keras"
     scores = evaluate(config, model, dataset=given)
-    assert scores["accuracy"] == own["models"]["teacher"]["accuracy"]
-    assert distill(config, tmp_path / "distilled", dataset=given)["models"]
+    assert scores.accuracy == own.models["teacher"].accuracy
+    assert distill(config, tmp_path / "distilled", dataset=given).models
     summary = compare(
         *(config, tmp_path / "all", ("kd",)),
         dataset=given,

@@ -14,12 +14,11 @@ import pytest
 
 from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.errors import TerminatedError, WriteError
-from atsc_keras.records.run import RunFolder
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.jobs import distill, train
 from atsc_keras.training.termination import ended_by_sigterm, sigterm_held_back
 from tests.full_disk import largest_file
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import history, write_config
 
 OVERRIDES = ["student.training=null", "data.batch_size=8"]
 STEPS = 6  # an epoch
@@ -48,18 +47,6 @@ def trained(
     run = tmp_path_factory.mktemp("trained") / "run"
     train(config, run)
     return run
-
-
-def history(run: Path) -> list[dict[str, Any]]:
-    """What the rows say, but how long it took."""
-    return [
-        {
-            name: value if name == "phase" else float(value)
-            for name, value in row.items()
-            if value and name != "seconds"
-        }
-        for row in RunFolder(run).read_history()
-    ]
 
 
 def check_same(run: Path, undisturbed: Path, *stems: str) -> None:

@@ -1,6 +1,5 @@
 """A run leaves what it promises, and goes on to the same result."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,11 @@ import numpy as np
 import pytest
 
 from atsc_keras.config import load_config
+from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.records.run import RunFolder
+from atsc_keras.records.models import Metrics, Origin
+from atsc_keras.records.run import Run
 from atsc_keras.training.jobs import (
     distill,
     evaluate,
@@ -20,13 +21,14 @@ from atsc_keras.training.jobs import (
 )
 from atsc_keras.training.startup import process_age
 from tests.tiny import tiny_atsc
-from tests.tiny_experiment import student_weights, write_config
+from tests.tiny_experiment import history, student_weights, write_config
 
 FILES = {
     "config.yaml",
     "environment.json",
     "history.csv",
     "metrics.json",
+    "manifest.json",
     "report.html",
     "teacher.keras",
     "student_alone.keras",
@@ -51,39 +53,44 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_run_folder_holds_its_records(finished: dict[str, Any]) -> None:
     assert {path.name for path in finished["dir"].iterdir()} == FILES
-    saved = json.loads((finished["dir"] / "metrics.json").read_text())
-    assert saved == finished["metrics"]
-    assert set(saved["models"]) == {
+    run, metrics = Run(finished["dir"]), finished["metrics"]
+    assert run.load(Metrics) == metrics
+    assert set(metrics.models) == {
         "teacher",
         "student_alone",
         "student",
         "adapted_teacher",
     }
-    assert saved["test_examples"] == 24
-    environment = json.loads((finished["dir"] / "environment.json").read_text())
-    assert environment["backend"] == keras.backend.backend()
-    assert environment["job"] == "distill"
-    startup = environment["startup"]
-    assert saved["startup_seconds"] == startup
-    assert 0 < startup["first_step"] < startup["to_first_step"]
+    assert metrics.test_examples == 24
+    origin = run.demand(Origin)
+    assert origin.backend == keras.backend.backend()
+    assert origin.job == "distill"
+    assert origin.config == finished["config"]
+    assert origin.data_digest == load_dataset(origin.config.data).digest
+    startup = origin.startup
+    assert startup is not None
+    assert metrics.startup_seconds == startup
+    assert 0 < startup.first_step < startup.to_first_step
     # Written once: training went on after it.
-    assert startup["to_first_step"] + sum(saved["seconds"].values()) < (
-        process_age() + startup["first_step"]
+    assert startup.to_first_step + sum(metrics.seconds.values()) < (
+        process_age() + startup.first_step
     )
+    # Of the training, which needs more than Python and less than a machine.
+    assert 50e6 < metrics.peak_memory_bytes < 20e9
     assert load_config(finished["dir"] / "config.yaml") == finished["config"]
 
 
 def test_history_has_every_epoch_once(finished: dict[str, Any]) -> None:
-    rows = RunFolder(finished["dir"]).read_history()
+    rows = history(finished["dir"])
     assert [(row["phase"], row["epoch"]) for row in rows] == [
         (phase, epoch)
         for phase in ("teacher", "student_alone", "distillation")
-        for epoch in ("1", "2")
+        for epoch in (1, 2)
     ]
     last = rows[-1]
     assert 0 < float(last["feature_loss"])
     assert float(last["val_accuracy"]) == pytest.approx(
-        finished["metrics"]["models"]["student"]["accuracy"]
+        finished["metrics"].models["student"].accuracy
     )
     # Cosine over 2 epochs: halved once at the end of the first.
     assert float(rows[-2]["learning_rate"]) == pytest.approx(0.025)
@@ -107,31 +114,30 @@ def test_metrics_are_those_of_the_files(finished: dict[str, Any]) -> None:
     with np.load(finished["config"].data.path) as arrays:
         images, labels = arrays["x_test"], arrays["y_test"]
     logits = model.predict(images.astype("float32"), verbose=0)
-    entry = finished["metrics"]["models"]["student"]
-    assert entry["accuracy"] == pytest.approx(
-        np.mean(logits.argmax(-1) == labels)
-    )
-    assert entry["top5_accuracy"] == 1  # of three classes
-    assert entry["network"] == "resnet8x0.125"
+    entry = finished["metrics"].models["student"]
+    assert entry.accuracy == pytest.approx(np.mean(logits.argmax(-1) == labels))
+    assert entry.top5_accuracy == 1  # of three classes
+    assert entry.network == "resnet8x0.125"
     scores = evaluate(finished["config"], finished["dir"] / "student.keras")
-    assert scores["loss"] == pytest.approx(entry["loss"], rel=1e-5)
+    assert scores.loss == pytest.approx(entry.loss, rel=1e-5)
 
 
 def test_evaluating_a_run_again_gives_the_same(
     finished: dict[str, Any],
 ) -> None:
-    path = finished["dir"] / "metrics.json"
+    path, metrics = finished["dir"] / "metrics.json", finished["metrics"]
     # What the run cost is not what its evaluation costs.
     cost = {"backend": "another", "peak_memory_bytes": 5}
-    path.write_text(json.dumps({**finished["metrics"], **cost}))
+    path.write_text(metrics.model_copy(update=cost).model_dump_json())
     renewed = evaluate_run(finished["dir"])
-    path.write_text(json.dumps(finished["metrics"]))
-    assert renewed.items() >= cost.items()
-    again = renewed["models"]
-    for role, entry in finished["metrics"]["models"].items():
-        assert again[role].keys() == entry.keys()
+    path.write_text(metrics.model_dump_json())
+    assert (renewed.backend, renewed.peak_memory_bytes) == ("another", 5)
+    for role, entry in metrics.models.items():
+        again = renewed.models[role]
+        assert again.file == entry.file
         for name in ("accuracy", "loss", "parameters"):
-            assert again[role][name] == pytest.approx(entry[name], rel=1e-5)
+            value = getattr(entry, name)
+            assert getattr(again, name) == pytest.approx(value, rel=1e-5)
 
 
 def test_samples_are_images_of_their_own_part(finished: dict[str, Any]) -> None:
@@ -170,7 +176,7 @@ def test_same_config_gives_the_same_student(
 def test_train_writes_one_model(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=1))
     metrics = train(config, tmp_path / "run", role="student")
-    assert list(metrics["models"]) == ["student_alone"]
+    assert list(metrics.models) == ["student_alone"]
     assert (tmp_path / "run" / "model.keras").exists()
 
 
@@ -183,14 +189,12 @@ def test_given_teacher_is_not_trained(
     )
     config = load_config(path, [f"teacher.weights={teacher}"])
     metrics = distill(config, tmp_path / "run")
-    assert "student_alone" not in metrics["models"]
-    assert metrics["gap_closed"] is None
-    rows = RunFolder(tmp_path / "run").read_history()
+    assert "student_alone" not in metrics.models
+    assert metrics.gap_closed is None
+    rows = history(tmp_path / "run")
     assert {row["phase"] for row in rows} == {"distillation"}
-    expected = finished["metrics"]["models"]["teacher"]["loss"]
-    assert metrics["models"]["teacher"]["loss"] == pytest.approx(
-        expected, rel=1e-5
-    )
+    expected = finished["metrics"].models["teacher"].loss
+    assert metrics.models["teacher"].loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_given_student_starts_both_of_its_trainings(
@@ -264,11 +268,12 @@ def test_every_kind_of_saved_classifier_is_evaluated(
     ImageClassifier.from_model(student).save(tmp_path / "split.keras")
     softmax = keras.Sequential([student, keras.layers.Softmax()])
     softmax.save(tmp_path / "softmax.keras")
-    expected = finished["metrics"]["models"]["student_alone"]
+    expected = finished["metrics"].models["student_alone"]
     for name in ("split", "softmax"):
         scores = evaluate(finished["config"], tmp_path / f"{name}.keras")
         for key in ("accuracy", "loss", "multiply_adds"):
-            assert scores[key] == pytest.approx(expected[key], rel=1e-5)
+            value = getattr(expected, key)
+            assert getattr(scores, key) == pytest.approx(value, rel=1e-5)
 
 
 def test_existing_run_is_kept_unless_asked(finished: dict[str, Any]) -> None:

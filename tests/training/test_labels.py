@@ -13,10 +13,9 @@ from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import distill, train
 from tests.tiny import tiny_encoder
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import history, write_config
 
 
 def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, str]]:
@@ -36,7 +35,7 @@ def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, str]]:
         distill(config, run)
     else:
         train(config, run)
-    return RunFolder(run).read_history()
+    return history(run)
 
 
 def test_class_weights_weigh_their_own_class(tmp_path: Path) -> None:
@@ -72,14 +71,14 @@ def test_mixed_labels_train_teacher_student_and_distillation(
 ) -> None:
     config = load_config(write_config(tmp_path), [MIXED])
     metrics = distill(config, tmp_path / "run")
-    for row in RunFolder(tmp_path / "run").read_history():
+    for row in history(tmp_path / "run"):
         assert np.isfinite(float(row["loss"])), row["phase"]
         assert 0 <= float(row["val_accuracy"]) <= 1
-    models = metrics["models"]
+    models = metrics.models
     # What `fit` saw with rows and `evaluate` with class numbers is the same.
-    last = RunFolder(tmp_path / "run").read_history()[-1]
+    last = history(tmp_path / "run")[-1]
     assert float(last["val_accuracy"]) == pytest.approx(
-        models["student"]["accuracy"]
+        models["student"].accuracy
     )
     assert float(last["val_top5_accuracy"]) == 1.0
 
@@ -142,7 +141,7 @@ def test_names_of_folders_reach_report_and_export(tmp_path: Path) -> None:
     path = write_config(tmp_path, epochs=1, data=data)
     config = load_config(path, ["student.training=null"])
     metrics = distill(config, tmp_path / "run")
-    assert metrics["class_names"] == sorted(names)
+    assert list(metrics.class_names) == sorted(names)
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert "Äpfel" in page and "pears &amp; &lt;plums&gt;" in page
     # What `--export` writes into the ONNX file.
@@ -154,5 +153,5 @@ def test_mixed_labels_train_methods_of_a_fixed_teacher(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, epochs=1), [MIXED])
     compare(config, tmp_path / "run", methods=["kd", "dkd"], seeds=[0])
     for run in sorted((tmp_path / "run" / "runs").iterdir()):
-        rows = RunFolder(run).read_history()
+        rows = history(run)
         assert rows and all(np.isfinite(float(r["loss"])) for r in rows)

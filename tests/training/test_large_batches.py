@@ -16,12 +16,11 @@ from atsc_keras.config import (
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import DivergedError, InputError
-from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import train
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer
 from tests.tiny import batch, tiny_atsc
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import history, write_config
 
 BACKEND = keras.backend.backend()
 ONE_STEP = BACKEND == "torch"
@@ -106,10 +105,10 @@ def test_steps_of_one_execution_equal_single_ones(tmp_path: Path) -> None:
         changes = [f"student.training.steps_per_execution={asked}"]
         folder = tmp_path / f"run{asked}"
         train(load_config(path, changes), folder, role="student")
-        history = RunFolder(folder).read_history()
-        for row in history:
-            del row["phase"], row["seconds"]
-        rows = [[float(x) for x in row.values()] for row in history]
+        found = history(folder)
+        for row in found:
+            del row["phase"]
+        rows = [[float(x) for x in row.values()] for row in found]
         model = keras.models.load_model(folder / "model.keras")
         results.append((rows, model.get_weights()))
     (single, weights), (together, same) = results

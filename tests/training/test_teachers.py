@@ -9,10 +9,9 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
-from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import distill, evaluate, train
 from tests.markers import ONCE
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import history, write_config
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +53,13 @@ def test_two_teachers_run_end_to_end(teacher: Path, tmp_path: Path) -> None:
     config = load_config(path)
     metrics = distill(config, tmp_path / "run")
     assert {"teacher_1", "teacher_2", "adapted_teacher_2"} <= set(
-        metrics["models"]
+        metrics.models
     )
-    columns = RunFolder(tmp_path / "run").read_history()[0].keys()
+    columns = history(tmp_path / "run")[0].keys()
     assert {"feature_loss_1", "feature_loss_2", "teacher_loss_2"} <= columns
     scores = evaluate(config, tmp_path / "run" / "student.keras")
-    expected = metrics["models"]["student"]
-    assert scores["accuracy"] == expected["accuracy"]
+    expected = metrics.models["student"]
+    assert scores.accuracy == expected.accuracy
     whole = student_weights(tmp_path / "run")
     for name in ("student", "adapted_teacher_2"):
         (tmp_path / "run" / f"{name}.keras").unlink()
@@ -163,7 +162,7 @@ def test_library_weights_are_trained_for_the_task(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         found[0].get_weights()[0], expected.get_weights()[0], atol=1e-6
     )
-    rows = RunFolder(tmp_path / "run").read_history()
+    rows = history(tmp_path / "run")
     assert [row["phase"] for row in rows] == ["teacher", "distillation"]
 
 

@@ -12,9 +12,8 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.errors import DivergedError, InputError
-from atsc_keras.records.run import RunFolder
 from atsc_keras.training.jobs import distill, train
-from tests.tiny_experiment import student_weights, write_config
+from tests.tiny_experiment import history, student_weights, write_config
 
 
 def test_damaged_checkpoint_gives_way_to_the_one_before(
@@ -116,7 +115,7 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "== distillation: epochs 3 to 4\n" in done.stdout
     assert not list(run_dir.rglob(".part-*"))
-    rows = RunFolder(tmp_path / "killed").read_history()
+    rows = history(tmp_path / "killed")
     epochs = [int(r["epoch"]) for r in rows if r["phase"] == "distillation"]
     assert epochs == [1, 2, 3, 4]
     for one, two in zip(
