@@ -18,18 +18,18 @@ from typing import Any
 import yaml
 
 from atsc_keras.config import METHODS
+from atsc_keras.records.comparisons import Comparison
+from atsc_keras.records.reading import parse_record
+from atsc_keras.records.run import Run
 from atsc_keras.reports.comparison import (
     comparison_rows,
-    spread,
     teacher_rows,
     verdict,
 )
 from atsc_keras.reports.comparison_figures import draw_comparison, method_label
-from atsc_keras.reports.numbers import (
-    duration,
-    markdown_table,
-    quantity,
-)
+from atsc_keras.reports.numbers import duration, quantity
+from atsc_keras.reports.statistics import spread
+from atsc_keras.reports.tables import markdown_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
@@ -59,15 +59,29 @@ def rounded(value: Any) -> Any:
     return round(value, _DIGITS) if isinstance(value, float) else value
 
 
-def record_of(run: Path) -> dict[str, Any]:
+def record_of(run: Path) -> Comparison:
     """What is kept of a comparison."""
-    summary: dict[str, Any] = json.loads((run / "comparison.json").read_text())
-    for runs in summary["methods"].values():
-        for later in runs["adaptation"][1:]:
-            if later:
-                del later["layers"]
-    kept: dict[str, Any] = rounded(summary)
-    return kept
+    comparison = Run(run).demand(Comparison)
+    methods = {}
+    for name, runs in comparison.methods.items():
+        first, *later = runs.adaptation
+        bare = [
+            seed and seed.model_copy(update={"layers": ()}) for seed in later
+        ]
+        kept = {"adaptation": (first, *bare)}
+        methods[name] = runs.model_copy(update=kept)
+    return comparison.model_copy(update={"methods": methods})
+
+
+def save(record: Comparison, path: Path) -> None:
+    """Write a record without the digits that nobody reads."""
+    value = rounded(record.model_dump(mode="json"))
+    path.write_text(json.dumps(value, separators=(",", ":")) + "\n")
+
+
+def load(path: Path) -> Comparison:
+    """Read a record."""
+    return parse_record(Comparison, json.loads(path.read_text("utf-8")), path)
 
 
 def write_record(run: Path) -> Path:
@@ -78,175 +92,154 @@ def write_record(run: Path) -> Path:
     """
     record = record_of(run)
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{record['name']}.json"
+    path = RESULTS / f"{record.name}.json"
     if path.exists():
-        known = json.loads(path.read_text())
-        if _origin(known) != _origin(record):
+        known = load(path)
+        if _experiment(known) != _experiment(record):
             raise ValueError(f"{path} is of another experiment than {run}")
-        for key in ("learning_rates", "diverged"):
-            record[key] = {**known[key], **record[key]}
-        methods = known["methods"] | {
+        methods = known.methods | {
             name: runs
-            for name, runs in record["methods"].items()
-            if len(runs["seed"]) >= _seeds(known, name)
+            for name, runs in record.methods.items()
+            if len(runs.seed) >= _seeds(known, name)
         }
         plain = {name: methods[name] for name in METHODS if name in methods}
-        record["methods"] = plain | methods
-    path.write_text(json.dumps(record, separators=(",", ":")) + "\n")
+        commands = dict.fromkeys(known.origin.commands + record.origin.commands)
+        joined = {
+            "methods": plain | methods,
+            "learning_rates": {**known.learning_rates, **record.learning_rates},
+            "diverged": {**known.diverged, **record.diverged},
+            "origin": record.origin.model_copy(
+                update={"commands": tuple(commands)}
+            ),
+        }
+        record = record.model_copy(update=joined)
+    save(record, path)
     return path
 
 
-def _seeds(record: dict[str, Any], method: str) -> int:
-    return len(record["methods"].get(method, {"seed": []})["seed"])
+def _seeds(record: Comparison, method: str) -> int:
+    runs = record.methods.get(method)
+    return len(runs.seed) if runs else 0
 
 
-def _fewer_seeds(record: dict[str, Any], method: str) -> str:
+def _fewer_seeds(record: Comparison, method: str) -> str:
     """In brackets how many a method has, where others have more."""
     seeds = _seeds(record, method)
-    most = max(_seeds(record, name) for name in record["methods"])
+    most = max(_seeds(record, name) for name in record.methods)
     return f" ({seeds})" if 0 < seeds < most else ""
 
 
-def _origin(record: dict[str, Any]) -> list[Any]:
+def _experiment(record: Comparison) -> list[Any]:
     """What must be equal for records to stand in one table."""
-    teachers = [t["accuracy"] for t in record["teachers"].values()]
-    return [record["config_digest"], record["backend"], *teachers]
+    teachers = [teacher.accuracy for teacher in record.teachers.values()]
+    return [record.origin.config_digest, record.backend, *teachers]
 
 
-def command_of(summary: dict[str, Any], *, variants: bool = False) -> str:
-    """The command that makes a record again: its methods, or its variants."""
-    methods = list(without_variants(summary)["methods"])
-    seeds = next(iter(summary["methods"].values()))["seed"]
-    words = ["python", "-m", "atsc_keras", "compare"]
-    words += [f"configs/{summary['name']}.yaml"]
-    if variants:
-        words += ["--methods", "simkd,atsc", "--variants", VARIANTS]
-    else:
-        every = set(methods) == set(METHODS)
-        words += ["--methods", "all" if every else ",".join(methods)]
-        for choice in list(summary["learning_rates"].values())[:1]:
-            rates = ",".join(f"{rate:g}" for rate in choice["rates"])
-            words += ["--learning-rates", rates]
-        if len(methods) < len(summary["methods"]) and has_few_variants(summary):
-            words += ["--variants", VARIANTS]
-    words += ["--seeds", ",".join(map(str, seeds))]
-    return shlex.join(words)
-
-
-def without_variants(summary: dict[str, Any]) -> dict[str, Any]:
+def without_variants(record: Comparison) -> Comparison:
     """The same, of methods only."""
-    methods = summary["methods"]
-    plain = {name: runs for name, runs in methods.items() if "-" not in name}
-    return {**summary, "methods": plain}
+    plain = {
+        name: runs for name, runs in record.methods.items() if "-" not in name
+    }
+    return record.model_copy(update={"methods": plain})
 
 
-def has_few_variants(summary: dict[str, Any]) -> bool:
+def has_few_variants(record: Comparison) -> bool:
     """Whether they stand among the methods, not in a table of variants."""
-    return sum("-" in name for name in summary["methods"]) <= _FEW
+    return sum("-" in name for name in record.methods) <= _FEW
 
 
-def methods_table(summary: dict[str, Any]) -> str:
+def methods_table(record: Comparison) -> str:
     """Teachers and methods of one comparison, and variants if they are few."""
-    rates = summary["learning_rates"]
-    plain = without_variants(summary)
-    shown = summary if has_few_variants(summary) else plain
+    rates = record.learning_rates
+    plain = without_variants(record)
+    shown = record if has_few_variants(record) else plain
     rows = []
     for name, row in zip(
-        [*[""] * len(summary["teachers"]), *shown["methods"]],
+        [*[""] * len(record.teachers), *shown.methods],
         [*teacher_rows(shown), *comparison_rows(shown)],
         strict=True,
     ):
         method, top1, _, best, gap, *sizes = row
-        rate = f"{rates[name]['chosen']:g}" if name in rates else ""
-        top1 += _fewer_seeds(summary, name)
+        rate = f"{rates[name].chosen:g}" if name in rates else ""
+        top1 += _fewer_seeds(record, name)
         rows.append([method, top1, best, gap, rate, *sizes])
-    environment = summary["environment"]
-    versions = ", ".join(
-        f"{name} {environment[name]}" for name in ("keras", summary["backend"])
-    )
+    origin = record.origin
+    commands = "\n".join(shlex.join(words) for words in origin.commands)
     images = "".join(
-        f"\n\n![{title}]({_figure(summary, name).relative_to(ROOT)})"
-        for name, title in _figures_of(summary).items()
+        f"\n\n![{title}]({_figure(record, name).relative_to(ROOT)})"
+        for name, title in _figures_of(record).items()
     )
-    ahead = f"{verdict(plain)} " if len(plain["methods"]) > 1 else ""
+    ahead = f"{verdict(plain)} " if len(plain.methods) > 1 else ""
     return (
-        f"`{command_of(summary)}` ({versions}; config "
-        f"{summary['config_digest']}):\n\n"
+        f"keras {origin.keras}, {origin.backend} {origin.framework}; config "
+        f"{origin.config_digest}:\n\n```sh\n{commands}\n```\n\n"
         f"{markdown_table(_COLUMNS, rows)}\n\n{ahead}All seeds took "
         f"{duration(_seconds(shown))} on one thread.{images}"
     )
 
 
-def _figures_of(summary: dict[str, Any]) -> dict[str, str]:
+def _figures_of(record: Comparison) -> dict[str, str]:
     """Those that README shows: once a pair, where rates were chosen."""
-    return FIGURES if summary["learning_rates"] else {}
+    return FIGURES if record.learning_rates else {}
 
 
-def _seconds(summary: dict[str, Any]) -> float:
+def _seconds(record: Comparison) -> float:
     """Of all epochs, the choice of learning rates not counted."""
-    total: float = sum(
+    return sum(
         seconds * len(curve)
-        for runs in summary["methods"].values()
+        for runs in record.methods.values()
         for seconds, curve in zip(
-            runs["seconds_per_epoch"], runs["curve"], strict=True
+            runs.seconds_per_epoch, runs.curve, strict=True
         )
     )
-    return total
 
 
-def _figure(summary: dict[str, Any], name: str) -> Path:
-    return RESULTS / f"{summary['name']}_{name}.svg"
+def _figure(record: Comparison, name: str) -> Path:
+    return RESULTS / f"{record.name}_{name}.svg"
 
 
-def variants_table(summaries: list[dict[str, Any]]) -> str:
+def variants_table(records: list[Comparison]) -> str:
     """Variants of ATSC beside it, in the order of their file."""
     listed = yaml.safe_load((ROOT / VARIANTS).read_text("utf-8"))
     names = [
         name
         for name in ("simkd", "atsc", *(f"atsc-{key}" for key in listed))
-        if any(name in summary["methods"] for summary in summaries)
+        if any(name in record.methods for record in records)
     ]
     rows = []
     for name in names:
-        known = [s["methods"][name] for s in summaries if name in s["methods"]]
-        row = [method_label(name), quantity(known[0]["parameters"][0])]
-        for summary in summaries:
-            runs = summary["methods"].get(name)
+        known = [r.methods[name] for r in records if name in r.methods]
+        row = [method_label(name), quantity(known[0].parameters[0])]
+        for record in records:
+            runs = record.methods.get(name)
             if runs is None:
                 row += ["", ""]
                 continue
-            noted = [seed for seed in runs["adaptation"] if seed]
             distance = statistics.mean(
-                seed["val_feature_distance"][-1] for seed in noted
+                seed.val_feature_distance[-1]
+                for seed in runs.adaptation
+                if seed
             )
-            top1 = spread(runs["accuracy"], summary["test_examples"])
-            row += [top1 + _fewer_seeds(summary, name), f"{distance:.2f}"]
+            top1 = spread(runs.accuracy, record.test_examples)
+            row += [top1 + _fewer_seeds(record, name), f"{distance:.2f}"]
         rows.append(row)
     header = ["ATSC", "Parameters"]
-    for summary in summaries:
-        header += [summary["name"].replace("_", " "), "distance"]
+    for record in records:
+        header += [record.name.replace("_", " "), "distance"]
     return markdown_table(header, rows)
 
 
 def results_text() -> str:
     """All that README says between the two marks."""
-    records = [
-        json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))
-    ]
+    records = [load(path) for path in sorted(RESULTS.glob("*.json"))]
     varied = [record for record in records if not has_few_variants(record)]
     parts = [
-        f"**{record['name']}**, {record['test_examples']:,} test images. "
+        f"**{record.name}**, {record.test_examples:,} test images, "
         f"{methods_table(record)}"
         for record in records
     ]
     if varied:
-        commands = "\n".join(
-            command_of(record, variants=True) for record in varied
-        )
-        parts.append(
-            f"**Variants of ATSC.**\n\n```sh\n{commands}\n```\n\n"
-            f"{variants_table(varied)}"
-        )
+        parts.append(f"**Variants of ATSC.**\n\n{variants_table(varied)}")
     return "\n\n".join(parts)
 
 
@@ -263,10 +256,10 @@ def main() -> None:
         for run in words[1:]:
             print(write_record(Path(run)))
     for path in RESULTS.glob("*.json"):
-        summary = json.loads(path.read_text())
-        for drawing in draw_comparison(without_variants(summary)):
-            if drawing.name in _figures_of(summary):
-                file = _figure(summary, drawing.name)
+        record = load(path)
+        for drawing in draw_comparison(without_variants(record)):
+            if drawing.name in _figures_of(record):
+                file = _figure(record, drawing.name)
                 file.write_text(drawing.file_text())
     README.write_text(with_results(README.read_text("utf-8")), "utf-8")
 

@@ -1,20 +1,27 @@
 """What README says of results is what `configs/results` holds."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from atsc_keras.config import METHODS
+from atsc_keras.config import (
+    METHODS,
+    config_digest,
+    differences,
+    load_config,
+)
+from atsc_keras.records.comparisons import SeedAdaptation
+from atsc_keras.records.models import Movement
 from tests import results_table
-from tests.reports.fake_comparison import summary_of
+from tests.reports.fake_comparison import comparison_of
 from tests.results_table import (
     README,
     RESULTS,
     ROOT,
     VARIANTS,
-    command_of,
+    load,
     methods_table,
     variants_table,
     with_results,
@@ -32,31 +39,52 @@ def test_readme_has_the_tables_of_the_records() -> None:
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=[path.stem for path in RECORDS])
-def test_record_can_be_traced(path: Path) -> None:
-    record = json.loads(path.read_text("utf-8"))
-    assert (RESULTS.parent / f"{record['name']}.yaml").exists()
-    assert len(record["config_digest"]) == 16
-    environment = record["environment"]
-    assert {"keras", record["backend"], "python"} <= environment.keys()
+def test_record_is_of_the_config_beside_it(path: Path) -> None:
+    record = load(path)
+    beside = load_config(RESULTS.parent / f"{record.name}.yaml")
+    origin = record.origin
+    assert origin.config is not None
+    # It lay elsewhere, and says so in its words.
+    assert differences(beside, origin.config, places=False) == []
+    assert origin.config_digest == config_digest(beside)
+    assert origin.config_digest == config_digest(origin.config)
+    assert origin.commands
+    for *_, command, config, _ in (words[:6] for words in origin.commands):
+        assert (command, config) == ("compare", f"configs/{record.name}.yaml")
+    moved = differences(beside, origin.config)
+    for key in (text.partition("=")[0] for text in moved):
+        assert any(w.startswith(f"{key}=") for w in origin.commands[0])
+    assert origin.keras and origin.framework and origin.python
     variants = yaml.safe_load((ROOT / VARIANTS).read_text("utf-8"))
     known = {*METHODS, *(f"atsc-{variant}" for variant in variants)}
-    assert record["methods"].keys() <= known
-    for runs in record["methods"].values():
-        assert len(runs["seed"]) == len(runs["accuracy"])
+    assert record.methods.keys() <= known
+    for runs in record.methods.values():
+        assert len(runs.seed) == len(runs.accuracy)
 
 
-def comparison(folder: Path, **methods: list[float]) -> Path:
+def comparison(folder: Path, digest: str = "0" * 16, **methods: Any) -> Path:
     """The folder of a comparison, as far as it is kept."""
     named = {key.replace("__", "-"): runs for key, runs in methods.items()}
-    summary = summary_of(**named)
-    environment = {"keras": "3.15", "tensorflow": "2.21"}
-    summary |= {"config_digest": "0" * 16, "environment": environment}
-    for name, runs in summary["methods"].items():
-        if name.startswith("atsc"):
-            noted = {"val_feature_distance": [0.9, 0.123456789], "layers": [{}]}
-            runs["adaptation"] = [dict(noted) for _ in runs["seed"]]
+    made = comparison_of(**named)
+    layer = Movement(teacher=1, layer="a", moved=0.5, parameters=1)
+    noted = SeedAdaptation(
+        val_feature_distance=(0.9, 0.123456789), layers=(layer,)
+    )
+    adapted = {
+        name: runs.model_copy(update={"adaptation": (noted,) * len(runs.seed)})
+        if name.startswith("atsc")
+        else runs
+        for name, runs in made.methods.items()
+    }
+    origin = made.origin.model_copy(
+        update={"config_digest": digest, "commands": (("run", folder.name),)}
+    )
     folder.mkdir()
-    (folder / "comparison.json").write_text(json.dumps(summary))
+    (folder / "comparison.json").write_text(
+        made.model_copy(
+            update={"methods": adapted, "origin": origin}
+        ).model_dump_json()
+    )
     return folder
 
 
@@ -67,26 +95,22 @@ def test_records_of_one_experiment_are_joined(
     first = comparison(tmp_path / "a", student=[0.6, 0.7], atsc=[0.8, 0.9])
     second = comparison(tmp_path / "b", atsc=[0.8], atsc__reduction_8=[0.7])
     write_record(first)
-    record = json.loads(write_record(second).read_text())
-    assert list(record["methods"]) == ["student", "atsc", "atsc-reduction_8"]
-    kept = record["methods"]["atsc"]["adaptation"]
-    assert ["layers" in seed for seed in kept] == [True, False]
-    assert kept[1]["val_feature_distance"][-1] == 0.12346
-    assert command_of(record) == (
-        "python -m atsc_keras compare configs/made.yaml --methods "
-        "student,atsc --variants configs/variants/atsc.yaml --seeds 0,1"
-    )
+    record = load(write_record(second))
+    assert list(record.methods) == ["student_alone", "atsc", "atsc-reduction_8"]
+    kept = record.methods["atsc"].adaptation
+    assert [len(seed.layers) for seed in kept if seed] == [1, 0]
+    assert kept[1] and kept[1].val_feature_distance[-1] == 0.12346
+    assert record.origin.commands == (("run", "a"), ("run", "b"))
     # So few variants stand among the methods.
+    assert "run a\nrun b\n```\n" in methods_table(record)
     assert "| ATSC, reduction 8 | 70.0 % (1) |" in methods_table(record)
     assert variants_table([record]).splitlines()[2:] == [
         "| ATSC | 1.0 k | 85.0 ± 7.1 % | 0.12 |",
         "| ATSC, reduction 8 | 1.0 k | 70.0 % (1) | 0.12 |",
     ]
     late = comparison(tmp_path / "c", kd=[0.6, 0.7])
-    joined = json.loads(write_record(late).read_text())["methods"]
-    assert list(joined) == ["student", "kd", "atsc", "atsc-reduction_8"]
-    other = comparison(tmp_path / "d", atsc=[0.1])
-    text = (other / "comparison.json").read_text()
-    (other / "comparison.json").write_text(text.replace("0" * 16, "1" * 16))
+    joined = load(write_record(late)).methods
+    assert list(joined) == ["student_alone", "kd", "atsc", "atsc-reduction_8"]
+    other = comparison(tmp_path / "d", "1" * 16, atsc=[0.1])
     with pytest.raises(ValueError, match="of another experiment"):
         write_record(other)
