@@ -10,7 +10,7 @@ import numpy as np
 
 from atsc_keras.errors import first_line
 from atsc_keras.models.complexity import count_parameters
-from atsc_keras.models.walking import leaf_layers
+from atsc_keras.models.graphs import leaf_layers
 
 from .formats import FORMATS
 from .formats.base import OUTPUT, OUTPUTS, Outputs, Source, Variant

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import functional_form, leaf_layers, rewire
+from atsc_keras.models.graphs import functional_form, leaf_layers, rewire
 from atsc_keras.types import Shape, Tensor
 
 _TRANSPOSED = (
