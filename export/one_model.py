@@ -9,15 +9,14 @@ import keras
 import numpy as np
 
 from atsc_keras.errors import first_line
-from atsc_keras.models.complexity import count_parameters
-from atsc_keras.models.walking import leaf_layers
+from atsc_keras.models.complexity import count_multiply_adds, count_parameters
+from atsc_keras.models.graphs import leaf_layers
 
 from .formats import FORMATS
 from .formats.base import OUTPUT, OUTPUTS, Outputs, Source, Variant
 from .images import RealImages
 from .job import ExportJob
 from .latency import measure_latency
-from .multiply_adds import count_multiply_adds
 from .proving import prove, rejected
 from .verification import Limits, Sample, random_images
 
@@ -64,12 +63,11 @@ def export_one(
             artifacts.append(
                 _artifact(source, variant, folder / name, saved, job)
             )
-        products = _multiply_adds(source)
     return {
         "name": path.stem,
         "file": path.name,
         "parameters": count_parameters(model),
-        "multiply_adds": products,
+        "multiply_adds": _multiply_adds(model),
         "input_shape": list(shape),
         "classes": int(model.outputs[0].shape[-1]),
         "keras": _keras_row(model, path, samples[-1]),
@@ -123,9 +121,9 @@ def _keras_row(
     }
 
 
-def _multiply_adds(source: Source) -> int | None:
+def _multiply_adds(model: keras.Model) -> int | None:
     try:
-        return count_multiply_adds(source.traced(1, "float32").graph)
+        return count_multiply_adds(model)
     except Exception:  # a model that cannot be traced has no artifact either
         return None
 

@@ -81,6 +81,8 @@ class CoupledSGD(keras.optimizers.Optimizer):
             decay = ops.multiply(self.coupled_weight_decay, variable)
             direction = ops.add(direction, decay)
         if self.momentum:
+            # As Keras documents for optimizers of one's own: a strategy of
+            # TensorFlow gives a replica's part, which only this can place.
             velocity = self.velocities[self._get_variable_index(variable)]
             kept = ops.multiply(self.momentum, velocity)
             moved = ops.add(kept, direction)

@@ -10,11 +10,10 @@ from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.folding import fold_linear_end
 from atsc_keras.errors import InputError
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
+from atsc_keras.models.graphs import is_never_negative, leaf_layers
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
-from atsc_keras.models.signs import is_never_negative
 from atsc_keras.models.splitting import split_model
-from atsc_keras.models.walking import leaf_layers
 from atsc_keras.types import Shape, Tensor
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from atsc_keras.models.walking import leaf_layers
+from atsc_keras.models.graphs import leaf_layers
 
 # Layers of a pooler that leave a mean over the map as it is.
 _PASSING = (

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import leaf_layers
+from atsc_keras.models.graphs import leaf_layers
 
 _NAMES_SHOWN = 4
 

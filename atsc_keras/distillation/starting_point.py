@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from atsc_keras.distillation.losses import loss_dtype
-from atsc_keras.models.walking import is_kernel
+from atsc_keras.models.graphs import is_kernel
 
 
 def add_starting_point(

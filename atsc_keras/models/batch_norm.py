@@ -3,8 +3,8 @@
 import keras
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.graphs import leaf_layers
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.walking import leaf_layers
 
 
 def set_batch_norm_momentum(

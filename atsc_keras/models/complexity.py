@@ -1,28 +1,20 @@
 """How large a model is: weights, and multiply-adds of one image."""
 
-import math
-from typing import Any
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import isqrt, prod
+from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import functional_form, leaf_layers, rewire
-from atsc_keras.types import Shape, Tensor
-
-_TRANSPOSED = (
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
-_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
-_ONE_KERNEL = (
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.DepthwiseConv1D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.Dense,
-)
+from atsc_keras.models.graphs import function_of, leaf_layers
+from atsc_keras.types import Shape
 
 
 def count_parameters(model: keras.Model) -> int:
@@ -42,7 +34,7 @@ def count_parameters(model: keras.Model) -> int:
         or isinstance(layer, keras.layers.Normalization)
     }
     return sum(
-        math.prod(weight.shape)
+        prod(weight.shape)
         for weight in model.weights
         if id(weight) not in statistics
     )
@@ -56,13 +48,14 @@ def count_multiply_adds(
 ) -> int:
     """Multiply-adds of one forward pass of one image.
 
-    Convolutions, Dense, EinsumDense and MultiHeadAttention count, as in the
-    literature; normalisation, activations, pooling and layers that are not
-    Keras's own do not. A layer counts each time that it is called.
+    Convolutions and matrix products count, as in the literature, at each
+    call and however deep inside layers; normalisation, activations and
+    pooling do not. Nothing is computed. What a layer computes past
+    `keras.ops`, as with a framework's own functions, is not seen.
 
     Args:
-        model: Functional, Sequential, or what offers `to_functional()`;
-            nested models count too.
+        model: any built model of one input, or what offers
+            `to_functional()`.
         image_shape: `(H, W, C)`; default: the model's own.
         learning_only: leave frozen layers out; default false.
 
@@ -70,115 +63,198 @@ def count_multiply_adds(
         The number of multiply-adds.
 
     Raises:
-        InputError: if the model has no graph, not one input, or neither it
-            nor `image_shape` says how large an image is.
+        InputError: if the model is not built, has not one input, or neither
+            it nor `image_shape` says how large an image is.
     """
-    model = _graph_of(model)
-    if len(model.inputs) != 1:
+    if not getattr(model, "inputs", None) and hasattr(model, "to_functional"):
+        model = model.to_functional()
+    image = _image(model, image_shape)
+    one_pass = _Pass(model, learning_only)
+    with _watched(one_pass):
+        one_pass.compute_output_spec(image)
+    return one_pass.total
+
+
+def _image(model: Any, image_shape: Shape | None) -> keras.KerasTensor:
+    """One symbolic image of the size that a model is counted for."""
+    if not model.built:
+        raise InputError(
+            "Multiply-adds are counted of a model that is built. Received: "
+            f"{model.name} ({type(model).__name__}), which is not. Build it "
+            "as keras.Model(images, outputs)."
+        )
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) > 1:
         raise InputError(
             "Multiply-adds are counted for models of one input, the image. "
-            f"Received: {model.name} with {len(model.inputs)} inputs. Count "
-            "its parts."
+            f"Received: {model.name} with {len(inputs)} inputs. Count its "
+            "parts."
         )
-    shape = tuple(image_shape or model.inputs[0].shape[1:])
+    own = inputs[0].shape[1:] if inputs else (None,)
+    shape = tuple(image_shape or own)
     if None in shape:
         raise InputError(
             "Multiply-adds need the size of the image. Received: "
             f"{model.name} with input {shape}. Give `image_shape`, for "
             "example (224, 224, 3)."
         )
+    dtype = inputs[0].dtype if inputs else None
     # Of batch size 1, so that a product of sizes is a count for one image.
-    return _trace(model, [(1, *shape)], learning_only)
+    return keras.KerasTensor((1, *shape), dtype or keras.config.floatx())
 
 
-def _graph_of(model: Any) -> keras.Model:
-    """The model itself, or the functional form that it offers."""
-    if not getattr(model, "inputs", None) and hasattr(model, "to_functional"):
-        model = model.to_functional()
-    if not getattr(model, "inputs", None):
-        raise InputError(
-            "Multiply-adds are counted along the graph of a model. Received: "
-            f"{model.name} ({type(model).__name__}), which has none. Build "
-            "it as keras.Model(images, outputs)."
-        )
-    return model
+class _Pass(keras.Operation):
+    """A model sent one image, and what that multiplies.
 
+    Args:
+        model: to call.
+        learning_only: leave frozen layers out.
 
-def _trace(model: Any, shapes: list[Shape], learning_only: bool) -> int:
-    """Send symbolic inputs through a model's own layers and count.
-
-    What the layers were called on before may have had another size, or none.
+    Attributes:
+        total: multiply-adds.
     """
-    total = 0
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal total
-        outputs = layer(*args, **kwargs)
-        if isinstance(layer, keras.Model):
-            inner = [x.shape for x in keras.tree.flatten(args)]
-            total += _trace(_graph_of(layer), inner, learning_only)
-        elif not learning_only or getattr(layer, "trainable_variables", []):
-            total += _layer_multiply_adds(layer, args, kwargs, outputs)
-        return outputs
+    total: int
 
-    inputs = [
-        keras.Input(batch_shape=shape, dtype=x.dtype)
-        for shape, x in zip(shapes, model.inputs, strict=True)
-    ]
-    form = functional_form(model)
-    rewire(form, call, keras.tree.pack_sequence_as(form.input, inputs))
-    return total
+    def __init__(self, model: keras.Model, learning_only: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.learning_only = learning_only
 
+    def call(self, image: Any) -> Any:
+        self.total = 0  # torch traces again, in another way, where that fails
+        token = _RUNNING.set((self.model,))
+        try:
+            self.model(image)
+        finally:
+            _RUNNING.reset(token)
+        return image
 
-def _layer_multiply_adds(
-    layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
-) -> int:
-    """Count one call of one layer on inputs of batch size 1."""
-    if isinstance(layer, keras.layers.MultiHeadAttention):
-        return _attention_multiply_adds(layer, *args, **kwargs)
-    if isinstance(layer, keras.layers.EinsumDense):
-        return _einsum_multiply_adds(layer, args[0].shape)
-    if isinstance(layer, _SEPARABLE):
-        return math.prod(outputs.shape[:-1]) * (
-            math.prod(layer.depthwise_kernel.shape)
-            + math.prod(layer.pointwise_kernel.shape)
-        )
-    if isinstance(layer, _TRANSPOSED):
-        return math.prod(args[0].shape[:-1]) * math.prod(layer.kernel.shape)
-    if isinstance(layer, _ONE_KERNEL):
-        # A grouped kernel already spans the inputs of one group only.
-        return math.prod(outputs.shape[:-1]) * math.prod(layer.kernel.shape)
-    return 0
+    def run(
+        self, plain: Callable[..., Any], operation: Any, *args: Any, **kw: Any
+    ) -> Any:
+        """Call a layer, or an operation of a graph, and count it."""
+        running = _RUNNING.get()
+        if not running:  # in another thread
+            return plain(operation, *args, **kw)
+        before = self.total
+        token = _RUNNING.set((*running, operation))
+        try:
+            output = plain(operation, *args, **kw)
+            if isinstance(operation, keras.layers.RNN):
+                # Backends loop in their own ways, on a GPU without the cell.
+                self.total = before
+                sequence = args[0] if args else kw["sequences"]
+                states = operation.get_initial_state(sequence.shape[0])
+                operation.cell(sequence[:, 0], states)
+                steps = sequence.shape[1]
+                self.total = before + steps * (self.total - before)
+            subscripts = getattr(operation, "subscripts", None)  # of an einsum
+            given = args if subscripts is None else (subscripts, *args)
+            self.add(function_of(operation), output, given)
+            return output
+        finally:
+            _RUNNING.reset(token)
 
-
-def _attention_multiply_adds(
-    layer: Any, query: Tensor, value: Tensor, key: Any = None, **_: Any
-) -> int:
-    """The four projections, the scores, and the weighted sums."""
-    queries = math.prod(query.shape[:-1])
-    values = math.prod(value.shape[:-1])
-    keys = math.prod((value if key is None else key).shape[:-1])
-    projections = sum(
-        tokens * math.prod(dense.kernel.shape)
-        for tokens, dense in (
-            (queries, layer.query_dense),
-            (keys, layer.key_dense),
-            (values, layer.value_dense),
-            (queries, layer.output_dense),
-        )
-    )
-    width = layer.num_heads * (layer.key_dim + layer.value_dim)
-    return projections + queries * values * width
+    def add(self, name: str, output: Any, given: tuple[Any, ...]) -> None:
+        """Count one call of a function of `keras.ops`."""
+        running = _RUNNING.get()
+        if not running or name not in _MULTIPLICATIONS:
+            return
+        if self.learning_only and not getattr(
+            running[-1], "trainable_variables", []
+        ):
+            return
+        shapes = [x if isinstance(x, str) else np.shape(x) for x in given]
+        self.total += _MULTIPLICATIONS[name](np.shape(output), *shapes)
 
 
-def _einsum_multiply_adds(layer: Any, shape: tuple[int, ...]) -> int:
-    """The kernel's size for each place along the axes it does not have."""
-    features, kernel = layer.equation.split("->")[0].split(",")
-    named = len(features.replace("...", ""))
-    unnamed = "." * (len(shape) - named)
-    axes = features.replace("...", unnamed)
-    return math.prod(layer.kernel.shape) * math.prod(
-        size
-        for axis, size in zip(axes, shape, strict=True)
-        if axis not in kernel.replace(".", "")
-    )
+# Layers and operations that a pass runs in this thread, outermost first.
+_RUNNING: ContextVar[tuple[Any, ...]] = ContextVar("running", default=())
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def _watched(one_pass: _Pass) -> Iterator[None]:
+    """Have each call of an operation, or of `keras.ops`, tell a pass.
+
+    In every module that has the function: Keras's own layers and others
+    import them from different places.
+    """
+
+    def watch(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(function)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            output = function(*args, **kwargs)
+            # In the order of the signature, if given by name too.
+            one_pass.add(name, output, signature.bind(*args, **kwargs).args)
+            return output
+
+        return watched
+
+    with _LOCK:
+        plain = keras.Operation.__call__
+        functions = {
+            name: getattr(keras.ops, name) for name in _MULTIPLICATIONS
+        }
+        places = [
+            (module, name)
+            for module in list(sys.modules.values())
+            for name, function in functions.items()
+            if getattr(module, "__dict__", {}).get(name) is function
+        ]
+        try:
+            keras.Operation.__call__ = lambda *args, **kwargs: one_pass.run(
+                plain, *args, **kwargs
+            )
+            for module, name in places:
+                setattr(module, name, watch(name, functions[name]))
+            yield
+        finally:
+            keras.Operation.__call__ = plain
+            for module, name in places:
+                setattr(module, name, functions[name])
+
+
+# === What one call multiplies, by the shapes of its output and inputs ===
+
+_Sizes: TypeAlias = tuple[int, ...]
+
+
+def _einsum(output: _Sizes, subscripts: str, *shapes: _Sizes) -> int:
+    """What is computed, times the sizes of the letters that it has not."""
+    if len(shapes) < 2:
+        return 0
+    given, arrow, kept = subscripts.replace(" ", "").partition("->")
+    sizes: dict[str, int] = {}
+    for term, shape in zip(given.split(","), shapes, strict=True):
+        before, _, after = term.partition("...")
+        sizes.update(zip(before, shape, strict=False))
+        sizes.update(zip(after[::-1], shape[::-1], strict=False))
+    if not arrow:
+        kept = "".join(x for x in sizes if given.count(x) == 1)
+    return prod(output) * prod(sizes[x] for x in sizes if x not in kept)
+
+
+def _tensordot(output: _Sizes, x1: _Sizes, x2: _Sizes, *_: Any) -> int:
+    # Of free * summed, summed * other and free * other.
+    return isqrt(prod(x1) * prod(x2) * prod(output))
+
+
+# `y` is the output. A grouped kernel spans the inputs of one group only.
+_MULTIPLICATIONS: dict[str, Callable[..., int]] = {
+    "matmul": lambda y, x1, x2: prod(y) * x1[-1],
+    **dict.fromkeys(("dot", "inner", "tensordot", "vdot"), _tensordot),
+    "einsum": _einsum,
+    "conv": lambda y, x, kernel, *_: prod(y) * prod(kernel[:-1]),
+    "depthwise_conv": lambda y, x, kernel, *_: prod(y) * prod(kernel[:-2]),
+    "conv_transpose": lambda y, x, kernel, *_: prod(x) * prod(kernel[:-1]),
+    "separable_conv": lambda y, x, depthwise, pointwise, *_: (
+        prod(y) // pointwise[-1] * (prod(depthwise) + prod(pointwise))
+    ),
+    # The scores, and the sums that they weigh.
+    "dot_product_attention": lambda y, query, key, *_: (
+        (prod(query) + prod(y)) * key[1]
+    ),
+}

@@ -11,8 +11,8 @@ import keras
 from keras import ops
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.graphs import functional_form, has_graph, rewire
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.walking import functional_form, has_graph, rewire
 from atsc_keras.types import Tensor
 
 _NAMES_SHOWN = 12

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import (
+from atsc_keras.models.graphs import (
     Place,
     has_graph,
     model_until,

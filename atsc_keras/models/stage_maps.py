@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import functional_form, rewire
+from atsc_keras.models.graphs import functional_form, rewire
 
 # Their maps have a size of their own that no other layer sees.
 _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)

@@ -9,7 +9,7 @@ import numpy as np
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.losses import align_rank, matched_maps
-from atsc_keras.models.walking import leaf_layers
+from atsc_keras.models.graphs import leaf_layers
 from atsc_keras.processes import count_processes
 from atsc_keras.records.models import Adaptation, Movement
 from atsc_keras.records.run import Run

@@ -84,8 +84,8 @@ class Source:
         shape = (batch, *self.model.inputs[0].shape[1:])
         return tf.TensorSpec(shape, pixels, name=INPUT)
 
-    def traced(self, batch: int | None, pixels: str) -> Any:
-        """`answer` as a function of TensorFlow, inner functions in place.
+    def traced(self, pixels: str) -> Any:
+        """`answer` of any batch as TensorFlow's, inner functions in place.
 
         Keras wraps grouped convolutions in a compiled function, which tf2onnx
         leaves as a call that no runtime knows.
@@ -96,7 +96,7 @@ class Source:
         tf.config.run_functions_eagerly(True)
         try:
             return tf.function(self.answer).get_concrete_function(
-                self.signature(batch, pixels)
+                self.signature(None, pixels)
             )
         finally:
             tf.config.run_functions_eagerly(before)

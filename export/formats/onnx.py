@@ -119,19 +119,18 @@ class ONNX(Format):
 def _converted(source: Source, pixels: str) -> "ModelProto":
     """The model as a float32 graph of any batch."""
     import tf2onnx
-    from tensorflow.python.framework import convert_to_constants
 
-    function = source.traced(None, pixels)
+    function = source.traced(pixels)
     # The outputs of a traced dictionary are in the order of its keys.
     names = [INPUT, *sorted(source.outputs)]
+    tensors = [x.name for x in (function.inputs[0], *function.outputs)]
     with silence():
-        # tf2onnx would make an input of every constant not frozen.
-        frozen = convert_to_constants.convert_variables_to_constants_v2(
-            function
+        # `convert.from_function` would make an input of every constant.
+        frozen = tf2onnx.tf_loader.from_function(
+            function, tensors[:1], tensors[1:]
         )
-        tensors = [x.name for x in (frozen.inputs[0], *frozen.outputs)]
         proto, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(),
+            frozen,
             input_names=tensors[:1],
             output_names=tensors[1:],
             opset=_OPSET,

@@ -77,3 +77,12 @@ def test_config_round_trip_keeps_every_argument() -> None:
 def test_values_out_of_range_are_refused(arguments: dict) -> None:
     with pytest.raises(ValueError, match="Received"):
         CoupledSGD(**arguments)
+
+
+def test_keras_still_tells_the_place_of_a_variable() -> None:
+    """Not published, but in the documentation of its `Optimizer`."""
+    weights = [keras.Variable([1.0]), keras.Variable([2.0])]
+    optimizer = CoupledSGD(momentum=0.9)
+    optimizer.build(weights)
+    places = [optimizer._get_variable_index(weight) for weight in weights]
+    assert places == [0, 1]

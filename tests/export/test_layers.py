@@ -8,12 +8,8 @@ import keras
 import pytest
 from keras import layers
 
-from atsc_keras.models.complexity import (
-    count_multiply_adds as along_graph_of_keras,
-)
 from export import FORMATS, Variant
 from export.formats.base import Source
-from export.multiply_adds import count_multiply_adds
 from export.verification import Limits, Sample, verify
 from tests.export.models import SHAPE, pixels, tensorflow_only
 
@@ -189,26 +185,3 @@ def test_layer_that_breaks_is_named_with_the_way_out(
             assert str(error)
         else:
             assert not verdict["accepted"]
-
-
-def test_multiply_adds_are_those_of_the_layers(tmp_path: Path) -> None:
-    def count(body: Callable[[Any], Any]) -> int:
-        model = classifier(body)
-        traced = Source(model, tmp_path).traced(1, "float32")
-        products = count_multiply_adds(traced.graph)
-        # Of Keras's own layers the two ways tell the same.
-        assert products == along_graph_of_keras(model)
-        return products
-
-    head = 3
-    assert count(layers.Conv2D(6, 3, groups=3)) == 100 * 6 * 9 + 6 * head
-    assert count(WORKING["DepthwiseConv2D"]) == 100 * 6 * 9 + 6 * head
-    grown = 25 * 25 * 4
-    transposed = layers.Conv2DTranspose(4, 3, strides=2)
-    assert grown and count(transposed) == 144 * 3 * 9 * 4 + 4 * head
-    tokens, width = 36, 4
-    projections = 4 * tokens * width * 2 * 3
-    products = 2 * tokens * tokens * 2 * 3
-    patches = tokens * width * 2 * 2 * 3
-    expected = patches + projections + products + width * head
-    assert count(attention) == expected

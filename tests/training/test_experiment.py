@@ -8,7 +8,7 @@ import pytest
 import atsc_keras.training.networks as networks
 from atsc_keras import Dataset, distill, load_config
 from atsc_keras.errors import InputError
-from atsc_keras.models.walking import leaf_layers
+from atsc_keras.models.graphs import leaf_layers
 from atsc_keras.training.experiment import Experiment
 from tests.tiny import values
 from tests.tiny_experiment import write_config

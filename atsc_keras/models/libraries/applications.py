@@ -30,14 +30,25 @@ _OURS = ("include_top", "weights", "input_shape", "classes", "input_tensor")
 
 def _families() -> dict[str, tuple[Callable[..., keras.Model], ModuleType]]:
     """Each network's constructor, and the module that it belongs to."""
+    public = vars(keras.applications)
+    modules = {k: m for k, m in public.items() if inspect.ismodule(m)}
     return {
-        name: (
-            build,
-            getattr(keras.applications, build.__module__.rpartition(".")[2]),
-        )
-        for name, build in vars(keras.applications).items()
+        name: (build, modules[_module_of(name, modules)])
+        for name, build in public.items()
         if inspect.isfunction(build) and name[0].isupper()
     }
+
+
+def _module_of(name: str, modules: dict[str, ModuleType]) -> str:
+    """The module that has a network, or else is named as it begins.
+
+    That of MobileNetV3 has its `preprocess_input` only.
+    """
+    having = [key for key, module in modules.items() if hasattr(module, name)]
+    named = [
+        key for key in modules if name.lower().startswith(key.replace("_", ""))
+    ]
+    return max(having or named, key=len)
 
 
 def _find(

@@ -12,8 +12,13 @@ import pytest
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data import Dataset, Split, build_pipeline
+from atsc_keras.data.tensorflow.augmentations.base import (
+    for_tf_data,
+    transform_with,
+)
+from atsc_keras.data.tensorflow.randomness import TensorKey
 from tests.data.batches import first_batches
-from tests.data.tensorflow.augmenting import augment, noise, of_tensorflow
+from tests.data.tensorflow.augmenting import augment, noise, of_tensorflow, tf
 
 _NAMES = ["rand_augment", "mixup", "cutmix", "random_erasing", "grid_mask"]
 _CLASSES = 4
@@ -118,6 +123,15 @@ def test_another_backend_is_given_the_same_batches() -> None:
         env={**os.environ, "KERAS_BACKEND": "jax"},
     )
     assert done.stdout.split() == _digests()
+
+
+def test_keras_still_lets_a_layer_compute_with_tensorflow() -> None:
+    """Not published: if this fails, a new Keras has gone on."""
+    layer = for_tf_data(keras.layers.RandomFlip())
+    flipped = transform_with(layer, noise(2, 4), TensorKey.from_seed(0))
+    assert tf.is_tensor(flipped)
+    with pytest.raises(RuntimeError, match=f"Keras {keras.__version__}"):
+        for_tf_data(keras.layers.Dense(3))
 
 
 @of_tensorflow

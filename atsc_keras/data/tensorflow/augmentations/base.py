@@ -45,7 +45,14 @@ def for_tf_data(layer: keras.layers.Layer) -> Any:
         The same; it computes with TensorFlow from now on.
     """
     # Calling the layer would do it, but with random numbers of its own.
-    layer.backend.set_backend("tensorflow")
+    try:
+        layer.backend.set_backend("tensorflow")
+    except AttributeError as error:
+        raise RuntimeError(
+            "An augmentation must compute with TensorFlow on every backend, "
+            f"as in Keras 3.15. Received: Keras {keras.__version__} "
+            f"({error}). Install keras==3.15.*."
+        ) from error
     return layer
 
 

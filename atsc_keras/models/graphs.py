@@ -1,5 +1,10 @@
-"""Walking a model's graph backwards, through nested models too."""
+"""Walking a model's graph backwards, through nested models too.
 
+All that is used of Keras's own, unpublished parts is in `_producer` and
+`function_of`.
+"""
+
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,9 +35,16 @@ def _producer(tensor: Tensor) -> tuple[Any, list[Tensor]]:
     Keras has no public way to ask this of a layer that is called more than
     once, as every nested model is.
     """
-    history = tensor._keras_history
-    node = history.operation._inbound_nodes[history.node_index]
-    return history.operation, list(node.input_tensors)
+    try:
+        history = tensor._keras_history
+        node = history.operation._inbound_nodes[history.node_index]
+        return history.operation, list(node.input_tensors)
+    except AttributeError as error:
+        raise RuntimeError(
+            "A model's graph must be known to Keras as in version 3.15. "
+            f"Received: Keras {keras.__version__} ({error}). Install "
+            "keras==3.15.*."
+        ) from error
 
 
 def has_graph(layer: Any) -> bool:
@@ -120,6 +132,17 @@ def rewire(
     )
 
 
+def function_of(operation: Any) -> str:
+    """Which function of `keras.ops` an operation in a graph is.
+
+    Their classes are not public. No layer is one, whatever its name.
+    """
+    if isinstance(operation, keras.layers.Layer):
+        return ""
+    name = type(operation).__name__
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
 def leaf_layers(layer: Any) -> list[Any]:
     """The layers inside nested models and pipelines, each once."""
     if not isinstance(layer, keras.Model | keras.layers.Pipeline):
@@ -136,3 +159,59 @@ def is_kernel(weight: keras.Variable) -> bool:
     and scales are none, whatever their shape.
     """
     return weight.name.endswith("kernel")
+
+
+# === Signs ===
+
+# Where all that they are given is not negative, their output is not.
+_KEEP_SIGN = (
+    keras.layers.AveragePooling2D,
+    keras.layers.MaxPooling2D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.AdaptiveAveragePooling2D,
+    keras.layers.AdaptiveMaxPooling2D,
+    keras.layers.Reshape,
+    keras.layers.Flatten,
+    keras.layers.Permute,
+    keras.layers.Concatenate,
+    keras.layers.Add,
+    keras.layers.Dropout,
+    keras.layers.Identity,
+)
+_TAKE = ("get_item", "reshape", "transpose", "concatenate")
+_RECTIFYING = ("relu", "relu6", "sigmoid", "softmax")
+
+
+def is_never_negative(encoder: keras.Model) -> bool:
+    """Whether a model's graph shows that its output is never negative.
+
+    Args:
+        encoder: with a graph and one output.
+
+    Returns:
+        True if every path to the output ends in a ReLU or the like, followed
+        by nothing but pooling, sums and changes of shape.
+    """
+    return has_graph(encoder) and _never_negative(
+        Place(encoder.outputs[0], (encoder,))
+    )
+
+
+def _never_negative(place: Place) -> bool:
+    layer, given = sources(place)
+    if _rectifies(layer):
+        return True
+    if has_graph(layer) and len(given) == 1:
+        return _never_negative(enter(layer, given[0]))
+    keeps = isinstance(layer, _KEEP_SIGN) or function_of(layer) in _TAKE
+    return keeps and bool(given) and all(map(_never_negative, given))
+
+
+def _rectifies(layer: Any) -> bool:
+    if isinstance(layer, keras.layers.ReLU):
+        # Of a leaky one negative values leave.
+        return not layer.negative_slope and layer.threshold >= 0
+    activation = getattr(layer, "activation", None)
+    name = getattr(activation, "__name__", None)
+    return function_of(layer) in _RECTIFYING or name in _RECTIFYING

@@ -1,17 +1,26 @@
-"""Which encoders can give negative features."""
+"""What a model's graph tells, and that Keras still tells it."""
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from keras import layers, ops
 
 from atsc_keras.distillation.distilled_student import DistilledStudent
+from atsc_keras.models.graphs import (
+    Place,
+    function_of,
+    is_never_negative,
+    sources,
+)
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.networks import build_encoder
-from atsc_keras.models.signs import is_never_negative
 from tests.tiny import CLASSES, SHAPE, tiny_encoder
+
+KERNEL = np.ones((1, 4, 4), "float32")
+_PRODUCTS = ("matmul", "dot", "inner", "vdot")
 
 
 def ending_in(end: Callable[[Any], Any]) -> keras.Model:
@@ -84,3 +93,58 @@ def test_projector_reaches_what_its_teacher_gives(activation: str) -> None:
     projected = student.features(pixels, training=True)[0]
     least = ops.convert_to_numpy(ops.stop_gradient(ops.min(projected)))
     assert (least < 0) == (activation == "linear")
+
+
+# === What Keras does not publish: if one fails, a new Keras has gone on ===
+
+
+def test_keras_still_has_history_and_inbound_nodes() -> None:
+    x = keras.Input((4,))
+    dense = layers.Dense(4)
+    first = dense(x)
+    model = keras.Model(x, dense(first))
+    layer, given = sources(Place(model.outputs[0], (model,)))
+    assert layer is dense and given[0].tensor is first
+    layer, given = sources(given[0])
+    assert layer is dense and given[0].tensor is x
+
+
+def test_other_keras_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, layers.Dense(4)(x))
+    del model.outputs[0]._keras_history
+    with pytest.raises(RuntimeError, match=f"Keras {keras.__version__}"):
+        sources(Place(model.outputs[0], (model,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        *((n, getattr(ops, n)) for n in ("relu", "relu6", "sigmoid")),
+        *((n, getattr(ops, n)) for n in ("softmax", "transpose")),
+        ("get_item", lambda x: x[..., :2]),
+        ("reshape", lambda x: ops.reshape(x, (-1, 8))),
+        ("concatenate", lambda x: ops.concatenate([x, x])),
+        *((n, lambda x, n=n: getattr(ops, n)(x, x)) for n in _PRODUCTS),
+        ("tensordot", lambda x: ops.tensordot(x, x, 0)),
+        ("einsum", lambda x: ops.einsum("bij,bkj->bik", x, x)),
+        ("conv", lambda x: ops.conv(x, KERNEL)),
+        ("conv_transpose", lambda x: ops.conv_transpose(x, KERNEL)),
+        ("depthwise_conv", lambda x: ops.depthwise_conv(x, KERNEL)),
+        ("separable_conv", lambda x: ops.separable_conv(x, KERNEL, KERNEL)),
+        (
+            "dot_product_attention",
+            lambda x: ops.dot_product_attention(x, x, x),
+        ),
+    ],
+)
+def test_keras_still_names_operations_as_its_functions(
+    name: str, call: Callable[[Any], Any]
+) -> None:
+    x = keras.Input(batch_shape=(4, 4, 4))
+    if name == "dot_product_attention":
+        x = keras.Input((4, 2, 4))
+    elif name == "vdot":
+        x = keras.Input(batch_shape=(4,))
+    operation = keras.Model(x, call(x)).operations[-1]
+    assert function_of(operation) == name
