@@ -43,11 +43,9 @@ _INPUT_BATCHES = 50
 def benchmark(
     config: ExperimentConfig,
     run_dir: str | Path,
-    settings: BenchmarkSettings,
+    settings: BenchmarkSettings | None = None,
     *,
     dataset: Dataset | None = None,
-    steps: int = 20,
-    memory: bool = True,
     overwrite: bool = False,
 ) -> Benchmark:
     """Time the training steps of a config's networks against each other.
@@ -60,12 +58,9 @@ def benchmark(
     Args:
         config: of the experiment.
         run_dir: folder to write `benchmark.json` and `benchmark.md` to.
-        settings: compilation, and what adapts in part.
+        settings: how the steps are run; default: as `BenchmarkSettings` says.
         dataset: in place of what `config.data` would load; default: loaded.
-            Memory is measured of loaded data only: give `memory=False`.
-        steps: of each kind that are timed; default 20.
-        memory: whether each kind also runs alone in a process of its own, for
-            its peak memory; default true.
+            Memory is measured of loaded data only: set `memory=False`.
         overwrite: delete the benchmark that the folder holds.
 
     Returns:
@@ -74,12 +69,13 @@ def benchmark(
     Raises:
         InputError: if config, data, settings or folder cannot be used.
     """
-    if steps < _TURN:
+    settings = settings or BenchmarkSettings()
+    if settings.steps < _TURN:
         raise InputError(
-            f"`steps` must be at least {_TURN}. Received: steps={steps}. Use "
-            "20."
+            f"`steps` must be at least {_TURN}. Received: "
+            f"steps={settings.steps}. Use 20."
         )
-    if dataset is not None and memory:
+    if dataset is not None and settings.memory:
         raise InputError(
             "Memory is measured in processes that load the data themselves. "
             "Received: memory=True with `dataset`. Give memory=False."
@@ -98,9 +94,9 @@ def benchmark(
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, overwrite=overwrite)
         )
-        first, rounds = _take_turns(kinds, experiment, steps)
+        first, rounds = _take_turns(kinds, experiment, settings.steps)
         peaks: dict[str, int] = {}
-        for kind in kinds if memory else ():
+        for kind in kinds if settings.memory else ():
             print(f"memory: {LABELS[kind.name]}", flush=True)
             peaks[kind.name] = measure_peak_memory(kind.name, run, settings)
         batch_size = config.data.batch_size

@@ -192,14 +192,14 @@ def benchmark(
     settings = BenchmarkSettings(
         jit_compile="auto" if jit_compile == "auto" else jit_compile == "true",
         trainable=tuple(trainable) if trainable else None,
+        steps=steps,
+        memory=memory,
     )
     with muted(quiet):
         result = run(
             experiment,
             folder,
             settings,
-            steps=steps,
-            memory=memory,
             overwrite=overwrite,
         )
     if not quiet:

@@ -34,10 +34,15 @@ class BenchmarkSettings(Entry):
         jit_compile: as in `Model.compile`.
         trainable: patterns of what adapts in `atsc_partial`; None = the last
             stage of each teacher.
+        steps: of each kind that are timed; default 20.
+        memory: whether each kind also runs alone in a process of its own, for
+            its peak memory; default true.
     """
 
     jit_compile: bool | Literal["auto"] = "auto"
     trainable: tuple[str, ...] | None = None
+    steps: int = 20
+    memory: bool = True
 
 
 class Benchmark(Record):

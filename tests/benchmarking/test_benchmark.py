@@ -27,14 +27,14 @@ from tests.tiny import batch, tiny_teacher
 from tests.tiny_experiment import write_config
 
 SHAPE = (8, 8, 3)
+QUICK = BenchmarkSettings(steps=2, memory=False)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("benchmark")
     config = load_config(write_config(folder))
-    settings = BenchmarkSettings()
-    result = benchmark(config, folder / "run", settings, steps=2, memory=False)
+    result = benchmark(config, folder / "run", QUICK)
     return {"result": result, "folder": folder / "run"}
 
 
@@ -89,13 +89,13 @@ def test_files_hold_what_the_table_shows(done: dict[str, Any]) -> None:
 def test_benchmark_is_not_overwritten(done: dict[str, Any]) -> None:
     config = load_config(done["folder"] / "config.yaml")
     with pytest.raises(InputError, match="--overwrite"):
-        benchmark(config, done["folder"], BenchmarkSettings(), memory=False)
+        benchmark(config, done["folder"], QUICK)
 
 
 def test_too_few_steps_are_refused(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path))
     with pytest.raises(InputError, match="steps=1"):
-        benchmark(config, tmp_path / "run", BenchmarkSettings(), steps=1)
+        benchmark(config, tmp_path / "run", BenchmarkSettings(steps=1))
     assert not (tmp_path / "run").exists()
 
 
@@ -129,9 +129,7 @@ def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
         for name in ("resnet8x0.25", "resnet8x0.5")
     ]
     config = load_config(write_config(tmp_path, teacher=teachers))
-    result = benchmark(
-        config, tmp_path / "run", BenchmarkSettings(), steps=2, memory=False
-    )
+    result = benchmark(config, tmp_path / "run", QUICK)
     assert list(result.steps) == list(STEPS[:-1])  # no Distiller of two
     dataset = load_dataset(config.data)
     step = BenchmarkStep("teacher", config, dataset, BenchmarkSettings())

@@ -41,18 +41,13 @@ def test_given_arrays_train_as_the_same_file_does(tmp_path: Path) -> None:
         dataset=given,
         learning_rates=(1e-9, 0.05),
     )
-    assert summary["train_examples"] == len(given.train)
+    assert summary.train_examples == len(given.train)
     tried = tmp_path / "all/rates/kd_rate0.05/metrics.json"
     # A tenth of the 16 images of each of 3 classes is held out.
     assert json.loads(tried.read_text())["test_examples"] == 6
-    settings = BenchmarkSettings()
-    timed = benchmark(
-        *(config, tmp_path / "timed", settings),
-        dataset=given,
-        steps=2,
-        memory=False,
-    )
-    assert timed["image_shape"] == [8, 8, 3]
+    settings = BenchmarkSettings(steps=2, memory=False)
+    timed = benchmark(config, tmp_path / "timed", settings, dataset=given)
+    assert timed.image_shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +78,7 @@ def test_what_cannot_be_done_with_given_data_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Dataset.from_arrays"):
         compare(config, run, dataset=arrays(tmp_path), learning_rates=(0.1,))
     with pytest.raises(InputError, match="memory=False"):
-        benchmark(config, run, BenchmarkSettings(), dataset=given)
+        benchmark(config, run, dataset=given)
     few = Dataset(given.train, given.test, ("a", "b"), given.image_shape)
     with pytest.raises(InputError, match="label 2 in train, 2 class names"):
         train(config, run, dataset=few)
