@@ -163,16 +163,16 @@ def export(
     )
     check_packages(job.variants)  # before TensorFlow, which is one of them
     _use_tensorflow(threads)
-    from .checks import PAGE
+    from .exporting import PAGE
     from .exporting import export as run
     from .table import text_report
 
     report = run(job)
     print(text_report(report))
     print(f"\nReport: {job.out}/{PAGE}")
-    if demo_page and report["accepted"]:
+    if demo_page and report.accepted:
         print(f"Page: {demo_page}/index.html")
-    if not report["accepted"]:
+    if not report.accepted:
         raise typer.Exit(1)
 
 

@@ -1,13 +1,15 @@
 """What a run folder of the trainer holds for an export."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from atsc_keras.errors import InputError
+from atsc_keras.records.models import Metrics
+from atsc_keras.records.roles import Role
+from atsc_keras.records.run import Run
 
-_ALONE = "student_alone.keras"  # beside a distilled student, to compare with
-_MODELS = ("student.keras", "model.keras", _ALONE)
+_ALONE = f"{Role.STUDENT_ALONE}.keras"  # to compare a distilled student with
+_MODELS = (f"{Role.STUDENT}.keras", "model.keras", _ALONE)
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ def files_of_run(run: Path) -> RunFiles:
 
 def _fitting_names(run: Path) -> Path | None:
     """A teacher may know classes that the data do not name."""
-    names, metrics = run / "class_names.json", run / "metrics.json"
+    names = run / "class_names.json"
     try:
-        count = len(json.loads(names.read_text("utf-8")))
-        models = json.loads(metrics.read_text("utf-8"))["models"]
-        classes = models.get("student", next(iter(models.values())))["classes"]
-    except (OSError, ValueError, KeyError, StopIteration):
+        metrics = Run(run).load(Metrics)
+    except InputError:  # an export needs no records
         return None
-    return names if classes == count else None
+    if metrics is None or not names.is_file():
+        return None
+    models = metrics.models
+    model = models.get(Role.STUDENT, next(iter(models.values())))
+    return names if model.classes == len(metrics.class_names) else None

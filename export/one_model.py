@@ -3,7 +3,6 @@
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,13 +10,13 @@ import numpy as np
 from atsc_keras.errors import first_line
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.models.graphs import leaf_layers
+from atsc_keras.records.exports import Artifact, ExportedModel, KerasFile
 
 from .formats import FORMATS
 from .formats.base import OUTPUT, OUTPUTS, Outputs, Source, Variant
 from .images import RealImages
 from .job import ExportJob
-from .latency import measure_latency
-from .proving import prove, rejected
+from .proving import measure_latency, prove, rejected
 from .verification import Limits, Sample, random_images
 
 _KERAS_BATCH = 32  # images at a time, for the logits to compare with
@@ -30,7 +29,7 @@ def export_one(
     job: ExportJob,
     real: RealImages | None = None,
     class_names: list[str] | None = None,
-) -> dict[str, Any]:
+) -> ExportedModel:
     """Write and prove all variants of one model to a folder.
 
     Args:
@@ -63,16 +62,16 @@ def export_one(
             artifacts.append(
                 _artifact(source, variant, folder / name, saved, job)
             )
-    return {
-        "name": path.stem,
-        "file": path.name,
-        "parameters": count_parameters(model),
-        "multiply_adds": _multiply_adds(model),
-        "input_shape": list(shape),
-        "classes": int(model.outputs[0].shape[-1]),
-        "keras": _keras_row(model, path, samples[-1]),
-        "artifacts": artifacts,
-    }
+    return ExportedModel(
+        name=path.stem,
+        file=path.name,
+        parameters=count_parameters(model),
+        multiply_adds=_multiply_adds(model),
+        input_shape=shape,
+        classes=int(model.outputs[0].shape[-1]),
+        keras=_keras_file(model, path, samples[-1]),
+        artifacts=tuple(artifacts),
+    )
 
 
 def refusal(model: keras.Model, kind: str) -> str | None:
@@ -105,20 +104,18 @@ def _sample(
     return Sample(name, images, logits, labels)
 
 
-def _keras_row(
-    model: keras.Model, path: Path, sample: Sample
-) -> dict[str, Any]:
+def _keras_file(model: keras.Model, path: Path, sample: Sample) -> KerasFile:
     """Size, accuracy and latency of the model itself."""
 
     def predict(images: np.ndarray) -> Outputs:
         return {OUTPUT: model.predict_on_batch(images)}
 
     images = sample.images.astype(model.inputs[0].dtype)
-    return {
-        "bytes": _size(path),
-        "accuracy": sample.accuracy(sample.logits),
-        "latency": measure_latency(predict, images),
-    }
+    return KerasFile(
+        bytes=_size(path),
+        accuracy=sample.accuracy(sample.logits),
+        latency=measure_latency(predict, images),
+    )
 
 
 def _multiply_adds(model: keras.Model) -> int | None:
@@ -134,7 +131,7 @@ def _artifact(
     path: Path,
     samples: list[Path],
     job: ExportJob,
-) -> dict[str, Any]:
+) -> Artifact:
     """Write one file and prove it; a failure is a verdict, not an end."""
     reason = _failure(source, variant, path)
     if reason:
@@ -144,13 +141,13 @@ def _artifact(
         # Of noise, nothing follows for a file made for real images.
         samples = samples[1:] if variant.quantized else samples
         verdict = prove(variant, path, samples, limits, job.threads)
-    return {
+    return Artifact(
         **asdict(variant),
-        "path": path.name,
-        "runtime": FORMATS[variant.format].runtime,
-        "bytes": _size(path),
-        **verdict,
-    }
+        path=path.name,
+        runtime=FORMATS[variant.format].runtime,
+        bytes=_size(path),
+        **dict(verdict),
+    )
 
 
 def _failure(source: Source, variant: Variant, path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""The proof of one file, in a process of its own.
+"""The proof of one file, in a process of its own, and its timing.
 
 `python -m <this package>.proving JOB.json RESULT.json`: this process knows the
 file and what Keras answered, and has not loaded the model.
@@ -6,36 +6,35 @@ file and what Keras answered, and has not loaded the model.
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from atsc_keras.errors import first_line
 from atsc_keras.files.whole import write_whole
+from atsc_keras.records.exports import Latency, Operations, Timing, Verdict
+from atsc_keras.records.reading import record_text
 
 from .formats import FORMATS
-from .formats.base import Variant
-from .latency import measure_latency
+from .formats.base import Predict, Variant
 from .verification import Limits, Sample, verify
 
-_NOTHING: dict[str, Any] = {
-    "max_difference": None,
-    "mean_difference": None,
-    "top1_agreement": None,
-    "accuracy": None,
-    "checks": [],
-    "operations": None,
-    "latency": None,
-}
+_TIMED_BATCHES = (1, 32)
+_WARM_UP = 3  # runs
+_SECONDS = 1.0  # spent on each batch size
+_RUNS = (5, 200)  # at least, at most
 
 
-def rejected(reason: str) -> dict[str, Any]:
+def rejected(reason: str) -> Verdict:
     """The verdict on a file that could not be made or opened."""
-    return {"accepted": False, "reason": reason, **_NOTHING}
+    return Verdict(accepted=False, reason=reason)
 
 
 def tensorflow_threads(count: int) -> dict[str, str]:
@@ -50,7 +49,7 @@ def prove(
     samples: Sequence[Path],
     limits: Limits,
     threads: int = 1,
-) -> dict[str, Any]:
+) -> Verdict:
     """Open a file in a new process, compare it, inspect it and time it.
 
     Args:
@@ -61,8 +60,8 @@ def prove(
         threads: of the runtime; default 1.
 
     Returns:
-        The verdict of `verify`, with `operations` and `latency`. A process
-        that dies is a verdict too.
+        The verdict of `verify`, with operations and latency. A process that
+        dies is a verdict too.
     """
     with tempfile.TemporaryDirectory() as folder:
         job, result = Path(folder, "job.json"), Path(folder, "result.json")
@@ -95,8 +94,7 @@ def prove(
                 f"the process that opened it ended with {done.returncode}: "
                 f"{last}"
             )
-        verdict: dict[str, Any] = json.loads(result.read_text("utf-8"))
-        return verdict
+        return Verdict.model_validate_json(result.read_bytes())
 
 
 def _import_path() -> dict[str, str]:
@@ -108,7 +106,42 @@ def _import_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([root, *([given] if given else [])])}
 
 
-def _work(job: Path) -> dict[str, Any]:
+def measure_latency(predict: Predict, images: np.ndarray) -> Latency:
+    """Time an opened file, warm.
+
+    Args:
+        predict: images -> outputs.
+        images: `(N, H, W, C)`, repeated to fill a batch.
+
+    Returns:
+        Times of a whole batch of 1 and of 32.
+    """
+    result = {}
+    for size in _TIMED_BATCHES:
+        seconds = _timed(predict, np.resize(images, (size, *images.shape[1:])))
+        result[str(size)] = Timing(
+            min_ms=round(1e3 * min(seconds), 4),
+            median_ms=round(1e3 * statistics.median(seconds), 4),
+            runs=len(seconds),
+        )
+    return result
+
+
+def _timed(predict: Predict, batch: np.ndarray) -> list[float]:
+    for _ in range(_WARM_UP):
+        predict(batch)
+    seconds: list[float] = []
+    fewest, most = _RUNS
+    while len(seconds) < most:
+        if len(seconds) >= fewest and sum(seconds) > _SECONDS:
+            break
+        started = time.perf_counter()
+        predict(batch)
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def _work(job: Path) -> Verdict:
     order = json.loads(job.read_text("utf-8"))
     variant = Variant(**order["variant"])
     path = Path(order["path"])
@@ -122,22 +155,27 @@ def _work(job: Path) -> dict[str, Any]:
         verdict = verify(predict, samples, Limits(**order["limits"]))
     except Exception as error:  # runtimes raise anything
         return rejected(f"{type(error).__name__}: {first_line(error)}")
-    verdict["operations"] = found
-    verdict["latency"] = measure_latency(predict, samples[-1].images)
-    if found and found["custom"]:
-        fault = f"operations that few runtimes have: {found['custom']}"
-        verdict.update(accepted=False, reason=fault)
-    elif found and found["unfolded_batch_norms"]:
-        fault = (
-            f"{found['unfolded_batch_norms']} batch normalisations were not "
+    latency = measure_latency(predict, samples[-1].images)
+    verdict = verdict.model_copy(
+        update={"operations": found, "latency": latency}
+    )
+    return verdict.but(None if found is None else _unwanted(found))
+
+
+def _unwanted(found: Operations) -> str | None:
+    """What a file should not be made of."""
+    if found.custom:
+        return f"operations that few runtimes have: {[*found.custom]}"
+    if found.unfolded_batch_norms:
+        return (
+            f"{found.unfolded_batch_norms} batch normalisations were not "
             "folded into the convolutions before them"
         )
-        verdict.update(accepted=False, reason=fault)
-    return verdict
+    return None
 
 
 def _main(job: Path, result: Path) -> None:
-    text = json.dumps(_work(job))
+    text = record_text(_work(job))
     write_whole(result, lambda path: path.write_text(text, "utf-8"))
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from atsc_keras.records.exports import Check, Verdict
+
 from .formats.base import OUTPUT, Outputs, Predict
 
 TOLERANCE = 1e-4  # largest difference of a float32 logit, by default
@@ -87,9 +89,7 @@ def random_images(shape: tuple[int, ...]) -> np.ndarray:
     return random.integers(0, 256, (RANDOM_IMAGES, *shape)).astype("uint8")
 
 
-def verify(
-    predict: Predict, samples: list[Sample], limits: Limits
-) -> dict[str, Any]:
+def verify(predict: Predict, samples: list[Sample], limits: Limits) -> Verdict:
     """Compare an opened file with the Keras model.
 
     Args:
@@ -98,30 +98,34 @@ def verify(
         limits: what may differ.
 
     Returns:
-        `accepted` and `reason`; `max_difference`, `mean_difference` and
-        `top1_agreement` over all checks; `accuracy` on labelled images (None
-        without); and the `checks`, one for each sample and batch size.
+        The verdict, without operations and latency.
     """
-    checks = [
+    checked = [
         _check(predict, sample, size)
         for sample in samples
         for size in BATCH_SIZES
     ]
-    accuracies = [check.pop("accuracy") for check in checks]
-    result = {
-        "max_difference": max(check["max_difference"] for check in checks),
-        "mean_difference": float(
-            np.mean([check["mean_difference"] for check in checks])
-        ),
-        "top1_agreement": min(check["top1_agreement"] for check in checks),
-        "accuracy": next((a for a in accuracies if a is not None), None),
-        "checks": checks,
-    }
-    reason = _fault(result, samples, limits)
-    return {"accepted": reason is None, "reason": reason, **result}
+    checks, accuracies = zip(*checked, strict=True)
+    # None, which is no finite number, becomes one that spreads.
+    differences = np.array(
+        [(check.max_difference, check.mean_difference) for check in checks],
+        "float64",
+    )
+    verdict = Verdict(
+        accepted=True,
+        max_difference=float(differences[:, 0].max()),
+        mean_difference=float(differences[:, 1].mean()),
+        top1_agreement=min(check.top1_agreement for check in checks),
+        accuracy=next((a for a in accuracies if a is not None), None),
+        checks=checks,
+    )
+    return verdict.but(_fault(verdict, samples, limits))
 
 
-def _check(predict: Predict, sample: Sample, size: int) -> dict[str, Any]:
+def _check(
+    predict: Predict, sample: Sample, size: int
+) -> tuple[Check, float | None]:
+    """Compare in batches of a size; also the accuracy, if there are labels."""
     outputs = _run(predict, sample.images, size)
     again = _run(predict, sample.images[:_REPEATED], size)[OUTPUT]
     logits = outputs[OUTPUT]
@@ -132,18 +136,17 @@ def _check(predict: Predict, sample: Sample, size: int) -> dict[str, Any]:
         )
     difference = np.abs(logits - expected)
     agreement = np.mean(logits.argmax(-1) == expected.argmax(-1))
-    return {
-        "images": sample.name,
-        "batch_size": size,
-        "count": len(logits),
-        # Not a number is no small difference.
-        "max_difference": float(np.nan_to_num(difference.max(), nan=np.inf)),
-        "mean_difference": float(np.nan_to_num(difference.mean(), nan=np.inf)),
-        "top1_agreement": float(agreement),
-        "accuracy": sample.accuracy(logits),
-        "repeatable": bool(np.array_equal(again, logits[: len(again)])),
-        "consistent": _consistent(outputs),
-    }
+    check = Check(
+        images=sample.name,
+        batch_size=size,
+        count=len(logits),
+        max_difference=float(difference.max()),
+        mean_difference=float(difference.mean()),
+        top1_agreement=float(agreement),
+        repeatable=bool(np.array_equal(again, logits[: len(again)])),
+        consistent=_consistent(outputs),
+    )
+    return check, sample.accuracy(logits)
 
 
 def _run(predict: Predict, images: np.ndarray, size: int) -> Outputs:
@@ -162,7 +165,8 @@ def _run(predict: Predict, images: np.ndarray, size: int) -> Outputs:
 def _consistent(outputs: Outputs) -> bool:
     """Whether probabilities and label are those of the file's own logits."""
     logits = outputs[OUTPUT].astype("float64")
-    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # infinite ones are found by `_fault`
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
     expected = powers / powers.sum(-1, keepdims=True)
     # int8 probabilities come in steps of 1/256.
     probabilities = outputs.get("probabilities", expected)
@@ -173,25 +177,23 @@ def _consistent(outputs: Outputs) -> bool:
     )
 
 
-def _fault(
-    result: dict[str, Any], samples: list[Sample], limits: Limits
-) -> str | None:
+def _fault(found: Verdict, samples: list[Sample], limits: Limits) -> str | None:
     largest = max(float(np.abs(s.logits).max()) for s in samples)
-    if not np.isfinite(result["max_difference"]):
+    difference, agreement = found.max_difference, found.top1_agreement
+    if difference is None or agreement is None:
         return "logits are not finite"
-    if limits.difference is not None:
-        if not result["max_difference"] <= limits.difference:
-            return (
-                f"logits differ by {result['max_difference']:.2g}, more than "
-                f"{limits.difference:g}, where Keras gives up to {largest:.3g}"
-            )
-    if result["top1_agreement"] < limits.agreement:
+    if limits.difference is not None and not difference <= limits.difference:
         return (
-            f"top-1 agrees on {result['top1_agreement']:.1%} only, of "
+            f"logits differ by {difference:.2g}, more than "
+            f"{limits.difference:g}, where Keras gives up to {largest:.3g}"
+        )
+    if agreement < limits.agreement:
+        return (
+            f"top-1 agrees on {agreement:.1%} only, of "
             f"{limits.agreement:.0%} wanted"
         )
-    if not all(check["repeatable"] for check in result["checks"]):
+    if not all(check.repeatable for check in found.checks):
         return "two runs on the same images differ"
-    if not all(check["consistent"] for check in result["checks"]):
+    if not all(check.consistent for check in found.checks):
         return "probabilities or label are not those of the logits"
     return None

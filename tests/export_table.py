@@ -11,11 +11,11 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
+from atsc_keras.records.exports import Artifact
 from export import FORMATS, ExportJob, Variant
 from export.exporting import export
 from export.formats import variants
@@ -59,14 +59,14 @@ def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return centred
 
 
-def cell(artifact: dict[str, Any], largest: float) -> str:
+def cell(artifact: Artifact, largest: float) -> str:
     """Largest difference, as a share of the largest logit; or why not."""
-    difference = artifact["max_difference"]
-    known = difference is not None and np.isfinite(difference)
+    difference = artifact.max_difference
     # What int8 makes of top-1 says nothing where weights are random.
-    if artifact["accepted"] or (known and artifact["precision"] != "float32"):
+    counts = artifact.accepted or artifact.precision != "float32"
+    if difference is not None and counts:
         return f"{difference / largest:.0e}"
-    return str(artifact["reason"])
+    return str(artifact.reason)
 
 
 def row(model: keras.Model, side: int, folder: Path) -> list[str]:
@@ -91,14 +91,14 @@ def row(model: keras.Model, side: int, folder: Path) -> list[str]:
             tolerance=1e-4 * largest,
         )
     )
-    (entry,) = report["models"]
+    (entry,) = report.models
     onnx = next(
-        artifact["operations"]["transposes"]
-        for artifact in entry["artifacts"]
-        if artifact["format"] == "onnx" and artifact["operations"]
+        artifact.operations.transposes
+        for artifact in entry.artifacts
+        if artifact.format == "onnx" and artifact.operations
     )
-    cells = [cell(artifact, largest) for artifact in entry["artifacts"]]
-    return [f"{entry['parameters']:,}", *cells, str(onnx)]
+    cells = [cell(artifact, largest) for artifact in entry.artifacts]
+    return [f"{entry.parameters:,}", *cells, str(onnx)]
 
 
 def title(variant: Variant) -> str:

@@ -70,7 +70,7 @@ ROOMS = {
             *("numpy", "keras", "tensorflow", "tf2onnx", "onnx", "typer"),
             *("onnxruntime", "onnxconverter_common", "ai_edge_litert", "PIL"),
         },
-        {"errors", "files", "models"},
+        {"files", "models", "records", "reports"},
     ),
 }
 EVERYWHERE = {"types", "errors"}

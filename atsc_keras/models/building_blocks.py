@@ -4,6 +4,8 @@ Each layer computes, and counts, what PyTorch's does, on which every published
 number rests.
 """
 
+from typing import Any
+
 import keras
 
 from atsc_keras.types import Tensor
@@ -51,9 +53,7 @@ def conv(
     size: int,
     name: str,
     strides: int = 1,
-    *,
-    groups: int = 1,
-    use_bias: bool = False,
+    **options: Any,
 ) -> Tensor:
     """Convolve, padded alike on all four sides.
 
@@ -66,8 +66,8 @@ def conv(
         size: height and width of the window.
         name: of the layer.
         strides: of both axes; default 1.
-        groups: of channels that do not see each other; default 1.
-        use_bias: default False; batch normalisation has its own.
+        **options: of `Conv2D`; without a bias unless one is asked for, for
+            batch normalisation has its own.
 
     Returns:
         A map `(B, ceil(h / strides), ceil(w / strides), filters)`.
@@ -85,10 +85,9 @@ def conv(
         size,
         strides=strides,
         padding="valid" if strides > 1 else "same",
-        groups=groups,
-        use_bias=use_bias,
         kernel_initializer=kernel_initializer(),
         name=name,
+        **{"use_bias": False, **options},
     )(x)
 
 

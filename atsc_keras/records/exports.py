@@ -1,10 +1,20 @@
 """The record of an export: each file, and the proof of it."""
 
-from typing import Annotated
+import math
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from atsc_keras.records.models import Entry, Record, Share
+
+
+def _finite(value: Any) -> Any:
+    """None in place of what JSON has no word for."""
+    unknown = isinstance(value, float) and not math.isfinite(value)
+    return None if unknown else value
+
+
+Difference = Annotated[float | None, BeforeValidator(_finite)]
 
 
 class Timing(Entry):
@@ -46,7 +56,7 @@ class Check(Entry):
         images: "random" or "real".
         batch_size: of the runs.
         count: images that were compared.
-        max_difference: largest of a logit; None where one was not finite;
+        max_difference: largest of a logit; None where one is not finite;
             `mean_difference` likewise.
         top1_agreement: share of images with Keras's top-1.
         repeatable: whether two runs gave the same.
@@ -56,8 +66,8 @@ class Check(Entry):
     images: str
     batch_size: int
     count: int
-    max_difference: float | None
-    mean_difference: float | None
+    max_difference: Difference
+    mean_difference: Difference
     top1_agreement: Share
     repeatable: bool
     consistent: bool
@@ -80,17 +90,23 @@ class Verdict(Entry):
 
     accepted: bool
     reason: str | None = None
-    max_difference: float | None = None
-    mean_difference: float | None = None
+    max_difference: Difference = None
+    mean_difference: Difference = None
     top1_agreement: Share | None = None
     accuracy: Share | None = None
     checks: tuple[Check, ...] = ()
     operations: Operations | None = None
     latency: Latency | None = None
 
+    def but(self, fault: str | None) -> "Verdict":
+        """The same with a reason to reject the file; with None as it is."""
+        if fault is None:
+            return self
+        return self.model_copy(update={"accepted": False, "reason": fault})
 
-class Artifact(Verdict):
-    """An exported file.
+
+class ExportedFile(Entry):
+    """A file that was to be written.
 
     Attributes:
         format: "saved_model", "tflite" or "onnx".
@@ -107,6 +123,10 @@ class Artifact(Verdict):
     path: str
     runtime: str
     bytes: int
+
+
+class Artifact(Verdict, ExportedFile):
+    """An exported file, and the proof of it."""
 
 
 class KerasFile(Entry):

@@ -23,6 +23,8 @@ def quantity(number: float | None, unit: str = "") -> str:
     """`344.5 k`, `41.2 M`; with unit B `1.2 MB`."""
     if number is None or not math.isfinite(number):
         return NOTHING
+    if number < 0:
+        return f"-{quantity(-number, unit)}"
     for prefix, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         # From here on it would be rounded to 1000.0 of the smaller prefix.
         if number >= 0.99995 * factor:

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 100  # characters of a line of the terminal
-_SHORTEST = 10  # characters that a shortened column keeps
 _RULED = box.Box("\n".join([*["    "] * 2, " -- ", *["    "] * 5]), ascii=True)
 
 
@@ -20,24 +19,31 @@ def wrap(text: str) -> list[str]:
 
 
 def align(
-    header: Sequence[str], rows: Sequence[Sequence[str]], left: int
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int,
+    shortest: int = 10,
 ) -> list[str]:
     """Lines of a table; the first `left` columns to the left, the rest not.
 
-    Where the lines would be too long, the left columns are broken.
+    Where the lines would be longer than 100 characters, the left columns are
+    broken, to `shortest` characters at the most.
     """
+    cells = zip(header, *rows, strict=True)
+    widths = [max(map(len, column)) for column in cells]
+    least = [min(shortest, width) for width in widths[:left]] + widths[left:]
     table = Table(
         box=_RULED, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
     for place, name in enumerate(header):
         if place < left:
-            table.add_column(name, min_width=_SHORTEST, overflow="fold")
+            table.add_column(name, min_width=least[place], overflow="fold")
         else:
             table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))  # a name may look like markup
-    text = io.StringIO()
-    Console(file=text, width=WIDTH, color_system=None).print(table)
+    text, width = io.StringIO(), max(WIDTH, sum(least) + 2 * len(least) - 2)
+    Console(file=text, width=width, color_system=None).print(table)
     return [line.rstrip() for line in text.getvalue().splitlines()]
 
 

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from atsc_keras.records.exports import Operations
+
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 PIXELS = ("float32", "uint8")
 OUTPUTS = ("logits", "probabilities", "label")
@@ -186,7 +188,7 @@ class Format(ABC):
             Exception: of any kind, from the runtimes.
         """
 
-    def operations(self, path: Path) -> dict[str, Any] | None:
+    def operations(self, path: Path) -> Operations | None:
         """Count what a file is made of; see `count_operations`.
 
         Returns:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atsc_keras.records.exports import Operations
+
 from .base import (
     INPUT,
     Format,
@@ -96,7 +98,7 @@ class ONNX(Format):
 
         return predict
 
-    def operations(self, path: Path) -> dict[str, Any]:
+    def operations(self, path: Path) -> Operations:
         import onnx
 
         graph = onnx.load(path).graph

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from atsc_keras.records.exports import Operations
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class OperationNames:
 
 def count_operations(
     found: Sequence[Operation], sizes: Mapping[str, int], names: OperationNames
-) -> dict[str, Any]:
+) -> Operations:
     """Count what a graph is made of.
 
     Args:
@@ -51,17 +52,17 @@ def count_operations(
         names: of the format.
 
     Returns:
-        `count`; `custom`, names of operations that are not of the standard
-        (Flex operations too); `transposes`; and `unfolded_batch_norms`, those
-        that follow a convolution of whose weights they could be a part.
+        What it found. Flex operations are custom ones; a batch normalisation
+        is unfolded where it follows a convolution of whose weights it could
+        be a part.
     """
     kinds = Counter(operation.kind for operation in found)
-    return {
-        "count": len(found),
-        "custom": sorted({x.kind for x in found if x.custom}),
-        "transposes": kinds[names.transpose],
-        "unfolded_batch_norms": sum(_unfolded(found, sizes, names)),
-    }
+    return Operations(
+        count=len(found),
+        custom=tuple(sorted({x.kind for x in found if x.custom})),
+        transposes=kinds[names.transpose],
+        unfolded_batch_norms=sum(_unfolded(found, sizes, names)),
+    )
 
 
 def _unfolded(

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from atsc_keras.records.exports import Operations
+
 from .base import (
     INPUT,
     LABELS,
@@ -125,7 +127,7 @@ class TFLite(Format):
 
         return predict
 
-    def operations(self, path: Path) -> dict[str, Any]:
+    def operations(self, path: Path) -> Operations:
         from ai_edge_litert import schema_py_generated as schema
 
         names = {

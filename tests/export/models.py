@@ -10,6 +10,14 @@ import numpy as np
 import pytest
 from keras import layers
 
+from atsc_keras.records.exports import (
+    Artifact,
+    ExportedModel,
+    ExportReport,
+    KerasFile,
+    Timing,
+)
+
 SHAPE = (12, 12, 3)
 CLASSES = 5
 NAMES = ["ant", "bee", "cat", "dog", "elk"]
@@ -84,4 +92,55 @@ def run_export(*arguments: Any) -> subprocess.CompletedProcess:
         text=True,
         check=False,
         env={**os.environ, "KERAS_BACKEND": "jax"},
+    )
+
+
+def export_report() -> ExportReport:
+    """What an export says of two models, each with a rejected file."""
+    timed = Timing(min_ms=0.51234, median_ms=12.34, runs=9)
+    latency = {"1": timed, "32": timed}
+    good = Artifact(
+        format="onnx",
+        precision="float32",
+        pixels="float32",
+        path="s.onnx",
+        runtime="onnxruntime",
+        bytes=2_345_678,
+        accepted=True,
+        max_difference=2.9e-6,
+        mean_difference=1e-7,
+        top1_agreement=1.0,
+        accuracy=0.5,
+        latency=latency,
+    )
+    bad = Artifact(
+        format="tflite",
+        precision="int8",
+        pixels="float32",
+        path="s.tflite",
+        runtime="ai_edge_litert",
+        bytes=0,
+        accepted=False,
+        reason="not written: layer x",
+    )
+    model = ExportedModel(
+        name="s",
+        file="s.keras",
+        parameters=13_720,
+        multiply_adds=6_590_000,
+        input_shape=SHAPE,
+        classes=CLASSES,
+        keras=KerasFile(bytes=900, accuracy=0.5, latency=latency),
+        artifacts=(good, bad),
+    )
+    other = model.model_copy(update={"name": "t", "multiply_adds": None})
+    return ExportReport(
+        accepted=False,
+        keras_version="3",
+        tolerance=1e-4,
+        threads=2,
+        images={"random": 16, "real": 500},
+        calibration_images=0,
+        models=(model, other),
+        seconds=1.5,
     )

@@ -13,6 +13,8 @@ from keras import layers
 
 from atsc_keras.errors import InputError
 from atsc_keras.files.whole import files_in
+from atsc_keras.records.exports import ExportReport
+from atsc_keras.records.reading import read_record
 from export import FORMATS, ExportJob, Variant
 from export.formats import variants
 from export.formats.base import Source
@@ -79,6 +81,8 @@ def test_every_format_is_accepted(exported: dict[str, Any]) -> None:
 
 def test_report_describes_the_model(exported: dict[str, Any]) -> None:
     report = exported["report"]
+    assert report["schema_version"] == 2
+    assert read_record(exported["out"], ExportReport) is not None
     assert report["images"] == {"random": 16, "real": 7}
     model = report["models"][0]
     assert model["input_shape"] == list(SHAPE)
@@ -201,7 +205,7 @@ def test_overwriting_leaves_what_the_exporter_did_not_write(
     out = tmp_path / "out"
     job = ExportJob(tmp_path / "s.keras", out, [Variant("onnx")])
     report = export(job)
-    assert sorted(report["files"]) == files_in(out)
+    assert sorted(report.files) == files_in(out)
     own = {name: "mine" for name in ("notes.md", "cat/1.png", "s_tuned.onnx")}
     for name, content in own.items():
         (out / name).parent.mkdir(exist_ok=True)
@@ -332,8 +336,8 @@ def test_random_and_mixed_precision_layers_leave_no_trace(
             tmp_path / "m.keras", tmp_path / "out", data=tmp_path / "data.npz"
         )
     )
-    artifacts = report["models"][0]["artifacts"]
-    assert [a["reason"] for a in artifacts] == [None] * 3
+    artifacts = report.models[0].artifacts
+    assert [a.reason for a in artifacts] == [None] * 3
 
 
 @tensorflow_only
@@ -347,10 +351,12 @@ def test_one_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
     keras.Model(images, layers.Dense(3)(x)).save(tmp_path / "m.keras")
     wanted = variants(["tflite", "onnx"], [], ["float32"])
     report = export(ExportJob(tmp_path / "m.keras", tmp_path / "out", wanted))
-    artifacts = report["models"][0]["artifacts"]
-    assert [a["accepted"] for a in artifacts] == [False, True]
-    assert "layer shrink (Resizing)" in artifacts[0]["reason"]
-    assert 'interpolation="bilinear"' in artifacts[0]["reason"]
-    assert not report["accepted"]
+    artifacts = report.models[0].artifacts
+    assert [a.accepted for a in artifacts] == [False, True]
+    reason = artifacts[0].reason
+    assert reason is not None
+    assert "layer shrink (Resizing)" in reason
+    assert 'interpolation="bilinear"' in reason
+    assert not report.accepted
     page = (tmp_path / "out" / "export_report.md").read_text()
-    assert artifacts[0]["reason"] in page
+    assert reason in page

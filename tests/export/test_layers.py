@@ -8,6 +8,7 @@ import keras
 import pytest
 from keras import layers
 
+from atsc_keras.records.exports import Verdict
 from export import FORMATS, Variant
 from export.formats.base import Source
 from export.verification import Limits, Sample, verify
@@ -93,14 +94,13 @@ def sequential() -> keras.Model:
 
 def verdict_on(
     model: keras.Model, kind: str, folder: Path, tolerance: float = 1e-5
-) -> dict[str, Any]:
+) -> Verdict:
     """Convert, open and compare in this process: the proof, only faster."""
     path, form = folder / "m", FORMATS[kind]
     form.write(Source(model, folder), Variant(kind), path)
     images = pixels(9).astype("float32")
     sample = Sample("real", images, model.predict(images, verbose=0))
-    verdict = verify(form.open(path, 1), [sample], Limits(tolerance))
-    return {**verdict, "operations": form.operations(path)}
+    return verify(form.open(path, 1), [sample], Limits(tolerance))
 
 
 @pytest.mark.parametrize("name", WORKING)
@@ -112,15 +112,16 @@ def test_layer_is_exported_exactly(name: str, tmp_path: Path) -> None:
         assert refusal(model, kind) is None
         (tmp_path / kind).mkdir()
         verdict = verdict_on(model, kind, tmp_path / kind)
-        assert verdict["accepted"], (kind, verdict["reason"])
-        assert verdict["operations"]["custom"] == []
-        assert verdict["operations"]["unfolded_batch_norms"] == 0
+        assert verdict.accepted, (kind, verdict.reason)
+        operations = FORMATS[kind].operations(tmp_path / kind / "m")
+        assert operations.custom == ()
+        assert operations.unfolded_batch_norms == 0
 
 
 def test_sequential_models_are_exported(tmp_path: Path) -> None:
     for kind in ("tflite", "onnx"):
         (tmp_path / kind).mkdir()
-        assert verdict_on(sequential(), kind, tmp_path / kind)["accepted"]
+        assert verdict_on(sequential(), kind, tmp_path / kind).accepted
 
 
 def test_student_of_two_teachers_is_exported(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_student_of_two_teachers_is_exported(tmp_path: Path) -> None:
     loaded = load_classifier(tmp_path / "m.keras")
     for kind in ("tflite", "onnx"):
         (tmp_path / kind).mkdir()
-        assert verdict_on(loaded, kind, tmp_path / kind)["accepted"]
+        assert verdict_on(loaded, kind, tmp_path / kind).accepted
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_layer_that_breaks_is_named_with_the_way_out(
         (tmp_path / kind).mkdir()
         if reason is None:
             # onnxruntime computes bicubic weights less exactly.
-            assert verdict_on(model, kind, tmp_path / kind, 1e-4)["accepted"]
+            assert verdict_on(model, kind, tmp_path / kind, 1e-4).accepted
             continue
         assert f"layer {layer.name} ({type(layer).__name__})" in reason
         assert way_out in reason
@@ -184,4 +185,4 @@ def test_layer_that_breaks_is_named_with_the_way_out(
         except Exception as error:
             assert str(error)
         else:
-            assert not verdict["accepted"]
+            assert not verdict.accepted

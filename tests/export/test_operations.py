@@ -56,5 +56,5 @@ def test_foldable_normalisation_left_in_a_file_is_caught(
         (shared, 0),  # the convolution is needed unscaled too
     ):
         found = FORMATS["onnx"].operations(graph(middle))
-        assert found["unfolded_batch_norms"] == expected
-        assert found["transposes"] == 1
+        assert found.unfolded_batch_norms == expected
+        assert found.transposes == 1

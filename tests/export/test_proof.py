@@ -1,5 +1,6 @@
 """Faults that exporters are known to make silently are caught."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 from keras import layers
 
+from atsc_keras.records.exports import Verdict
+from atsc_keras.records.reading import record_text
 from export import FORMATS, Variant
 from export.formats.base import Source
 from export.proving import prove
@@ -36,8 +39,8 @@ def repeated(logits: np.ndarray) -> Any:
 
 def test_identical_logits_are_accepted() -> None:
     verdict = verify(repeated(sample().logits[0]), [sample()], Limits())
-    assert verdict["accepted"]
-    assert verdict["max_difference"] == 0
+    assert verdict.accepted
+    assert verdict.max_difference == 0
 
 
 @pytest.mark.parametrize(
@@ -51,8 +54,27 @@ def test_identical_logits_are_accepted() -> None:
 def test_wrong_logits_are_caught(change: Any, reason: str) -> None:
     predict = repeated(change(sample().logits[0]))
     verdict = verify(predict, [sample()], Limits())
-    assert not verdict["accepted"]
-    assert reason in verdict["reason"]
+    assert not verdict.accepted
+    assert reason in verdict.reason
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_difference_that_is_no_number_is_unknown(broken: float) -> None:
+    logits = sample().logits[0]
+    last = Sample("real", sample().images + 1, sample().logits)
+
+    def predict(images: np.ndarray) -> Any:
+        return repeated(logits + broken if images.any() else logits)(images)
+
+    verdict = verify(predict, [sample(), last], Limits(None, 0.0))
+    assert verdict.reason == "logits are not finite"
+    assert verdict.max_difference is None
+    assert verdict.mean_difference is None
+    found = json.loads(record_text(verdict))
+    assert found["max_difference"] is None
+    # What release 0.1 wrote, which JSON does not have.
+    found["max_difference"] = float("inf")
+    assert Verdict.model_validate_json(json.dumps(found)) == verdict
 
 
 def test_tiny_flip_of_top1_and_randomness_are_caught() -> None:
@@ -60,27 +82,27 @@ def test_tiny_flip_of_top1_and_randomness_are_caught() -> None:
     near = np.array([[0.5, 0.5 + 1e-6]] * 3, "float32")
     samples = [Sample("r", images, near)]
     flipped = verify(repeated(near[0, ::-1]), samples, Limits())
-    assert "top-1 agrees on 0.0% only, of 100% wanted" in flipped["reason"]
+    assert "top-1 agrees on 0.0% only, of 100% wanted" in flipped.reason
     random = np.random.default_rng(0)
 
     def noisy(images: np.ndarray) -> dict[str, np.ndarray]:
         noise = random.uniform(0, 1e-7, (len(images), 1))
         return {"logits": near[: len(images)] + noise}
 
-    reason = verify(noisy, samples, Limits())["reason"]
+    reason = verify(noisy, samples, Limits()).reason
     assert reason == "two runs on the same images differ"
 
 
 def test_limits_are_those_of_the_precision() -> None:
     off = repeated(sample().logits[0] + 0.01)
-    assert verify(off, [sample()], Limits.of("float32", 0.1))["accepted"]
+    assert verify(off, [sample()], Limits.of("float32", 0.1)).accepted
     strict = verify(off, [sample()], Limits.of("float32", 1e-4))
-    assert "more than 0.0001, where Keras gives up to 1" in strict["reason"]
-    assert verify(off, [sample()], Limits.of("float16", 1e-4))["accepted"]
+    assert "more than 0.0001, where Keras gives up to 1" in strict.reason
+    assert verify(off, [sample()], Limits.of("float16", 1e-4)).accepted
     far = repeated(sample().logits[0] + 0.06)
-    assert not verify(far, [sample()], Limits.of("float16", 1e-4))["accepted"]
+    assert not verify(far, [sample()], Limits.of("float16", 1e-4)).accepted
     # Whole numbers may move the logits; the answer counts.
-    assert verify(far, [sample()], Limits.of("int8", 1e-4))["accepted"]
+    assert verify(far, [sample()], Limits.of("int8", 1e-4)).accepted
     images = np.zeros((100, 1, 1, 1), "float32")
     expected = np.eye(2, dtype="float32")[[0] * 100]
     for wrong, accepted in ((4, True), (5, False)):
@@ -92,7 +114,7 @@ def test_limits_are_those_of_the_precision() -> None:
             # 96 images fill batches of 8: 4 of them are less than 5 %.
             Limits(None, 0.955),
         )
-        assert verdict["accepted"] == accepted
+        assert verdict.accepted == accepted
 
 
 def test_outputs_that_contradict_each_other_are_caught() -> None:
@@ -106,14 +128,14 @@ def test_outputs_that_contradict_each_other_are_caught() -> None:
             outputs = {"logits": logits, **wrong}
             return {k: np.stack([v] * len(images)) for k, v in outputs.items()}
 
-        reason = verify(predict, [sample()], Limits())["reason"]
+        reason = verify(predict, [sample()], Limits()).reason
         assert reason == "probabilities or label are not those of the logits"
 
 
 # === Files ===
 
 
-def verdict_on(path: Path, model: keras.Model, kind: str) -> dict[str, Any]:
+def verdict_on(path: Path, model: keras.Model, kind: str) -> Verdict:
     images = pixels(9)
     sample = Sample("real", images, logits_of(model, images))
     return prove(Variant(kind), path, [sample.save(path.parent)], Limits())
@@ -132,10 +154,10 @@ def test_good_file_is_accepted_and_a_truncated_one_is_not(
 ) -> None:
     model = student()
     path = written(model, tmp_path, kind)
-    assert verdict_on(path, model, kind)["accepted"]
+    assert verdict_on(path, model, kind).accepted
     path.write_bytes(path.read_bytes()[:-2000])
     verdict = verdict_on(path, model, kind)
-    assert not verdict["accepted"] and verdict["reason"]
+    assert not verdict.accepted and verdict.reason
 
 
 @tensorflow_only
@@ -151,10 +173,10 @@ def test_clients_need_neither_tensorflow_nor_keras(
     # The process that proves a file finds these first.
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     for kind, path in paths.items():
-        assert verdict_on(path, model, kind)["accepted"]
+        assert verdict_on(path, model, kind).accepted
     (tmp_path / "saved_model").mkdir()
     verdict = verdict_on(tmp_path / "saved_model", model, "saved_model")
-    assert verdict["reason"] == "ImportError: hidden"
+    assert verdict.reason == "ImportError: hidden"
 
 
 @tensorflow_only
@@ -171,7 +193,7 @@ def test_wrong_weights_and_swapped_classes_are_caught(
         folder = tmp_path / other.name
         folder.mkdir()
         verdict = verdict_on(written(other, folder, kind), model, kind)
-        assert "logits differ by" in verdict["reason"]
+        assert "logits differ by" in verdict.reason
 
 
 @tensorflow_only
@@ -190,7 +212,7 @@ def test_tflite_file_without_weights_is_caught(tmp_path: Path) -> None:
     path = tmp_path / "empty.tflite"
     path.write_bytes(converter.convert())
     verdict = verdict_on(path, model, "tflite")
-    assert not verdict["accepted"]
+    assert not verdict.accepted
 
 
 @tensorflow_only
@@ -207,14 +229,14 @@ def test_onnx_file_with_nan_or_another_input_is_caught(tmp_path: Path) -> None:
     broken = np.full((6, CLASSES), np.nan, "float32")
     weights.CopyFrom(onnx.numpy_helper.from_array(broken, weights.name))
     onnx.save(proto, path)
-    assert verdict_on(path, model, "onnx")["reason"] == "logits are not finite"
+    assert verdict_on(path, model, "onnx").reason == "logits are not finite"
     proto = onnx.load_from_string(whole)
     # What Keras's own export makes of a Normalization's constants.
     proto.graph.input.append(
         onnx.helper.make_tensor_value_info("mean", onnx.TensorProto.FLOAT, [1])
     )
     onnx.save(proto, path)
-    assert "not 'image' alone" in verdict_on(path, model, "onnx")["reason"]
+    assert "not 'image' alone" in verdict_on(path, model, "onnx").reason
 
 
 @tensorflow_only
@@ -242,7 +264,7 @@ def test_active_random_layer_is_caught(tmp_path: Path) -> None:
         [sample.save(tmp_path)],
         Limits(None, 0.0),
     )
-    assert verdict["reason"] == "two runs on the same images differ"
+    assert verdict.reason == "two runs on the same images differ"
 
 
 @tensorflow_only
@@ -264,14 +286,14 @@ def test_operations_of_tensorflow_alone_are_caught(tmp_path: Path) -> None:
     ]
     path = tmp_path / "flex.tflite"
     path.write_bytes(converter.convert())
-    assert FORMATS["tflite"].operations(path)["custom"] == ["FlexResizeBicubic"]
+    assert FORMATS["tflite"].operations(path).custom == ("FlexResizeBicubic",)
     verdict = verdict_on(path, student(), "tflite")
-    assert not verdict["accepted"]
+    assert not verdict.accepted
 
 
 def test_runtime_process_that_dies_is_a_verdict(tmp_path: Path) -> None:
     verdict = prove(
         Variant("none"), tmp_path, [sample().save(tmp_path)], Limits()
     )
-    assert not verdict["accepted"]
-    assert "ended with 1: KeyError" in verdict["reason"]
+    assert not verdict.accepted
+    assert "ended with 1: KeyError" in verdict.reason

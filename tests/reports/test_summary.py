@@ -83,6 +83,7 @@ def test_numbers_are_written_for_people() -> None:
     assert quantity(999) == "999"
     assert quantity(999_960) == "1.0 M"
     assert quantity(1_234_567, "B") == "1.2 MB"
+    assert quantity(-5_123, "B") == "-5.1 kB"
     assert duration(59.6) == "1 min 00 s"
     assert duration(7384) == "2 h 03 min"
 
