@@ -33,9 +33,12 @@ ROOMS = {
         {"pydantic", "pydantic_core", "yaml", "numpy"},
         {"config"},
     ),
-    "atsc_keras/records": (set(), {"records", "config", "files", "processes"}),
+    "atsc_keras/records": (
+        {"pydantic", "filelock"},
+        {"records", "config", "files", "processes"},
+    ),
     "atsc_keras/reports": (
-        {"numpy", "matplotlib", "yaml"},
+        {*("numpy", "matplotlib", "scipy", "rich", "jinja2", "markupsafe")},
         {"reports", "records", "config", "files", "processes"},
     ),
     "atsc_keras/models": ({"numpy", "keras"}, {"models"}),
@@ -49,13 +52,16 @@ ROOMS = {
         {"numpy", "keras", "sklearn", "PIL"},
         {"data", "config", "files"},
     ),
-    "atsc_keras/training": ({"numpy", "keras"}, {"training", *_UP_TO_DATA}),
+    "atsc_keras/training": (
+        {"numpy", "keras", "psutil"},
+        {"training", *_UP_TO_DATA},
+    ),
     "atsc_keras/comparing": (
         {"keras"},
         {"comparing", "training", *_UP_TO_DATA},
     ),
     "atsc_keras/benchmarking": (
-        {"keras"},
+        {"numpy", "keras"},
         {"benchmarking", "training", *_UP_TO_DATA},
     ),
     "atsc_keras/cli": (

@@ -87,7 +87,7 @@ def config_digest(config: ExperimentConfig) -> str:
     Returns:
         16 hexadecimal digits, a part of the SHA-256 of its YAML.
     """
-    text = write_yaml(_said(config)).encode()
+    text = write_yaml(said(config)).encode()
     return hashlib.sha256(text).hexdigest()[:_DIGEST_LENGTH]
 
 
@@ -113,8 +113,8 @@ def differences(
     ]
 
 
-def _said(section: BaseModel) -> dict[str, Any]:
-    """A section without what is neutral, and without places."""
+def said(section: BaseModel) -> dict[str, Any]:
+    """What a section says but what is neutral, and but where things lie."""
     neutral = neutral_values(type(section))
     said = {}
     for name in section.model_dump():  # what does not count is not in it
@@ -132,7 +132,7 @@ def _said(section: BaseModel) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return _said(value) if isinstance(value, BaseModel) else value
+    return said(value) if isinstance(value, BaseModel) else value
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -84,7 +84,7 @@ def _first_mistake(error: ValidationError) -> str:
 def _read(path: Path) -> str | None:
     try:
         return path.read_text("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise damaged_record(path, str(error)) from error

@@ -181,14 +181,14 @@ def evaluate_run(run_dir: str | Path) -> Metrics:
     Raises:
         InputError: if the folder holds no finished run.
     """
+    metrics = Run(Path(run_dir)).load(Metrics)
+    if metrics is None:
+        raise InputError(
+            "`evaluate` needs a config, or the folder of a finished run. "
+            f"Received: {run_dir}, which has no metrics.json. Finish the run "
+            "with --resume."
+        )
     with Run.renew(Path(run_dir)) as run:
-        metrics = run.load(Metrics)
-        if metrics is None:
-            raise InputError(
-                "`evaluate` needs a config, or the folder of a finished run. "
-                f"Received: {run_dir}, which has no metrics.json. Finish the "
-                "run with --resume."
-            )
         config = load_config(run.file(CONFIG))
         dataset = load_dataset(config.data)
         learnt = run.demand(Origin).data_digest

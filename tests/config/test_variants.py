@@ -4,8 +4,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import Field
 
-from atsc_keras.config import config_digest, load_config, load_variants
+from atsc_keras.config import (
+    config_digest,
+    differences,
+    load_config,
+    load_variants,
+)
+from atsc_keras.config.loading import said
+from atsc_keras.config.strict_model import (
+    NEUTRAL,
+    StrictModel,
+    neutral_values,
+)
 from atsc_keras.errors import InputError
 
 _EXPERIMENT = {
@@ -73,13 +85,39 @@ def test_digest_is_of_what_is_done_not_of_where_files_lie(
     def digest(*overrides: str) -> str:
         return config_digest(load_config(config, overrides))
 
-    assert digest() == digest("data.path=there/data.npz")
+    # What lies there has a digest of its own.
+    assert digest() == digest("data.path=there/other.npz")
+    assert digest() == digest("data.source=folder", "data.path=pictures")
     assert digest() == digest("teacher.weights=/runs/3/teacher.keras")
     assert digest() == digest("distillation.l2sp_weight=1.0")
     changed = [
-        digest("data.path=here/other.npz"),
+        digest("data.classes=2"),
         digest("seed=1"),
         digest("distillation.l2sp_weight=1.5"),
     ]
     assert len({digest(), *changed}) == 4
     assert all(len(text) == 16 for text in changed)
+
+
+class _Section(StrictModel):
+    """One whose settings came one after the other."""
+
+    old: int = 1
+    later: int = 2
+    changed: int = Field(default=5, json_schema_extra={NEUTRAL: 3})
+    needed: str
+
+
+def test_setting_that_a_record_lacks_counts_at_its_neutral_value() -> None:
+    assert neutral_values(_Section) == {"old": 1, "later": 2, "changed": 3}
+    assert said(_Section(needed="a", changed=3)) == {"needed": "a"}
+    assert said(_Section(needed="a")) == {"changed": 5, "needed": "a"}
+
+
+def test_differences_name_every_key(config: Path) -> None:
+    one = load_config(config)
+    other = load_config(config, ["seed=3", "data.path=there.npz"])
+    assert differences(one, other, places=False) == ["seed=3 instead of 0"]
+    assert [text.split("=")[0] for text in differences(one, other)] == [
+        *("data.path", "seed")
+    ]

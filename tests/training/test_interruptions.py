@@ -197,7 +197,7 @@ def test_full_disk_leaves_the_last_checkpoint(
     checkpoint = run / "checkpoints" / "teacher" / "epoch-00001.npz"
     before = checkpoint.read_bytes()
     for size, file in (
-        (0, "environment.json"),
+        (0, "writer.json"),
         (50_000, "epoch-00002.npz"),
         (100_000, "model.keras"),
     ):
@@ -206,7 +206,7 @@ def test_full_disk_leaves_the_last_checkpoint(
         assert f"/{file} (File too large)" in str(error.value)
         assert "--resume" in str(error.value)
         assert not list(run.rglob(".part-*"))
-        assert file == "environment.json" or not list(run.rglob(file))
+        assert file == "writer.json" or not list(run.rglob(file))
         assert checkpoint.read_bytes() == before
     train(config, run, resume=True)
     check_same(run, trained, "model")
