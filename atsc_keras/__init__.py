@@ -12,7 +12,7 @@ from atsc_keras._registration import register_with_keras
 from atsc_keras.processes import check_backend_is_installed
 
 if TYPE_CHECKING:
-    from atsc_keras import config, errors, methods
+    from atsc_keras import config, errors, methods, records
     from atsc_keras.benchmarking.benchmark import benchmark
     from atsc_keras.comparing.comparison import compare
     from atsc_keras.config.loading import load_config
@@ -57,6 +57,7 @@ __all__ = [
     "load_config",
     "load_dataset",
     "methods",
+    "records",
     "train",
 ]
 

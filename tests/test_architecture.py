@@ -217,6 +217,7 @@ def test_ground_needs_the_standard_library_only(name: str) -> None:
 def test_import_loads_no_framework() -> None:
     code = (
         "import sys, atsc_keras, atsc_keras.config, atsc_keras.errors\n"
+        "import atsc_keras.records\n"
         "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'PIL'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -238,7 +239,7 @@ def test_using_the_package_leaves_tensorflow_out(backend: str) -> None:
     assert python(code, KERAS_BACKEND=backend) == "False"
 
 
-@pytest.mark.parametrize("room", ["", ".config", ".errors", ".methods"])
+@pytest.mark.parametrize("room", ["", ".config", ".errors", ".methods", ".records"])
 def test_public_names_are_all_that_a_public_room_shows(room: str) -> None:
     module = importlib.import_module(f"atsc_keras{room}")
     assert dir(module) == sorted(module.__all__)
