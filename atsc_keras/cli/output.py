@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def muted(quiet: bool) -> Iterator[None]:
-    """While it lasts, only errors and warnings are said, if `quiet`."""
+    """Say only errors and warnings while it lasts, if `quiet`."""
     if not quiet:
         yield
         return

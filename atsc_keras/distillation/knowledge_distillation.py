@@ -159,7 +159,7 @@ class KnowledgeDistillation(DistillationTrainer):
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
-        """Labels, the method's comparison, and softened predictions."""
+        """Weigh labels, the method's comparison, and softened predictions."""
         outputs = self._ask_teacher(images)
         teacher = Outputs(
             [ops.stop_gradient(x) for x in outputs.maps],
@@ -240,7 +240,7 @@ def _ask(
     training: bool,
     images: Tensor,
 ) -> Outputs:
-    """Everything that a classifier gives, float32 at least."""
+    """Compute everything that a classifier gives, float32 at least."""
     maps = keras.tree.flatten(encoder(images, training=training))
     embedding = classifier.pool(maps[-1], training)
     logits = classifier.classifier(embedding)

@@ -120,7 +120,7 @@ METHODS: Mapping[str, Method] = MappingProxyType({m.name: m for m in _ROWS})
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is that of a loss of one's own, `module:Class`."""
+    """Tell whether a name is that of a loss of one's own, `module:Class`."""
     module, _, class_name = name.partition(":")
     return class_name.isidentifier() and all(
         part.isidentifier() for part in module.split(".")

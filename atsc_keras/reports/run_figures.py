@@ -84,7 +84,7 @@ def draw_figures(
 
 
 def _columns(rows: Sequence[EpochRow]) -> _Columns:
-    """The further columns of each phase, NaN where a row has no number."""
+    """Find the further columns of each phase, NaN where a row has no number."""
     history = {}
     for phase in dict.fromkeys(row.phase for row in rows):
         own = [row for row in rows if row.phase == phase]

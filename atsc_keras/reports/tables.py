@@ -15,14 +15,14 @@ _RULED = box.Box("\n".join([*["    "] * 2, " -- ", *["    "] * 5]), ascii=True)
 
 
 def wrap(text: str) -> list[str]:
-    """Lines of a paragraph for the terminal."""
+    """Break a paragraph into lines for the terminal."""
     return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
 
 
 def align(
     header: Sequence[str], rows: Sequence[Sequence[str]], left: int
 ) -> list[str]:
-    """Lines of a table; the first `left` columns to the left, the rest not.
+    """Set a table in lines; the first `left` columns to the left, others not.
 
     Where the lines would be too long, the left columns are broken.
     """
@@ -42,6 +42,6 @@ def align(
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
+    """Write a table whose first column is text and whose others are numbers."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -40,7 +40,7 @@ class Place(NamedTuple):
     step: int = 0
 
     def steps_of(self, epoch: int) -> int:
-        """Steps of an epoch, counted from 0, that are behind this place."""
+        """Count the steps of an epoch, from 0, that are behind this place."""
         return self.step if epoch == self.epoch else 0
 
 
@@ -150,7 +150,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
         return time.monotonic() - self._started
 
     def _variables(self) -> list[keras.Variable]:
-        """All that training moves, but the running means."""
+        """List all that training moves, but the running means."""
         model = self.model
         return [
             *model.trainable_variables,

@@ -54,7 +54,7 @@ class Phase:
     def build_optimizer(
         self, optimizer: OptimizerConfig
     ) -> keras.optimizers.Optimizer:
-        """An optimizer with the schedule of the recipe."""
+        """Build an optimizer with the schedule of the recipe."""
         train, data = self.experiment.dataset.train, self.experiment.config.data
         steps = count_steps(train, data)
         return build_optimizer(optimizer, self.recipe, steps)
@@ -200,7 +200,7 @@ def _fit(
 
 
 def _stretches(place: Place, epochs: int) -> Iterator[tuple[Place, int]]:
-    """From where to which epoch: the rest of one that was begun, the others.
+    """Say from where to which epoch: the rest of one once begun, the others.
 
     In a `fit` every epoch has as many steps as the next.
     """
