@@ -42,10 +42,10 @@ class Candidate:
     """A method as a config words it.
 
     Attributes:
-        name: Of its folders and records: the method, or `atsc-` and the name
+        name: of its folders and records: the method, or `atsc-` and the name
             of a variant.
-        method: Of `METHODS`.
-        config: Of the experiment.
+        method: of `METHODS`.
+        config: of the experiment.
     """
 
     name: str

@@ -32,8 +32,8 @@ class Place(NamedTuple):
     """How far training has come.
 
     Attributes:
-        epoch: Epochs that are behind it.
-        step: Steps of the next one that are, too.
+        epoch: epochs that are behind it.
+        step: steps of the next one that are, too.
     """
 
     epoch: int

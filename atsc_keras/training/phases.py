@@ -38,11 +38,11 @@ class Phase:
     """One training inside a run.
 
     Attributes:
-        name: Names its checkpoints and its rows in the history.
-        recipe: Epochs, optimizer and schedule.
-        experiment: Whose data, seed and losses count.
-        run: Where its checkpoints and history go.
-        watcher: Told of each epoch in place of printing it.
+        name: names its checkpoints and its rows in the history.
+        recipe: epochs, optimizer and schedule.
+        experiment: whose data, seed and losses count.
+        run: where its checkpoints and history go.
+        watcher: told of each epoch in place of printing it.
     """
 
     name: str
