@@ -85,7 +85,6 @@ class ATSC(DistillationTrainer):
             or an argument is out of range.
 
     Example:
-
     ```python
     atsc = atsc_keras.ATSC(teacher, student)
     atsc.compile(optimizer=atsc_keras.CoupledSGD(0.05, momentum=0.9))

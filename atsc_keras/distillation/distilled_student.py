@@ -74,7 +74,6 @@ class DistilledStudent(keras.Model):
             a projector cannot be built.
 
     Example:
-
     ```python
     student = DistilledStudent(encoder, [teacher])
     student.to_functional().save("student.keras")

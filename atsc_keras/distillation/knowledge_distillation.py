@@ -67,7 +67,6 @@ class KnowledgeDistillation(DistillationTrainer):
             other classes, or a setting is out of range.
 
     Example:
-
     ```python
     trainer = KnowledgeDistillation(teacher, student, Attention(), 1000.0)
     trainer.compile(optimizer=atsc_keras.CoupledSGD(0.05, momentum=0.9))

@@ -115,7 +115,6 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
             or equal for all images.
 
     Example:
-
     ```python
     loss = FeatureAlignment().compute_loss(teacher_map, student_map)
     ```

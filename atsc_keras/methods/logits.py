@@ -1,4 +1,4 @@
-"""Teaching by logits: DKD and SRRL. (KD is the trainer's own KL.)"""
+"""Teaching by logits: DKD and SRRL; KD is the trainer's own KL."""
 
 from typing import Any
 

@@ -34,7 +34,6 @@ class ImageClassifier(keras.Model):
         InputError: if the parts do not fit together.
 
     Example:
-
     ```python
     teacher = ImageClassifier.from_model(
         keras.applications.MobileNetV2(weights="imagenet")
