@@ -28,7 +28,7 @@ class BusyError(InputError):
     """Another process writes to the folder.
 
     Args:
-        folder: of the run.
+        folder: that is taken.
         writer: that process in words.
     """
 

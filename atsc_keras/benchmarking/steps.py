@@ -30,7 +30,7 @@ class BenchmarkStep:
         name: of `STEPS`.
         config: networks, losses, and the recipe of `distillation`, which all
             steps share.
-        dataset: of the run.
+        dataset: whose images and classes the networks are built for.
         settings: of the benchmark.
 
     Attributes:

@@ -21,7 +21,7 @@ def print_summary(folder: Path, quiet: bool = False) -> None:
     """Say what came of a run, and where its report is.
 
     Args:
-        folder: of the run.
+        folder: where the run left its records.
         quiet: whether to say only where it is; default: no.
     """
     from atsc_keras.records.exports import ExportReport

@@ -60,7 +60,7 @@ def build_trainer(
     Args:
         candidate: of the comparison.
         teachers: loaded; frozen or not as the method wants.
-        dataset: of the run.
+        dataset: whose images and classes the student is built for.
 
     Raises:
         InputError: if the networks do not fit together.

@@ -59,7 +59,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the list of a run, or make that of one of release 0.1.
 
     Args:
-        folder: of the run.
+        folder: that the run wrote to.
 
     Raises:
         InputError: if it is damaged.
@@ -91,7 +91,7 @@ def own_files(folder: Path) -> set[str]:
     what a killed run was writing.
 
     Args:
-        folder: of the run.
+        folder: that the run wrote to.
 
     Raises:
         InputError: if a list is damaged.

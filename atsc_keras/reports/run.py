@@ -180,7 +180,7 @@ def summary_table(metrics: Metrics, report: ExportReport | None) -> str:
     """Lay out the plain-text table that the command line prints.
 
     Args:
-        metrics: of the run.
+        metrics: results of a run.
         report: of its export; None without one.
 
     Returns:

@@ -63,7 +63,7 @@ def draw_figures(
     """Draw whatever a run has the numbers for.
 
     Args:
-        metrics: of the run.
+        metrics: its results.
         rows: of its history.
         movements: of the teachers' layers.
 

@@ -89,7 +89,7 @@ def evaluation_batch_size(config: ExperimentConfig, count: int) -> int:
     """Find the largest batch, up to the config's, that the devices can share.
 
     Args:
-        config: of the run.
+        config: whose devices and batch size count.
         count: images to evaluate.
 
     Raises:
@@ -113,8 +113,8 @@ def check_devices(config: ExperimentConfig, dataset: Dataset) -> None:
     """Check that the devices are there and can share every batch.
 
     Args:
-        config: of the run.
-        dataset: of the run.
+        config: whose devices and batches are checked.
+        dataset: whose images make the batches.
 
     Raises:
         InputError: if they are not, or cannot.

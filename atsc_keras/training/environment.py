@@ -26,7 +26,7 @@ def describe_origin(
 
     Args:
         job: what the run does.
-        config: of the run.
+        config: what is done, and from which weights.
         dataset: whose content counts, wherever it lies.
     """
     backend = keras.backend.backend()

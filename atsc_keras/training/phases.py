@@ -67,7 +67,7 @@ def fit_network(
 
     Args:
         model: a classifier, or what trains a student; in place.
-        phase: of the run.
+        phase: how and on what, and where it is kept.
 
     Raises:
         DivergedError: if the loss is not finite.

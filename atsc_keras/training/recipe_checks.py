@@ -17,8 +17,8 @@ def check_recipes(config: ExperimentConfig, dataset: Dataset) -> None:
     """Check that backend, devices and data suit every recipe of a config.
 
     Args:
-        config: of the run.
-        dataset: of the run.
+        config: whose recipes are checked, for its devices and batches.
+        dataset: whose training images are the steps of an epoch.
 
     Raises:
         InputError: if one of them cannot be followed.

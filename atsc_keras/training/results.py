@@ -68,7 +68,7 @@ def renew_results(
 
     Args:
         run: that made them.
-        config: of the run.
+        config: whose `data` says how to test.
         dataset: whose test split counts.
         metrics: as they were.
     """
