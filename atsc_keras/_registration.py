@@ -50,7 +50,7 @@ def _register(keras: ModuleType) -> None:
 
 
 def _stand_in(name: str, home: str) -> type:
-    """What to Keras is the class `name`, until that registers itself."""
+    """Make what to Keras is the class `name`, until that registers itself."""
 
     def make(_: type, *args: Any, **kwargs: Any) -> Any:
         return getattr(import_module(home), name)(*args, **kwargs)

@@ -28,7 +28,7 @@ class BusyError(InputError):
     """Another process writes to the folder.
 
     Args:
-        folder: of the run.
+        folder: that is taken.
         writer: that process in words.
     """
 
@@ -91,7 +91,7 @@ class TerminatedError(SystemExit):
 
 
 def first_line(error: Exception) -> str:
-    """What an exception says, short."""
+    """Take the first line of what an exception says."""
     return (str(error).strip() or repr(error)).splitlines()[0]
 
 

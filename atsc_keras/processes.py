@@ -153,7 +153,7 @@ def _shown(given: dict[str, str]) -> str:
 
 
 def _workers() -> int:
-    """Processes of a TensorFlow cluster."""
+    """Count the processes of a TensorFlow cluster."""
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))["cluster"]
         return sum(len(addresses) for addresses in cluster.values())
@@ -162,7 +162,7 @@ def _workers() -> int:
 
 
 def command() -> tuple[str, ...]:
-    """The words that started this process, as one types them."""
+    """Tell the words that started this process, as one types them."""
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
         return ("python", "-m", program.parent.name, *sys.argv[1:])
@@ -170,7 +170,7 @@ def command() -> tuple[str, ...]:
 
 
 def process_place() -> tuple[int, int]:
-    """Number of this process, from 0, and how many train together.
+    """Tell the number of this process, from 0, and how many train together.
 
     One that has not loaded Keras, such as for a report, is alone.
     """
@@ -182,18 +182,18 @@ def process_place() -> tuple[int, int]:
 
 
 def count_processes() -> int:
-    """How many processes train together; 1 alone."""
+    """Count the processes that train together; 1 alone."""
     return process_place()[1]
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes."""
+    """Tell whether this is the process that writes."""
     return process_place()[0] == 0
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """While it lasts, what this process makes is not shared with others."""
+    """Share nothing that this process makes with others, while it lasts."""
     if count_processes() == 1:
         yield
         return

@@ -239,7 +239,9 @@ def test_using_the_package_leaves_tensorflow_out(backend: str) -> None:
     assert python(code, KERAS_BACKEND=backend) == "False"
 
 
-@pytest.mark.parametrize("room", ["", ".config", ".errors", ".methods", ".records"])
+@pytest.mark.parametrize(
+    "room", ["", ".config", ".errors", ".methods", ".records"]
+)
 def test_public_names_are_all_that_a_public_room_shows(room: str) -> None:
     module = importlib.import_module(f"atsc_keras{room}")
     assert dir(module) == sorted(module.__all__)

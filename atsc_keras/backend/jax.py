@@ -49,7 +49,7 @@ class UpdateTrainer(keras.Model):
         self.train_function = keeping_the_state
 
     def _state_groups(self) -> tuple[list[keras.Variable], ...]:
-        """In the order in which Keras passes them on."""
+        """List the state in the order in which Keras passes it on."""
         return (
             self.trainable_variables,
             self.non_trainable_variables,
@@ -111,19 +111,19 @@ def apply_gradients(
 
 
 def replica_count() -> int:
-    """Always 1: JAX sees the global batch, whatever the devices."""
+    """Give 1 always: JAX sees the global batch, whatever the devices."""
     return 1
 
 
 def batch_share(images: Tensor) -> float:
-    """Always 1: JAX sees the global batch, whatever the devices."""
+    """Give 1 always: JAX sees the global batch, whatever the devices."""
     del images
     return 1.0
 
 
 @contextmanager
 def replicate(devices: Sequence[str]) -> Iterator[None]:
-    """While it lasts, models are made on all of these devices."""
+    """Make models on all of these devices, while it lasts."""
     index, count = process_place()
     if jax.local_device_count() * count != jax.device_count():
         raise InputError(
@@ -151,17 +151,17 @@ def replicate(devices: Sequence[str]) -> Iterator[None]:
 
 
 def peak_device_memory() -> int | None:
-    """Bytes at most in use on the first device; None on a CPU."""
+    """Read the bytes at most in use on the first device; None on a CPU."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
     return None if peak is None else int(peak)
 
 
 def process_place() -> tuple[int, int]:
-    """Number of this process, from 0, and how many train together."""
+    """Tell the number of this process, from 0, and how many train together."""
     return jax.process_index(), jax.process_count()
 
 
 def wait_for_processes(name: str) -> None:
-    """Return when all processes have called it with this name."""
+    """Wait until all processes have called it with this name."""
     multihost_utils.sync_global_devices(name)

@@ -72,12 +72,12 @@ def check_elements(
 
 
 def replica_count() -> int:
-    """As many as the current strategy has."""
+    """Count the replicas of the current strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def batch_share(images: Tensor) -> Tensor | float:
-    """This replica's images over those of all replicas."""
+    """Divide this replica's images by those of all replicas."""
     context = tf.distribute.get_replica_context()
     if context is None or replica_count() == 1:
         return 1.0
@@ -86,22 +86,22 @@ def batch_share(images: Tensor) -> Tensor | float:
 
 
 def replicate(devices: Sequence[str]) -> AbstractContextManager[Any]:
-    """While it lasts, models are made on all of these devices."""
+    """Make models on all of these devices, while it lasts."""
     return tf.distribute.MirroredStrategy(list(devices)).scope()
 
 
 def peak_device_memory() -> int | None:
-    """Bytes at most in use on the first GPU; None where there is none."""
+    """Read the bytes at most in use on the first GPU; None without one."""
     if not tf.config.list_physical_devices("GPU"):
         return None
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
 def process_place() -> tuple[int, int]:
-    """Number and count of the processes; Keras trains in one here."""
+    """Give number and count of the processes; Keras trains in one here."""
     return 0, 1
 
 
 def wait_for_processes(name: str) -> None:
-    """Nothing to do: Keras trains in one process here."""
+    """Do nothing: Keras trains in one process here."""
     del name

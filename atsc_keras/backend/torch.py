@@ -49,34 +49,34 @@ def apply_gradients(
 
 
 def replica_count() -> int:
-    """Always 1: training runs on one device."""
+    """Give 1 always: training runs on one device."""
     return 1
 
 
 def batch_share(images: Tensor) -> float:
-    """Always 1: training runs on one device."""
+    """Give 1 always: training runs on one device."""
     del images
     return 1.0
 
 
 def replicate(devices: Sequence[str]) -> AbstractContextManager[None]:
-    """Nothing to do: Keras trains on one device here."""
+    """Do nothing: Keras trains on one device here."""
     del devices
     return nullcontext()
 
 
 def peak_device_memory() -> int | None:
-    """Bytes at most in use on the first GPU; None where there is none."""
+    """Read the bytes at most in use on the first GPU; None without one."""
     if not torch.cuda.is_available():
         return None
     return int(torch.cuda.max_memory_allocated())
 
 
 def process_place() -> tuple[int, int]:
-    """Number and count of the processes; Keras trains in one here."""
+    """Give number and count of the processes; Keras trains in one here."""
     return 0, 1
 
 
 def wait_for_processes(name: str) -> None:
-    """Nothing to do: Keras trains in one process here."""
+    """Do nothing: Keras trains in one process here."""
     del name

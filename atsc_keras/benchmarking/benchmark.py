@@ -127,7 +127,7 @@ def benchmark(
 def _take_turns(
     kinds: Sequence[BenchmarkStep], experiment: Experiment, steps: int
 ) -> tuple[dict[str, StepTime], list[dict[str, StepTime]]]:
-    """Each kind's first step, and its mean step in every round."""
+    """Time each kind's first step, and its mean step in every round."""
     batch_size = experiment.config.data.batch_size
     images, labels = experiment.dataset.train.first(_TURN * batch_size)
     images = images.astype("float32")
@@ -153,7 +153,7 @@ def _take_turns(
 def _summary(
     name: str, rounds: list[dict[str, StepTime]]
 ) -> dict[str, Quartiles]:
-    """Quartiles of seconds, and of ratios within each round."""
+    """Find the quartiles of seconds, and of ratios within each round."""
     found = {}
     for clock in ("wall", "cpu"):
         own = [getattr(times[name], clock) for times in rounds]
@@ -173,7 +173,7 @@ def _quartiles(values: list[float]) -> Quartiles:
 
 
 def _time_input(experiment: Experiment) -> float:
-    """Images a second of the training pipeline alone."""
+    """Time the training pipeline alone, in images a second."""
     config = experiment.config
     pipeline = build_pipeline(
         experiment.dataset,

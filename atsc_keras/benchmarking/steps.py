@@ -19,7 +19,7 @@ from atsc_keras.training.trainers import adapt_as_asked, build_atsc
 
 
 def steps_of(config: ExperimentConfig) -> tuple[str, ...]:
-    """Names of the steps that a config allows: `Distiller` has one teacher."""
+    """Name the steps that a config allows: `Distiller` has one teacher."""
     return STEPS if len(config.teachers) == 1 else STEPS[:-1]
 
 
@@ -30,7 +30,7 @@ class BenchmarkStep:
         name: of `STEPS`.
         config: networks, losses, and the recipe of `distillation`, which all
             steps share.
-        dataset: of the run.
+        dataset: whose images and classes the networks are built for.
         settings: of the benchmark.
 
     Attributes:

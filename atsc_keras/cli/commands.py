@@ -217,7 +217,7 @@ def evaluate(
         Path | None, typer.Option(help="A .keras file to evaluate.")
     ] = None,
 ) -> None:
-    """Accuracy, loss and size of a saved model, or of all of a run."""
+    """Measure accuracy, loss and size of a saved model, or of all of a run."""
     if config.is_dir() and model is None:
         _evaluate_run(config, overrides or [])
         return

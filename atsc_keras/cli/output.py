@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def muted(quiet: bool) -> Iterator[None]:
-    """While it lasts, only errors and warnings are said, if `quiet`."""
+    """Say only errors and warnings while it lasts, if `quiet`."""
     if not quiet:
         yield
         return
@@ -21,7 +21,7 @@ def print_summary(folder: Path, quiet: bool = False) -> None:
     """Say what came of a run, and where its report is.
 
     Args:
-        folder: of the run.
+        folder: where the run left its records.
         quiet: whether to say only where it is; default: no.
     """
     from atsc_keras.records.exports import ExportReport

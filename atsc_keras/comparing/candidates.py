@@ -23,7 +23,7 @@ def candidate_name(folder: str) -> str:
 
 
 def trial_folder(comparison: Path, name: str, seed: int) -> Path:
-    """The folder of a candidate with a seed, in that of a comparison."""
+    """Name the folder of a candidate with a seed, in that of a comparison."""
     runs = comparison / "runs"
     old = runs / f"{_ALONE_IN_0_1}_seed{seed}"
     if name == STUDENT_ALONE and old.exists():
@@ -32,7 +32,7 @@ def trial_folder(comparison: Path, name: str, seed: int) -> Path:
 
 
 def trial_of(folder: Path) -> tuple[str, int]:
-    """Name and seed of `trial_folder`."""
+    """Read name and seed back from `trial_folder`."""
     name, _, seed = folder.name.rpartition("_seed")
     return candidate_name(name), int(seed)
 
@@ -42,10 +42,10 @@ class Candidate:
     """A method as a config words it.
 
     Attributes:
-        name: Of its folders and records: the method, or `atsc-` and the name
+        name: of its folders and records: the method, or `atsc-` and the name
             of a variant.
-        method: Of `METHODS`.
-        config: Of the experiment.
+        method: of `METHODS`.
+        config: of the experiment.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Candidate:
         return self.config.student.training
 
     def with_rate(self, learning_rate: float) -> "Candidate":
-        """The same with another learning rate of the student.
+        """Make the same with another learning rate of the student.
 
         Raises:
             ValueError: if it has no recipe.
@@ -108,7 +108,7 @@ def candidates_of(
     methods: Collection[str],
     variants: Mapping[str, ExperimentConfig],
 ) -> list[Candidate]:
-    """Every method once, then the variants of ATSC.
+    """List every method once, then the variants of ATSC.
 
     Args:
         config: of the comparison.

@@ -119,7 +119,7 @@ def _run(trials: Sequence[Trial], dataset: Dataset) -> None:
 def _with_chosen_rates(
     run: Run, choices: Sequence[RateChoice]
 ) -> list[Candidate]:
-    """The candidates with their best rates, which are written down too."""
+    """Give candidates their best rates, which are written down too."""
     known = run.load(LearningRates)
     new = {choice.candidate.name: choice.record() for choice in choices}
     all_choices = {**(known.choices if known else {}), **new}

@@ -19,7 +19,7 @@ _HOLD_OUT = 0.1  # of the training images of each class
 def held_out_dataset(
     config: ExperimentConfig, given: Dataset | None
 ) -> Dataset:
-    """The data that learning rates are chosen on: training images alone.
+    """Load the data that learning rates are chosen on: training images alone.
 
     Args:
         config: of the comparison.
@@ -96,7 +96,7 @@ class RateChoice:
         ]
 
     def record(self) -> RateRecord:
-        """What the trials have shown; of equal rates the smallest is chosen."""
+        """Choose by what the trials have shown; of equal rates the smallest."""
         shares = [trial.accuracy() for trial in self.trials]
         best = max(range(len(shares)), key=lambda n: shares[n] or 0.0)
         return RateRecord(

@@ -79,7 +79,7 @@ def summarise(run: Run, experiment: Experiment) -> Comparison:
 
 
 def _trials(run: Run) -> dict[str, dict[int, Run]]:
-    """Runs of each candidate by their seeds; methods first, then variants."""
+    """Find the runs of each candidate by seed; methods first, then variants."""
     found: dict[str, dict[int, Run]] = {}
     for path in run.path.glob("runs/*_seed*"):
         name, seed = trial_of(path)
@@ -92,12 +92,12 @@ def _trials(run: Run) -> dict[str, dict[int, Run]]:
 
 
 def _ends(trial: Run) -> Collection[str]:
-    """How its training ended; nothing while it has not."""
+    """Tell how its training ended; nothing while it has not."""
     return trial.state.values()
 
 
 def _read_trial(run: Run) -> dict[str, Any]:
-    """What one trial adds to each attribute of `MethodRuns`."""
+    """Read what one trial adds to each attribute of `MethodRuns`."""
     metrics = run.demand(Metrics)
     (student,) = metrics.models.values()
     history = run.history()
@@ -119,7 +119,7 @@ def _read_trial(run: Run) -> dict[str, Any]:
 
 
 def _adaptation(run: Run, history: Sequence[EpochRow]) -> SeedAdaptation | None:
-    """What a run notes of teachers that share their classifier."""
+    """Read what a run notes of teachers that share their classifier."""
     moved = run.load(Adaptation)
     if moved is None:
         return None

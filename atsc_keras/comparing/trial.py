@@ -32,7 +32,7 @@ _DIVERGED = "diverged.txt"  # says why
 
 
 def config_of(candidate: Candidate) -> ExperimentConfig:
-    """The config as the method changes it: SimKD is ATSC, teachers frozen."""
+    """Change the config as the method asks: SimKD is ATSC, teachers frozen."""
     config = candidate.config
     if candidate.method != "simkd":
         return config
@@ -55,12 +55,12 @@ def config_of(candidate: Candidate) -> ExperimentConfig:
 def build_trainer(
     candidate: Candidate, teachers: list[Any], dataset: Dataset
 ) -> Any:
-    """What trains with a method: a classifier, or a trainer of one.
+    """Build what trains with a method: a classifier, or a trainer of one.
 
     Args:
         candidate: of the comparison.
         teachers: loaded; frozen or not as the method wants.
-        dataset: of the run.
+        dataset: whose images and classes the student is built for.
 
     Raises:
         InputError: if the networks do not fit together.
@@ -153,7 +153,7 @@ class Trial:
             run.remove_folder(CHECKPOINTS)
 
     def accuracy(self) -> float | None:
-        """On the test images of its run; None where it diverged."""
+        """Read the accuracy on its run's test images; None if it diverged."""
         metrics = Run(self.path).load(Metrics)
         if metrics is None:
             return None

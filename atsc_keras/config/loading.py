@@ -77,7 +77,7 @@ def dump_config(config: ExperimentConfig) -> str:
 
 
 def config_digest(config: ExperimentConfig) -> str:
-    """Names an experiment by what it says, so that a result can be traced.
+    """Name an experiment by what it says, so that a result can be traced.
 
     Args:
         config: the experiment. Where data and weights lie does not count:
@@ -94,7 +94,7 @@ def config_digest(config: ExperimentConfig) -> str:
 def differences(
     before: ExperimentConfig, now: ExperimentConfig, *, places: bool = True
 ) -> list[str]:
-    """What two experiments say differently.
+    """Find what two experiments say differently.
 
     Args:
         before: the one.
@@ -114,7 +114,7 @@ def differences(
 
 
 def said(section: BaseModel) -> dict[str, Any]:
-    """What a section says but what is neutral, and but where things lie."""
+    """Leave what is neutral, and where things lie, out of a section."""
     neutral = neutral_values(type(section))
     said = {}
     for name in section.model_dump():  # what does not count is not in it
@@ -136,7 +136,7 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Scalars of nested mappings and lists by their dotted keys."""
+    """Find the scalars of nested mappings and lists by their dotted keys."""
     if isinstance(value, dict):
         inner: Any = value.items()
     elif isinstance(value, list):

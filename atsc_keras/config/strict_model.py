@@ -41,7 +41,7 @@ def mistake(rule: str, way_out: str) -> PydanticCustomError:
 
 
 def neutral_values(section: type[BaseModel]) -> dict[str, Any]:
-    """What each setting of a section counts as in records that lack it.
+    """Tell what each setting of a section counts as in records that lack it.
 
     Its default, unless the field names another value.
     """

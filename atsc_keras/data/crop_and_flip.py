@@ -12,7 +12,7 @@ from atsc_keras.types import Tensor
 
 @keras.saving.register_keras_serializable(package="atsc_keras")
 class CropAndFlip(keras.layers.Layer):
-    """Take the window of each zero-padded image that comes with it.
+    """Takes the window of each zero-padded image that comes with it.
 
     Nothing is drawn here: the pipeline sends what it has drawn, so that the
     images are those that it would have made itself.

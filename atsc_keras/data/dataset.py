@@ -79,7 +79,7 @@ class Split:
         return counts
 
     def content(self) -> Iterator[Any]:
-        """Bytes that tell this split from others; see `Dataset.digest`."""
+        """Give bytes that tell this split from others; see `Dataset.digest`."""
         if self.stream is not None:
             yield from self.stream.content()
             return
@@ -210,7 +210,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """Names what is learnt from and tested on, wherever it lies.
+        """What is learnt from and tested on, as a name, wherever it lies.
 
         16 hexadecimal digits of the SHA-256 of all shapes, pixels and labels;
         of files that are read anew each epoch, of their names and sizes, and

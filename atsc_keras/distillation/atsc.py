@@ -85,7 +85,6 @@ class ATSC(DistillationTrainer):
             or an argument is out of range.
 
     Example:
-
     ```python
     atsc = atsc_keras.ATSC(teacher, student)
     atsc.compile(optimizer=atsc_keras.CoupledSGD(0.05, momentum=0.9))
@@ -181,7 +180,7 @@ class ATSC(DistillationTrainer):
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
-        """What every weight descends, each by its own terms: Algorithm 1."""
+        """Find what every weight descends, by terms of its own: Algorithm 1."""
         features = self._teacher_features(images)
         projected = self.student.features(images, training=True)
         student_logits = self.student.classify_with_fixed_heads(projected)
@@ -215,11 +214,11 @@ class ATSC(DistillationTrainer):
         return logs, student_logits
 
     def _teacher_features(self, images: Tensor) -> list[Tensor]:
-        """Of each teacher; what is frozen in front runs in inference mode."""
+        """Encode with each teacher; a frozen front runs in inference mode."""
         return [encode(images) for encode in self._teacher_passes]
 
     def _teacher_logits(self, features: list[Tensor]) -> list[Tensor]:
-        """Of each teacher, its features held constant."""
+        """Classify with each teacher, its features held constant."""
         return [
             teacher.classify(
                 ops.stop_gradient(x), training=bool(teacher.trainable_variables)
@@ -233,7 +232,7 @@ class ATSC(DistillationTrainer):
         projected: list[Tensor],
         weight: Tensor | None,
     ) -> list[Tensor]:
-        """Alignment with each teacher."""
+        """Measure the alignment with each teacher."""
         return [
             self.feature_alignment.compute_loss(
                 align_rank(teacher, x, p), p, sample_weight=weight
@@ -244,7 +243,7 @@ class ATSC(DistillationTrainer):
         ]
 
     def _l2sp_losses(self) -> list[Tensor]:
-        """Distance of each teacher from its starting point."""
+        """Measure the distance of each teacher from its starting point."""
         scope = self.settings.l2sp_scope
         starts = iter(self.starting_point)
         each = [teacher.encoder.weights for teacher in self.teachers]
@@ -260,7 +259,7 @@ class ATSC(DistillationTrainer):
         teacher_logits: list[Tensor],
         weight: Tensor | None,
     ) -> Tensor | float:
-        """The optional terms on the logits that the student really uses."""
+        """Sum optional terms on the logits that the student really uses."""
         loss: Tensor | float = 0.0
         if self.settings.student_loss_weight:
             loss += self.settings.student_loss_weight * self.cross_entropy(

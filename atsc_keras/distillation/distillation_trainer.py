@@ -79,7 +79,7 @@ class DistillationTrainer(UpdateTrainer):
         """Do what must be done again when layers have been frozen."""
 
     def own_callbacks(self) -> list[keras.callbacks.Callback]:
-        """What every `fit` of this method takes, before the user's."""
+        """List what every `fit` of this method takes, before the user's."""
         return [LearningRates()]
 
     def before_fit(self) -> None:
@@ -88,11 +88,11 @@ class DistillationTrainer(UpdateTrainer):
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
-        """The scalars of one batch, `loss` among them, and the logits."""
+        """Find the scalars of one batch, `loss` among them, and the logits."""
         raise NotImplementedError(f"{type(self).__name__}.objective")
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """The student's logits, `(B, classes)`, of pixels `(B, H, W, C)`."""
+        """Turn pixels `(B, H, W, C)` into student logits `(B, classes)`."""
         images = self.augmented(images, training)
         return self.student(images, training=training)
 
@@ -125,7 +125,7 @@ class DistillationTrainer(UpdateTrainer):
         return self.compute_metrics(images, labels, logits, weight)
 
     def augmented(self, images: Any, training: bool | None = None) -> Tensor:
-        """What the networks see of a batch."""
+        """Make what the networks see of a batch."""
         if self.augmentation is None:
             return images
         return self.augmentation(images, training=bool(training))
@@ -271,7 +271,7 @@ class DistillationTrainer(UpdateTrainer):
     def cross_entropy(
         self, labels: Tensor, logits: Tensor, weight: Tensor | None
     ) -> Tensor:
-        """The compiled loss of a batch, a mean over this replica's images."""
+        """Average the compiled loss of a batch over this replica's images."""
         # Keras's losses divide by the replicas already; the sum does it once.
         logits = ops.cast(logits, loss_dtype(logits))
         return replica_count() * self._classification_loss(
@@ -309,7 +309,7 @@ class DistillationTrainer(UpdateTrainer):
 
 
 def _watched(check: LabelCheck, validation: Any) -> Any:
-    """Validation data whose labels are checked too."""
+    """Have the labels of validation data checked too."""
     if not isinstance(validation, list | tuple):
         return check.watch(validation, None)
     x, y, _ = keras.utils.unpack_x_y_sample_weight(validation)

@@ -45,7 +45,7 @@ def _build_head(
 
 
 def _pooled(teacher: ImageClassifier, features: Tensor) -> Tensor | None:
-    """Vector of a map; None where the pooler takes maps of another size."""
+    """Pool a map to a vector; None where the pooler takes another size."""
     try:
         return teacher.pooler(features)
     except ValueError:
@@ -74,7 +74,6 @@ class DistilledStudent(keras.Model):
             a projector cannot be built.
 
     Example:
-
     ```python
     student = DistilledStudent(encoder, [teacher])
     student.to_functional().save("student.keras")
@@ -143,7 +142,7 @@ class DistilledStudent(keras.Model):
         return [p(encoded, training=training) for p in self.projectors]
 
     def classify(self, features: Sequence[Tensor]) -> Tensor:
-        """Mean logits, `(B, classes)`, of projected features."""
+        """Average the logits, `(B, classes)`, of projected features."""
         logits = [
             head(x, training=False)
             for head, x in zip(self.heads, features, strict=True)
@@ -151,7 +150,7 @@ class DistilledStudent(keras.Model):
         return logits[0] if len(logits) == 1 else ops.mean(logits, axis=0)
 
     def classify_with_fixed_heads(self, features: Sequence[Tensor]) -> Tensor:
-        """As `classify`, but gradients stop at the heads' weights.
+        """Classify as `classify`, but stop gradients at the heads' weights.
 
         What depends on these logits teaches the student, never the shared
         classifiers.

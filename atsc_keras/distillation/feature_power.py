@@ -35,7 +35,7 @@ class FeaturePower(keras.layers.Layer):
         self.first.assign(ops.zeros_like(self.first.value))
 
     def call(self, features: list[Tensor]) -> list[Tensor]:
-        """The ratio of each teacher.
+        """Compute the ratio of each teacher.
 
         Args:
             features: of each teacher, `(B, h, w, C)` or `(B, C)`.

@@ -7,7 +7,7 @@ from keras import ops
 
 
 def fixed(variables: Sequence[keras.Variable]) -> keras.StatelessScope:
-    """A scope in which weights are constants: no gradient reaches them.
+    """Make a scope in which weights are constants: no gradient reaches them.
 
     Args:
         variables: every weight that is read inside; the scope hides those of

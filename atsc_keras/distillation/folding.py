@@ -67,7 +67,7 @@ def fold_linear_end(
 def _product(
     linear: Any, norm: Any, classifier: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias of the three layers as one, computed in float64."""
+    """Multiply the three layers into one kernel and bias, in float64."""
     gamma, beta, mean, variance, first, second, bias = (
         keras.ops.convert_to_numpy(weight).astype("float64")
         for weight in (

@@ -67,7 +67,6 @@ class KnowledgeDistillation(DistillationTrainer):
             other classes, or a setting is out of range.
 
     Example:
-
     ```python
     trainer = KnowledgeDistillation(teacher, student, Attention(), 1000.0)
     trainer.compile(optimizer=atsc_keras.CoupledSGD(0.05, momentum=0.9))
@@ -159,7 +158,7 @@ class KnowledgeDistillation(DistillationTrainer):
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
-        """Labels, the method's comparison, and softened predictions."""
+        """Weigh labels, the method's comparison, and softened predictions."""
         outputs = self._ask_teacher(images)
         teacher = Outputs(
             [ops.stop_gradient(x) for x in outputs.maps],
@@ -240,7 +239,7 @@ def _ask(
     training: bool,
     images: Tensor,
 ) -> Outputs:
-    """Everything that a classifier gives, float32 at least."""
+    """Compute everything that a classifier gives, float32 at least."""
     maps = keras.tree.flatten(encoder(images, training=training))
     embedding = classifier.pool(maps[-1], training)
     logits = classifier.classifier(embedding)

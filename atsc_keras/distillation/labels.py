@@ -166,7 +166,7 @@ class LabelCheck:
 
 
 def _has_base(x: Any, package: str, names: tuple[str, ...]) -> bool:
-    """Whether an object is of a class of a package that need not be there."""
+    """Tell whether an object's class is of a package that may not be there."""
     return any(
         base.__name__ in names and base.__module__.startswith(package)
         for base in type(x).__mro__

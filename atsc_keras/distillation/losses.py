@@ -15,7 +15,7 @@ _TINY = 1e-12  # features of a constant have no variance
 
 
 def loss_dtype(*tensors: Tensor) -> str:
-    """What losses on these are computed in: float32, or float64 if one is.
+    """Tell what losses on these are computed in: float32, or float64 if one is.
 
     Args:
         tensors: tensors or variables.
@@ -25,7 +25,7 @@ def loss_dtype(*tensors: Tensor) -> str:
 
 
 def widened(*tensors: Tensor) -> list[Tensor]:
-    """Tensors or arrays in the type that `loss_dtype` tells of them."""
+    """Cast tensors or arrays to the type that `loss_dtype` tells of them."""
     held = [ops.convert_to_tensor(x) for x in tensors]
     return [ops.cast(x, loss_dtype(*held)) for x in held]
 
@@ -33,7 +33,7 @@ def widened(*tensors: Tensor) -> list[Tensor]:
 def weighted_mean(
     values: Tensor, sample_weight: Tensor | None = None
 ) -> Tensor:
-    """Mean over the batch of `values`, `(B,)`, each times its weight.
+    """Average `values`, `(B,)`, over the batch, each times its weight.
 
     Divided by the batch size, not by the sum of the weights, as Keras's own
     losses do.
@@ -47,7 +47,7 @@ def weighted_mean(
 def feature_variance(
     features: Tensor, sample_weight: Tensor | None = None
 ) -> Tensor:
-    """How much features differ from image to image and place to place.
+    """Measure how features differ from image to image and place to place.
 
     Args:
         features: `(B, h, w, C)` or `(B, C)`.
@@ -115,7 +115,6 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
             or equal for all images.
 
     Example:
-
     ```python
     loss = FeatureAlignment().compute_loss(teacher_map, student_map)
     ```
@@ -169,7 +168,7 @@ class FeatureAlignment(keras.distillation.DistillationLoss):
 def l2sp(
     weights: Sequence[keras.Variable], starting_point: Sequence[keras.Variable]
 ) -> Tensor:
-    """Squared distance of `weights` to their starting point, a plain sum.
+    """Sum the squared distances of `weights` to their starting point.
 
     Args:
         weights: the weights as they are now.
@@ -193,7 +192,7 @@ def l2sp(
 def tempered_kl(
     teacher_logits: Tensor, student_logits: Tensor, temperature: float
 ) -> Tensor:
-    """Kullback-Leibler divergence of softened predictions, per image.
+    """Compare softened predictions by Kullback-Leibler divergence, per image.
 
     Args:
         teacher_logits: `(B, classes)`.
@@ -216,7 +215,7 @@ def tempered_kl(
 
 
 def class_indices(labels: Tensor, classes: int) -> Tensor:
-    """int32 `(B,)` of indices `(B,)` or `(B, 1)`, or of rows of shares.
+    """Read int32 `(B,)` from indices `(B,)` or `(B, 1)`, or rows of shares.
 
     Args:
         labels: class indices, or one-hot or soft `(B, classes)`.
@@ -228,7 +227,7 @@ def class_indices(labels: Tensor, classes: int) -> Tensor:
 
 
 def accuracy(labels: Tensor, logits: Tensor) -> Tensor:
-    """Share of right answers.
+    """Measure the share of right answers.
 
     Args:
         labels: class indices `(B,)` or `(B, 1)`, or one-hot `(B, classes)`.

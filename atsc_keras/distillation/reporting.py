@@ -28,7 +28,7 @@ _COMBINED: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
 
 
 def reported_names(teachers: int) -> list[str]:
-    """The numbers of a step: for all teachers, and of each of several."""
+    """Name the numbers of a step: for all teachers, and of each of several."""
     numbers = range(1, teachers + 1) if teachers > 1 else ()
     each = [f"{name}_{number}" for number in numbers for name in _COMBINED]
     return [*_COMBINED, *each]

@@ -82,7 +82,7 @@ class Settings:
             object.__setattr__(self, field.name, value)
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings by name, as the trainer's constructor takes them."""
+        """Give settings by name, as the trainer's constructor takes them."""
         return dataclasses.asdict(self)
 
 

@@ -51,7 +51,7 @@ def held_weights(
     copies: Sequence[keras.Variable],
     scope: str,
 ) -> tuple[list[keras.Variable], list[keras.Variable]]:
-    """The weights that L2-SP holds near their start.
+    """Find the weights that L2-SP holds near their start.
 
     Args:
         weights: of the teacher encoders.

@@ -27,7 +27,7 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class ImageReader:
-    """Read one image file after another into the same form.
+    """Reads one image file after another into the same form.
 
     Args:
         size: height and width; images of another size are resized
@@ -132,7 +132,7 @@ def common_form(
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Image files of a folder, by their suffixes; none without the folder."""
+    """List image files of a folder, by suffix; none without the folder."""
     if not folder.is_dir():
         return []
     # Sorted: the order of a folder differs between machines. Names with a dot
@@ -145,7 +145,7 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def list_classes(folder: Path) -> list[Path]:
-    """Folders of the classes in a folder, by their names."""
+    """List the folders of the classes in a folder, by their names."""
     return sorted(
         file
         for file in folder.iterdir()

@@ -79,7 +79,7 @@ def folder_written_whole(
 
 
 def files_in(folder: Path) -> list[str]:
-    """Paths of all files from a folder on, in order; none without it."""
+    """List paths of all files from a folder on, in order; none without it."""
     return sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")

@@ -51,7 +51,7 @@ class Hint(TransferLoss):
 
 
 def _regressor(inner: int, channels: int) -> keras.Model:
-    """A 1x1 convolution with batch normalisation and ReLU."""
+    """Build a 1x1 convolution with batch normalisation and ReLU."""
     features = x = keras.Input((None, None, inner))
     x = conv(x, channels, 1, "conv")
     x = batch_norm("bn")(x)
@@ -59,7 +59,7 @@ def _regressor(inner: int, channels: int) -> keras.Model:
 
 
 def attention_map(x: Tensor) -> Tensor:
-    """Where a map is active, `(B, h * w)`, of length 1."""
+    """Show where a map is active, `(B, h * w)`, of length 1."""
     power = ops.mean(ops.square(*widened(x)), axis=-1)
     return unit_rows(ops.reshape(power, (-1, math.prod(x.shape[1:3]))))
 

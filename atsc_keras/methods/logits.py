@@ -1,4 +1,4 @@
-"""Teaching by logits: DKD and SRRL. (KD is the trainer's own KL.)"""
+"""Teaching by logits: DKD and SRRL; KD is the trainer's own KL."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ class DecoupledSoftTargets(TransferLoss):
 
 
 def _target_against_rest(logits: Tensor, target: Tensor) -> Tensor:
-    """The shares of the target and of the rest, `(B, 2)`."""
+    """Find the shares of the target and of the rest, `(B, 2)`."""
     share = ops.softmax(logits, axis=-1)
     of_target = ops.sum(share * target, axis=-1)
     both = ops.stack([of_target, 1.0 - of_target], axis=-1)

@@ -14,18 +14,18 @@ class Method:
     """A way to train a student.
 
     Attributes:
-        name: In configs, records and `--methods`.
-        label: For a reader.
-        color: In figures: blue, orange, green or violet, which have a form for
+        name: in configs, records and `--methods`.
+        label: for a reader.
+        color: in figures: blue, orange, green or violet, which have a form for
             dark pages, or any that matplotlib knows; None = grey.
-        kind: Whether the student learns from `labels` alone, from a
+        kind: whether the student learns from `labels` alone, from a
             `fixed_teacher`, or has the teacher's classifier (`shared_head`).
-        loss: Of a fixed teacher, `module:Class`, a `TransferLoss`; imported
+        loss: of a fixed teacher, `module:Class`, a `TransferLoss`; imported
             when it trains. None = the tempered KL alone.
-        transfer_weight: Of that loss.
-        logits_weight: Of the tempered KL.
-        warmup_share: Of all epochs over which `transfer_weight` rises.
-        reference: The paper.
+        transfer_weight: of that loss.
+        logits_weight: of the tempered KL.
+        warmup_share: of all epochs over which `transfer_weight` rises.
+        reference: the paper.
     """
 
     name: str
@@ -120,7 +120,7 @@ METHODS: Mapping[str, Method] = MappingProxyType({m.name: m for m in _ROWS})
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is that of a loss of one's own, `module:Class`."""
+    """Tell whether a name is that of a loss of one's own, `module:Class`."""
     module, _, class_name = name.partition(":")
     return class_name.isidentifier() and all(
         part.isidentifier() for part in module.split(".")

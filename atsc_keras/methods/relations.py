@@ -18,7 +18,7 @@ from atsc_keras.types import Tensor
 
 
 def similarities(x: Tensor) -> Tensor:
-    """Inner products of all images of a batch, `(B, B)`; rows of length 1."""
+    """Multiply a batch's images by each other: `(B, B)`, rows of length 1."""
     flat = ops.reshape(*widened(x), (-1, math.prod(x.shape[1:])))
     return unit_rows(ops.matmul(flat, ops.transpose(flat)))
 
@@ -155,7 +155,7 @@ class Contrastive(TransferLoss):
     def _contrast(
         self, same: Tensor, others: Tensor, negative: Tensor
     ) -> Tensor:
-        """Negative log-likelihood of which pair is one image's."""
+        """Take the negative log-likelihood of which pair is one image's."""
         # log h and log(1 - h) of h = e / (e + N / M), e = exp(x / temperature)
         count = ops.maximum(ops.sum(negative, axis=-1), 1.0)
         odds = ops.log(count / self.images)

@@ -15,7 +15,7 @@ _CONTEXTS = (4, 2, 1)  # heights at which maps are compared as well
 
 
 def hierarchical_context(first: Tensor, second: Tensor) -> Tensor:
-    """Mean squared difference at four sizes, smaller ones counting less.
+    """Average squared differences at four sizes, smaller ones counting less.
 
     Args:
         first: `(B, h, w, C)`.

@@ -90,7 +90,7 @@ class SemanticCalibration(TransferLoss):
         return loss / len(student.maps)
 
     def _attention(self, teacher: Outputs, student: Outputs) -> Tensor:
-        """How much each student map learns from each of the teacher's.
+        """Weigh how much each student map learns from each of the teacher's.
 
         Returns:
             `(B, student maps, teacher maps)`, sums over the last axis 1.
@@ -112,7 +112,7 @@ class SemanticCalibration(TransferLoss):
         return ops.softmax(energy, axis=-1)
 
     def _rows(self, x: Tensor) -> Tensor:
-        """Similarities to the batch, `(B, batch_size)`."""
+        """Compute the similarities to the batch, `(B, batch_size)`."""
         rows = similarities(x)
         rows = ops.pad(rows, ((0, 0), (0, self.batch_size)))
         return ops.reshape(rows[:, : self.batch_size], (-1, self.batch_size))

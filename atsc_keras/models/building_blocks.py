@@ -21,7 +21,7 @@ _FEWEST_CHANNELS_TO_STRIDE = 16
 
 
 def kernel_initializer() -> keras.initializers.Initializer:
-    """He initialisation on the fan-out, as in the published networks."""
+    """Make He initialisation on the fan-out, as in the published networks."""
     return keras.initializers.VarianceScaling(
         scale=2.0, mode="fan_out", distribution="untruncated_normal"
     )
@@ -32,7 +32,7 @@ def batch_norm(
     momentum: float = BATCH_NORM_MOMENTUM,
     synchronized: bool = False,
 ) -> keras.layers.BatchNormalization:
-    """Batch normalisation with PyTorch's momentum and epsilon.
+    """Make batch normalisation with PyTorch's momentum and epsilon.
 
     Args:
         name: of the layer.

@@ -18,7 +18,7 @@ from atsc_keras.types import Shape
 
 
 def count_parameters(model: keras.Model) -> int:
-    """Trainable weights, frozen layers included; statistics left out.
+    """Count trainable weights, frozen layers included; statistics left out.
 
     Args:
         model: any built model.
@@ -46,7 +46,7 @@ def count_multiply_adds(
     *,
     learning_only: bool = False,
 ) -> int:
-    """Multiply-adds of one forward pass of one image.
+    """Count the multiply-adds of one forward pass of one image.
 
     Convolutions and matrix products count, as in the literature, at each
     call and however deep inside layers; normalisation, activations and
@@ -76,7 +76,7 @@ def count_multiply_adds(
 
 
 def _image(model: Any, image_shape: Shape | None) -> keras.KerasTensor:
-    """One symbolic image of the size that a model is counted for."""
+    """Make one symbolic image of the size that a model is counted for."""
     if not model.built:
         raise InputError(
             "Multiply-adds are counted of a model that is built. Received: "
@@ -223,7 +223,7 @@ _Sizes: TypeAlias = tuple[int, ...]
 
 
 def _einsum(output: _Sizes, subscripts: str, *shapes: _Sizes) -> int:
-    """What is computed, times the sizes of the letters that it has not."""
+    """Multiply what is computed by the sizes of the letters that it has not."""
     if len(shapes) < 2:
         return 0
     given, arrow, kept = subscripts.replace(" ", "").partition("->")

@@ -58,7 +58,7 @@ def adapt_only(teacher: ImageClassifier, patterns: Sequence[str]) -> None:
 
 @contextmanager
 def flags_kept(models: Sequence[keras.Model]) -> Iterator[None]:
-    """While it lasts, layers may be frozen or not; then all are as before."""
+    """Let layers be frozen or not, while it lasts; then all are as before."""
     # From the outside in: a model hands its flag to what it holds.
     flags = [(x, x.trainable) for model in models for x in _within(model)]
     try:
@@ -87,7 +87,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 def _named_leaves(
     model: keras.Model, above: tuple[str, ...] = ()
 ) -> list[tuple[tuple[str, ...], Any]]:
-    """Each layer that is not a model, with its name and those around it."""
+    """List each layer that is no model, with its name and those around it."""
     leaves = []
     for layer in model.layers:
         path = (*above, layer.name)
@@ -99,7 +99,7 @@ def _named_leaves(
 
 
 def training_pass(encoder: keras.Model) -> Callable[[Tensor], Tensor]:
-    """An encoder's forward pass in a training step.
+    """Make an encoder's forward pass in a training step.
 
     Layers in front of the first that learns run in inference mode, dropout
     and its like among them, and no gradient is sent back through them.
@@ -142,7 +142,7 @@ def _call_in_inference_mode(layer: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _with_fixed_front(encoder: keras.Model) -> keras.Model:
-    """The same layers, wired so that the frozen front is out of training."""
+    """Wire the same layers so that the frozen front is out of training."""
     model = functional_form(encoder)
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype), model.input

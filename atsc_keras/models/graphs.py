@@ -30,7 +30,7 @@ class Place:
 
 
 def _producer(tensor: Tensor) -> tuple[Any, list[Tensor]]:
-    """The layer call that made a symbolic tensor, and what it was called on.
+    """Find which layer call made a symbolic tensor, and what it was called on.
 
     Keras has no public way to ask this of a layer that is called more than
     once, as every nested model is.
@@ -48,14 +48,14 @@ def _producer(tensor: Tensor) -> tuple[Any, list[Tensor]]:
 
 
 def has_graph(layer: Any) -> bool:
-    """Whether a layer is a model whose own layers can be followed."""
+    """Tell whether a layer is a model whose own layers can be followed."""
     return isinstance(layer, keras.Model) and bool(
         getattr(layer, "inputs", None) and getattr(layer, "outputs", None)
     )
 
 
 def sources(place: Place) -> tuple[Any, list[Place]]:
-    """The layer or nested model that made the tensor, and all it was given.
+    """Find what layer or nested model made the tensor, and all it was given.
 
     Nothing at the input of the whole model.
     """
@@ -66,7 +66,7 @@ def sources(place: Place) -> tuple[Any, list[Place]]:
 
 
 def enter(model: keras.Model, before: Place) -> Place:
-    """The output of a nested model that is called on `before`."""
+    """Go to the output of a nested model that is called on `before`."""
     return Place(
         model.outputs[0],
         (*before.models, model),
@@ -75,13 +75,13 @@ def enter(model: keras.Model, before: Place) -> Place:
 
 
 def step_over(place: Place) -> tuple[Any, Place] | None:
-    """As `sources`; None where there is not one, as where paths join."""
+    """Take the only one of `sources`; None without, as where paths join."""
     layer, places = sources(place)
     return (layer, places[0]) if len(places) == 1 else None
 
 
 def step_back(place: Place) -> tuple[Any, Place] | None:
-    """As `step_over`, but from within a nested model."""
+    """Step as `step_over` does, but from within a nested model."""
     step = step_over(place)
     if step is None or not has_graph(step[0]):
         return step
@@ -89,7 +89,7 @@ def step_back(place: Place) -> tuple[Any, Place] | None:
 
 
 def model_until(place: Place) -> keras.Model:
-    """The part of the whole model that computes a place's tensor."""
+    """Cut out the part of the whole model that computes a place's tensor."""
     tensor = place.tensor
     for inner, entry in zip(
         reversed(place.models[1:]), reversed(place.entries), strict=True
@@ -102,7 +102,7 @@ def model_until(place: Place) -> keras.Model:
 
 
 def functional_form(model: keras.Model) -> keras.Model:
-    """The same graph as a plain functional model.
+    """Wrap the same graph as a plain functional model.
 
     A Sequential's `input` is what it was first called on, not its own.
     """
@@ -133,7 +133,7 @@ def rewire(
 
 
 def function_of(operation: Any) -> str:
-    """Which function of `keras.ops` an operation in a graph is.
+    """Tell which function of `keras.ops` an operation in a graph is.
 
     Their classes are not public. No layer is one, whatever its name.
     """
@@ -144,7 +144,7 @@ def function_of(operation: Any) -> str:
 
 
 def leaf_layers(layer: Any) -> list[Any]:
-    """The layers inside nested models and pipelines, each once."""
+    """List the layers inside nested models and pipelines, each once."""
     if not isinstance(layer, keras.Model | keras.layers.Pipeline):
         return [layer]
     leaves = [leaf for part in layer.layers for leaf in leaf_layers(part)]
@@ -152,7 +152,7 @@ def leaf_layers(layer: Any) -> list[Any]:
 
 
 def is_kernel(weight: keras.Variable) -> bool:
-    """Whether a weight multiplies what its layer is given.
+    """Tell whether a weight multiplies what its layer is given.
 
     By its role, which its name tells in every layer of Keras and its
     libraries: `kernel`, `depthwise_kernel`, ... Slopes of a PReLU, embeddings
@@ -184,7 +184,7 @@ _RECTIFYING = ("relu", "relu6", "sigmoid", "softmax")
 
 
 def is_never_negative(encoder: keras.Model) -> bool:
-    """Whether a model's graph shows that its output is never negative.
+    """Tell whether a model's graph shows that its output is never negative.
 
     Args:
         encoder: with a graph and one output.

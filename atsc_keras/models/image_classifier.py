@@ -34,7 +34,6 @@ class ImageClassifier(keras.Model):
         InputError: if the parts do not fit together.
 
     Example:
-
     ```python
     teacher = ImageClassifier.from_model(
         keras.applications.MobileNetV2(weights="imagenet")
@@ -150,7 +149,7 @@ class ImageClassifier(keras.Model):
         return cls(parts.encoder, classifier, parts.pooler, name=model.name)
 
     def pool(self, features: Tensor, training: bool | None = None) -> Tensor:
-        """Vector `(B, C)` of encoded features."""
+        """Pool encoded features to a vector `(B, C)`."""
         # Not every layer takes `training`, and Keras passes it on by itself
         # only inside another call.
         takes = inspect.signature(self.pooler.call).parameters
@@ -160,11 +159,11 @@ class ImageClassifier(keras.Model):
     def classify(
         self, features: Tensor, training: bool | None = None
     ) -> Tensor:
-        """Logits `(B, classes)` of encoded features."""
+        """Turn encoded features into logits `(B, classes)`."""
         return self.classifier(self.pool(features, training))
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """Logits `(B, classes)` of pixels `(B, H, W, C)`."""
+        """Turn pixels `(B, H, W, C)` into logits `(B, classes)`."""
         return self.classify(self.encoder(images, training=training), training)
 
     def to_functional(self, name: str | None = None) -> keras.Model:

@@ -67,13 +67,13 @@ _EXAMPLES = (
 
 
 def network_names() -> list[str]:
-    """Every name that `build_encoder` knows, or its pattern."""
+    """List every name that `build_encoder` knows, or its pattern."""
     patterns = ["resnet<depth>", "resnet<depth>x<multiplier>"]
     return [*patterns, *_NETWORKS, *(f"{prefix}<name>" for prefix in PREFIXES)]
 
 
 def resnet_widths(multiplier: float) -> tuple[int, int, int, int]:
-    """Channels of stem and stages for a width multiplier.
+    """Count the channels of stem and stages for a width multiplier.
 
     The published wide networks double or quadruple the stages (16, 32, 64)
     but give the stem half of the first stage.

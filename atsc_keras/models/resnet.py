@@ -9,7 +9,7 @@ from atsc_keras.types import Tensor
 
 
 def residual_block(x: Tensor, filters: int, strides: int, name: str) -> Tensor:
-    """Two 3x3 convolutions and a shortcut, projected where shapes change."""
+    """Add two 3x3 convolutions to a shortcut, projected where shapes change."""
     shortcut = x
     if strides > 1 or x.shape[-1] != filters:
         shortcut = conv(x, filters, 1, f"{name}_shortcut_conv", strides)

@@ -26,7 +26,7 @@ def _stem(x: Tensor) -> Tensor:
 def _grouped_unit(
     x: Tensor, filters: int, groups: int, strides: int, name: str
 ) -> Tensor:
-    """A unit of ShuffleNet version 1; at stride 2 it keeps its input too."""
+    """Run a ShuffleNet version 1 unit; at stride 2 it keeps its input too."""
     shortcut = x
     if strides > 1:
         # Zeros outside count in the means at the edge, as in PyTorch.
@@ -95,7 +95,7 @@ def _pointwise(x: Tensor, filters: int, name: str, index: int) -> Tensor:
 
 
 def _downsampling_unit(x: Tensor, filters: int, name: str) -> Tensor:
-    """A unit of version 2 that halves the map: both branches convolve."""
+    """Run a unit of version 2 that halves the map: both branches convolve."""
     half = filters // 2
     left = depthwise_conv(x, f"{name}_conv1", 2)
     left = batch_norm(f"{name}_bn1")(left)
@@ -109,7 +109,7 @@ def _downsampling_unit(x: Tensor, filters: int, name: str) -> Tensor:
 
 
 def _split_unit(x: Tensor, name: str) -> Tensor:
-    """A unit of version 2 that leaves half of its channels alone."""
+    """Run a unit of version 2 that leaves half of its channels alone."""
     half = x.shape[-1] // 2
     kept, rest = x[..., :half], x[..., half:]
     rest = _pointwise(rest, half, name, 1)

@@ -70,13 +70,13 @@ class Parts:
 
 
 def _is_vector(tensor: Tensor) -> bool:
-    """Whether a tensor is a vector an image, possibly as a 1x1 map."""
+    """Tell whether a tensor is a vector an image, possibly as a 1x1 map."""
     shape = tuple(tensor.shape)
     return len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
 
 
 def _activation(layer: Any) -> str | None:
-    """Name of the function that a pure activation layer applies."""
+    """Name the function that a pure activation layer applies."""
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
     if isinstance(layer, keras.layers.Activation):
@@ -85,7 +85,7 @@ def _activation(layer: Any) -> str | None:
 
 
 def _name(activation: Any) -> str | None:
-    """Name of an activation; None where it is an object without one."""
+    """Name an activation; None where it is an object without one."""
     return getattr(activation, "__name__", None)
 
 
@@ -124,7 +124,7 @@ def _strip_dense(
 
 
 def _dense_of(layer: Any) -> keras.layers.Dense:
-    """A linear Dense with the values and settings of another head.
+    """Make a linear Dense with the values and settings of another head.
 
     Keras has no public way to let two layers share a kernel.
     """
@@ -226,7 +226,7 @@ def split_model(model: keras.Model) -> Parts:
 
 
 def _named_parts(model: Any) -> Parts:
-    """The parts of a model that has no graph but says what they are."""
+    """Take the parts of a model that has no graph but says what they are."""
     encoder = getattr(model, "encoder", None)
     pooler = getattr(model, "pooler", None)
     classifier = getattr(model, "classifier", None)
@@ -265,5 +265,5 @@ def _describe(layer: Any) -> str:
 
 
 def no_classifier(model: keras.Model) -> InputError:
-    """The error for a teacher that has no Dense to share."""
+    """Make the error for a teacher that has no Dense to share."""
     return _cannot_split(model, "does not end in a linear or softmax Dense")

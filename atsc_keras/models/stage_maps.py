@@ -13,7 +13,7 @@ _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 
 
 def with_stage_maps(encoder: keras.Model) -> keras.Model:
-    """An encoder's layers, wired to give the map that ends each resolution.
+    """Wire an encoder's layers to give the map that ends each resolution.
 
     A map counts where nothing else leads past it: the sum of a residual
     block, not what is inside. Models nested in the encoder count as one step.
@@ -50,7 +50,7 @@ def with_stage_maps(encoder: keras.Model) -> keras.Model:
 
 
 def last_stage(encoder: keras.Model) -> list[str]:
-    """Names of the layers with weights behind the last change of size.
+    """Name the layers with weights behind the last change of size.
 
     Args:
         encoder: image -> features, with a graph.
@@ -78,7 +78,7 @@ def last_stage(encoder: keras.Model) -> list[str]:
 
 
 def _bottlenecks(calls: list[tuple[Any, list[int], Any]]) -> list[Any]:
-    """Tensors that all later calls depend on through nothing else."""
+    """Find tensors that all later calls depend on through nothing else."""
     last_use = {
         given: index for index, (_, ids, _) in enumerate(calls) for given in ids
     }

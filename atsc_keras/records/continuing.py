@@ -53,6 +53,7 @@ def check_same(path: Path, origin: Origin, earlier: Origin) -> None:
 
 
 def check_inputs_survive(path: Path, config: ExperimentConfig | None) -> None:
+    """Check that no folder is deleted in which the run finds its inputs."""
     if config is None:
         return
     inputs = [

@@ -63,7 +63,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
 
 def _writer(folder: Path) -> str:
-    """Who writes to a folder, in words."""
+    """Say who writes to a folder, in words."""
     try:
         words = json.loads((folder / WRITER).read_text("utf-8"))
         return (

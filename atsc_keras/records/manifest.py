@@ -59,7 +59,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the list of a run, or make that of one of release 0.1.
 
     Args:
-        folder: of the run.
+        folder: that the run wrote to.
 
     Raises:
         InputError: if it is damaged.
@@ -85,13 +85,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def own_files(folder: Path) -> set[str]:
-    """Paths from a run's folder on of all that the run, or a part of it, wrote.
+    """Find all that a run, or a part of it, wrote: paths from its folder on.
 
     Those of its export and of the runs of a comparison are among them, and
     what a killed run was writing.
 
     Args:
-        folder: of the run.
+        folder: that the run wrote to.
 
     Raises:
         InputError: if a list is damaged.
@@ -110,13 +110,13 @@ def own_files(folder: Path) -> set[str]:
 
 
 def _final(name: str) -> str:
-    """The name that a file will have once it is whole."""
+    """Find the name that a file will have once it is whole."""
     path = PurePosixPath(name)
     return str(path.with_name(path.name.removeprefix(PART) or path.name))
 
 
 def exported_files(folder: Path) -> set[str]:
-    """What an export names as its own; by pattern, what one of 0.1 wrote."""
+    """Find what an export names as its own; by pattern, what 0.1 wrote."""
     found = set(files_in(folder))
     try:
         report = read_record(folder, ExportReport)

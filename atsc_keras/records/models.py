@@ -72,7 +72,7 @@ class Origin(Record):
         backend: of Keras.
         devices: as the backend names them.
         dtype_policy: of Keras.
-        seed: of the run.
+        seed: that all random numbers come from.
         startup: of the first step; None before it.
     """
 
@@ -126,7 +126,7 @@ class Metrics(Record):
 
     Attributes:
         name: of the experiment.
-        seed: of the run.
+        seed: that all random numbers come from.
         backend: of Keras.
         models: by the stem of their `Part`.
         gap_closed: share of the way from the student alone to the best

@@ -18,7 +18,7 @@ _Record = TypeVar("_Record", bound=Record)
 
 
 def damaged_record(path: Path, reason: str) -> InputError:
-    """The error for a file of a run that is not as the run wrote it."""
+    """Make the error for a file of a run that is not as the run wrote it."""
     return InputError(
         "The records of a run must be as the run wrote them. Received: "
         f"{path} ({reason}). Restore the file, or run again with --overwrite."
@@ -26,7 +26,7 @@ def damaged_record(path: Path, reason: str) -> InputError:
 
 
 def missing_record(folder: Path, name: str) -> InputError:
-    """The error for a file of a run that is not there."""
+    """Make the error for a file of a run that is not there."""
     return InputError(
         f"A run folder must hold {name}. Received: {folder}, which does not. "
         "Name the folder of a finished run, or finish the run with --resume."
@@ -113,7 +113,7 @@ def read_history(folder: Path) -> list[EpochRow]:
 
 
 def history_text(rows: Sequence[EpochRow]) -> str:
-    """`history.csv`: one line an epoch, blank where no value."""
+    """Write `history.csv` as text: one line an epoch, blank where no value."""
     lines = [row.model_dump(exclude_none=True) for row in rows]
     names = list(dict.fromkeys(key for line in lines for key in line))
     text = io.StringIO()
@@ -124,5 +124,5 @@ def history_text(rows: Sequence[EpochRow]) -> str:
 
 
 def record_text(record: BaseModel) -> str:
-    """A record as JSON."""
+    """Write a record as JSON."""
     return record.model_dump_json(indent=2) + "\n"

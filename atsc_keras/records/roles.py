@@ -81,7 +81,7 @@ class Part:
 
 
 def is_part(stem: str) -> bool:
-    """Whether a name is that of a network of a run."""
+    """Tell whether a name is that of a network of a run."""
     try:
         Part.of(stem)
     except ValueError:
@@ -90,7 +90,7 @@ def is_part(stem: str) -> bool:
 
 
 def role_of_phase(phase: str) -> Role:
-    """What a training makes, by its name in the history.
+    """Tell what a training makes, by its name in the history.
 
     In a comparison the name is the method's, and `student` learns alone.
     """
@@ -101,13 +101,13 @@ def role_of_phase(phase: str) -> Role:
 
 
 def teacher_parts(count: int) -> list[Part]:
-    """The teachers of a run before they adapt."""
+    """List the teachers of a run before they adapt."""
     if count == 1:
         return [Part(Role.TEACHER)]
     return [Part(Role.TEACHER, number) for number in range(1, count + 1)]
 
 
 def in_order(stems: Iterable[str]) -> list[str]:
-    """Names of networks as a table has them: teachers, student alone, ..."""
+    """Sort names of networks as a table does: teachers, student alone, ..."""
     roles = list(Role)
     return sorted(stems, key=lambda stem: roles.index(Part.of(stem).role))

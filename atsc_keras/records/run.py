@@ -177,11 +177,11 @@ class Run:
             check_same(self.path, origin, earlier)
 
     def file(self, name: str) -> Path:
-        """Path of a file in the folder."""
+        """Give the path of a file in the folder."""
         return self.path / name
 
     def model_file(self, part: Part) -> Path:
-        """Path of a network's file in the folder."""
+        """Give the path of a network's file in the folder."""
         return self.path / f"{part.stem}.keras"
 
     @property
@@ -267,7 +267,7 @@ class Run:
         return record
 
     def history(self) -> list[EpochRow]:
-        """The rows of `history.csv`; none where there is none."""
+        """Read the rows of `history.csv`; none where there is none."""
         return read_history(self.path)
 
     def write_history(self, rows: Sequence[EpochRow]) -> None:

@@ -42,5 +42,5 @@ def upgraded(kind: type[Record], value: Any) -> Any:
 
 
 def _renamed(methods: dict[str, Any]) -> dict[str, Any]:
-    """What is said of methods, by the names that they have today."""
+    """Give methods the names that they have today, in what is said of them."""
     return {_NAMES.get(name, name): said for name, said in methods.items()}

@@ -37,7 +37,7 @@ _LAYERS_NAMED = 12  # as many names as are legible
 
 
 def draw_adaptation(phase: Mapping[str, np.ndarray]) -> Drawing | None:
-    """The teacher by epoch: accuracy, distance to the student, power.
+    """Draw the teacher by epoch: accuracy, distance to the student, power.
 
     Args:
         phase: columns of a distillation's history.
@@ -69,7 +69,7 @@ def draw_adaptation(phase: Mapping[str, np.ndarray]) -> Drawing | None:
 def draw_movements(
     movements: Mapping[str, Sequence[Movement]],
 ) -> Drawing | None:
-    """How far each layer of the teachers is from its start.
+    """Draw how far each layer of the teachers is from its start.
 
     Args:
         movements: by label; layers of the same teachers in the same order.
@@ -110,7 +110,7 @@ def draw_movements(
 def draw_compared_adaptation(
     curves: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
 ) -> Drawing | None:
-    """Distance and teacher's accuracy by epoch, for several methods.
+    """Draw distance and teacher's accuracy by epoch, for several methods.
 
     Args:
         curves: by label the curves of each seed, by column of the history.
@@ -149,7 +149,7 @@ def _panels(
     plot: Callable[[Axes, str], None],
     lines: int = 1,
 ) -> Figure:
-    """One panel a column, one above the other; the first has the legend."""
+    """Draw a panel a column, one above the other; the first has the legend."""
     figure = Figure((WIDTH, height * len(shown)), layout="constrained")
     panels = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(panels, shown, strict=True):

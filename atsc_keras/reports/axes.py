@@ -20,12 +20,14 @@ _MANY_DECADES = 2.5  # from here on only powers of ten are labelled
 def plot_line(
     axes: Axes, epochs: np.ndarray, values: np.ndarray, **how: Any
 ) -> None:
+    """Plot values by epoch, each a dot where there are few."""
     if len(epochs) <= _FEW_EPOCHS:
         how.update(marker="o", markersize=3.5)
     axes.plot(epochs, values, **how)
 
 
 def label_axes(axes: Axes, label: str, lines: int) -> None:
+    """Label axes over epochs; several lines get a legend above."""
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -39,6 +41,7 @@ def label_axes(axes: Axes, label: str, lines: int) -> None:
 
 
 def log_axis(axes: Axes, values: np.ndarray) -> None:
+    """Make the vertical axis logarithmic, labelled for these values."""
     axes.set_yscale("log", nonpositive="mask")
     decades = np.log10(np.nanmax(values) / np.nanmin(values))
     steps = (1.0,) if decades > _MANY_DECADES else (1.0, 2.0, 5.0)
@@ -49,6 +52,7 @@ def log_axis(axes: Axes, values: np.ndarray) -> None:
 
 
 def percent_axis() -> FuncFormatter:
+    """Format shares as percent."""
     # The room beside a bar may reach beyond all images.
     return FuncFormatter(
         lambda share, _: f"{100 * share:.4g} %" if share <= 1.0 else ""
@@ -56,4 +60,5 @@ def percent_axis() -> FuncFormatter:
 
 
 def is_finite(values: np.ndarray | None) -> bool:
+    """Tell whether there are values, and one at least is finite."""
     return values is not None and bool(np.isfinite(values).any())

@@ -73,7 +73,7 @@ def _notes(result: Benchmark) -> list[str]:
 
 
 def benchmark_table(result: Benchmark) -> str:
-    """The plain-text table that the command line prints."""
+    """Lay out the plain-text table that the command line prints."""
     rows = [_row(name, result) for name in result.steps]
     header = list(_COLUMNS)
     header[1], header[8] = "M.-adds", "Wall ratio"

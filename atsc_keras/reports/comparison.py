@@ -32,7 +32,7 @@ _SCALARS = (
 
 
 def verdict(comparison: Comparison) -> str:
-    """Which method is ahead, and whether these seeds can tell.
+    """Say which method is ahead, and whether these seeds can tell.
 
     The difference to the next method is taken seed by seed, where both have
     the same student to begin with. Under two standard errors it is called
@@ -63,7 +63,7 @@ def verdict(comparison: Comparison) -> str:
 
 
 def method_gap(comparison: Comparison, method: str) -> float | None:
-    """The gap that the mean of a method closes; see `gap_closed`."""
+    """Measure the gap that the mean of a method closes; see `gap_closed`."""
     alone = comparison.methods.get(STUDENT_ALONE)
     if alone is None:
         return None
@@ -75,7 +75,7 @@ def method_gap(comparison: Comparison, method: str) -> float | None:
 
 
 def comparison_rows(comparison: Comparison) -> list[list[str]]:
-    """Each method as text, in the columns of the table.
+    """Write each method as text, in the columns of the table.
 
     Args:
         comparison: of one student.
@@ -109,7 +109,7 @@ def comparison_rows(comparison: Comparison) -> list[list[str]]:
 
 
 def teacher_rows(comparison: Comparison) -> list[list[str]]:
-    """Each teacher as text, in the same columns."""
+    """Write each teacher as text, in the same columns."""
     images = comparison.test_examples
     return [
         [
@@ -142,7 +142,7 @@ def _note(comparison: Comparison) -> str:
 
 
 def _asides(comparison: Comparison) -> Iterator[str]:
-    """Learning rates that were chosen, and what diverged."""
+    """Tell of learning rates that were chosen, and what diverged."""
     choices = comparison.learning_rates
     if choices:
         rates = next(iter(choices.values())).rates
@@ -164,7 +164,7 @@ def _asides(comparison: Comparison) -> Iterator[str]:
 
 
 def comparison_table(comparison: Comparison) -> str:
-    """The plain-text table that the command line prints."""
+    """Lay out the plain-text table that the command line prints."""
     rows = [*teacher_rows(comparison), *comparison_rows(comparison)]
     lines = align([name.lower() for name in _COLUMNS], rows, left=1)
     words = wrap(verdict(comparison)) + wrap(_note(comparison))
@@ -202,7 +202,7 @@ def write_comparison(run: Run, comparison: Comparison) -> None:
 
 
 def _csv(comparison: Comparison) -> str:
-    """One line for each method and seed."""
+    """Write one line for each method and seed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", *_SCALARS])

@@ -25,7 +25,7 @@ from atsc_keras.reports.drawing import (
 
 
 def method_label(name: str) -> str:
-    """How a method, or a variant of ATSC, is called for a reader."""
+    """Say how a method, or a variant of ATSC, is called for a reader."""
     method, _, variant = name.partition("-")
     label = find_method(method).label
     words = variant.replace("_", " ")
@@ -38,7 +38,7 @@ def _color(name: str) -> str:
 
 
 def ranked(comparison: Comparison) -> list[str]:
-    """Names of the methods by their mean accuracy, the best first."""
+    """Rank the names of the methods by their mean accuracy, the best first."""
     methods = comparison.methods
     return sorted(
         methods, key=lambda name: -statistics.mean(methods[name].accuracy)
@@ -74,7 +74,7 @@ def draw_comparison(comparison: Comparison) -> list[Drawing]:
 def _curves(
     seeds: Sequence[SeedAdaptation],
 ) -> dict[str, list[tuple[float, ...]]]:
-    """Of each seed, by column of the history."""
+    """Gather the curves of each seed, by column of the history."""
     columns = {
         "val_feature_distance": [seed.val_feature_distance for seed in seeds],
         "val_teacher_accuracy": [seed.val_teacher_accuracy for seed in seeds],

@@ -93,7 +93,7 @@ class Drawing:
         return cls(name, title, caption, _to_svg(figure, name, title))
 
     def file_text(self) -> str:
-        """The figure as a file of its own."""
+        """Write the figure as a file of its own."""
         return self.svg.replace("<svg ", f'<svg xmlns="{_NAMESPACE}" ', 1)
 
 

@@ -8,7 +8,7 @@ _IMAGES_FOR_TWO_DECIMALS = 1000
 
 
 def percent(share: float | None, images: int | None = None) -> str:
-    """`97.2 %`; a second decimal where so many images can show it."""
+    """Write `97.2 %`; a second decimal where so many images can show it."""
     if share is None or not math.isfinite(share):
         return NOTHING
     decimals = 2 if (images or 0) > _IMAGES_FOR_TWO_DECIMALS else 1
@@ -20,7 +20,7 @@ def percent(share: float | None, images: int | None = None) -> str:
 
 
 def quantity(number: float | None, unit: str = "") -> str:
-    """`344.5 k`, `41.2 M`; with unit B `1.2 MB`."""
+    """Write `344.5 k`, `41.2 M`; with unit B `1.2 MB`."""
     if number is None or not math.isfinite(number):
         return NOTHING
     if number < 0:
@@ -33,24 +33,24 @@ def quantity(number: float | None, unit: str = "") -> str:
 
 
 def ratio(number: float | None, reference: float | None) -> str:
-    """`0.18x` of the reference; empty where either is unknown."""
+    """Write `0.18x` of the reference; empty where either is unknown."""
     if number is None or not reference:
         return ""
     return f"{number / reference:.2f}x"
 
 
 def decimal(number: float | None) -> str:
-    """`0.0412`: a loss."""
+    """Write a loss: `0.0412`."""
     return NOTHING if number is None else f"{number:.4f}"
 
 
 def difference(number: float | None) -> str:
-    """`2.9e-06`: a difference of logits."""
+    """Write a difference of logits: `2.9e-06`."""
     return NOTHING if number is None else f"{number:.1e}"
 
 
 def duration(seconds: float) -> str:
-    """`48 s`, `12 min 05 s`, `3 h 20 min`."""
+    """Write `48 s`, `12 min 05 s`, `3 h 20 min`."""
     minutes, rest = divmod(round(seconds), 60)
     if not minutes:
         return f"{rest} s"

@@ -17,7 +17,7 @@ _ENVIRONMENT = Environment(
 
 
 def _prose(text: str) -> Markup:
-    """Escaped; a number stays on one line with its percent sign."""
+    """Escape text; a number stays on one line with its percent sign."""
     return Markup(escape(text).replace(" %", Markup("&nbsp;%")))
 
 

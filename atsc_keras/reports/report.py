@@ -115,7 +115,7 @@ def renew_report(path: Path) -> Path:
 def _cells(
     model: ModelRecord, reference: ModelRecord | None, images: int
 ) -> dict[str, Any]:
-    """What the page shows of a model."""
+    """Gather what the page shows of a model."""
     return {
         "network": model.network,
         "scores": [*scores(model, images), decimal(model.loss)],

@@ -25,7 +25,7 @@ _EXPORT_COLUMNS = (
 
 
 def best_teacher(metrics: Metrics) -> str | None:
-    """Name of the most accurate teacher before adapting; None without one."""
+    """Name the most accurate teacher before adapting; None without one."""
     models = metrics.models
     return max(
         _teachers(metrics), key=lambda stem: models[stem].accuracy, default=None
@@ -33,20 +33,20 @@ def best_teacher(metrics: Metrics) -> str | None:
 
 
 def _teachers(metrics: Metrics) -> list[str]:
-    """Names of the teachers before they adapt, in order."""
+    """Name the teachers before they adapt, in order."""
     roles = {stem: Part.of(stem).role for stem in in_order(metrics.models)}
     return [stem for stem, role in roles.items() if role is Role.TEACHER]
 
 
 def phase_label(phase: str) -> str:
-    """How a training is called for a reader."""
+    """Say how a training is called for a reader."""
     if role_of_phase(phase) is Role.STUDENT_ALONE:
         return Role.STUDENT_ALONE.label
     return phase.replace("_", " ").capitalize()
 
 
 def headline(metrics: Metrics) -> str:
-    """The result of a run in one or two sentences."""
+    """Say the result of a run in one or two sentences."""
     models = metrics.models
     right = {
         role: percent(model.accuracy, metrics.test_examples)
@@ -88,7 +88,7 @@ def _gap_sentence(metrics: Metrics) -> str:
 
 
 def caution(metrics: Metrics) -> str:
-    """What one run can and cannot show: its seed, and what an image weighs."""
+    """Say what one run can and cannot show: its seed, an image's weight."""
     images, models = metrics.test_examples, metrics.models
     weight = 100 / images
     digits = max(2, -math.floor(math.log10(weight)))
@@ -110,14 +110,14 @@ def caution(metrics: Metrics) -> str:
 
 
 def scores(model: ModelRecord, images: int) -> list[str]:
-    """Accuracy and top-5 accuracy as text."""
+    """Write accuracy and top-5 accuracy as text."""
     return [percent(x, images) for x in (model.accuracy, model.top5_accuracy)]
 
 
 def sizes(
     model: ModelRecord, reference: ModelRecord | None
 ) -> list[tuple[str, str]]:
-    """Parameters, multiply-adds and file size, each with its ratio.
+    """Write parameters, multiply-adds and file size, each with its ratio.
 
     Args:
         model: whose.
@@ -135,13 +135,13 @@ def sizes(
 
 
 def reference_of(metrics: Metrics) -> ModelRecord | None:
-    """What sizes are relative to: the best teacher, if there is one."""
+    """Find what sizes are relative to: the best teacher, if there is one."""
     teacher = best_teacher(metrics)
     return metrics.models[teacher] if teacher else None
 
 
 def export_cells(artifact: Artifact, images: int | None = None) -> list[str]:
-    """An exported file as text, in the columns of the table.
+    """Write an exported file as text, in the columns of the table.
 
     Args:
         artifact: the file.
@@ -160,7 +160,7 @@ def export_cells(artifact: Artifact, images: int | None = None) -> list[str]:
 
 
 def export_note(report: ExportReport) -> str:
-    """What the exported files were compared with, and on what."""
+    """Say what the exported files were compared with, and on what."""
     counts = [f"{count} {name}" for name, count in report.images.items()]
     text = (
         "Each file was opened by its own runtime and its logits compared with "
@@ -177,10 +177,10 @@ def export_note(report: ExportReport) -> str:
 
 
 def summary_table(metrics: Metrics, report: ExportReport | None) -> str:
-    """The plain-text table that the command line prints.
+    """Lay out the plain-text table that the command line prints.
 
     Args:
-        metrics: of the run.
+        metrics: results of a run.
         report: of its export; None without one.
 
     Returns:

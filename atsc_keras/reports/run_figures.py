@@ -63,7 +63,7 @@ def draw_figures(
     """Draw whatever a run has the numbers for.
 
     Args:
-        metrics: of the run.
+        metrics: its results.
         rows: of its history.
         movements: of the teachers' layers.
 
@@ -84,7 +84,7 @@ def draw_figures(
 
 
 def _columns(rows: Sequence[EpochRow]) -> _Columns:
-    """The further columns of each phase, NaN where a row has no number."""
+    """Find the further columns of each phase, NaN where a row has no number."""
     history = {}
     for phase in dict.fromkeys(row.phase for row in rows):
         own = [row for row in rows if row.phase == phase]

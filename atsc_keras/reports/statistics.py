@@ -8,12 +8,12 @@ from atsc_keras.reports.numbers import percent
 
 
 def wrong_images(accuracy: float, images: int) -> int:
-    """Test images that a model with this accuracy gets wrong."""
+    """Count the test images that a model with this accuracy gets wrong."""
     return round((1.0 - accuracy) * images)
 
 
 def interval(accuracy: float, images: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of an accuracy measured on so many images.
+    """Find Wilson's 95 % interval of an accuracy measured on so many images.
 
     It covers the choice of the test images, not that of the seed.
 
@@ -32,7 +32,7 @@ def interval(accuracy: float, images: int) -> tuple[float, float]:
 
 
 def gap_closed(student: float, alone: float, teacher: float) -> float | None:
-    """Share of the way from the student alone to the teacher.
+    """Measure the share of the way from the student alone to the teacher.
 
     Args:
         student: accuracy of the distilled student.
@@ -49,7 +49,7 @@ def gap_closed(student: float, alone: float, teacher: float) -> float | None:
 
 
 def spread(shares: Sequence[float], images: int) -> str:
-    """`97.2 ± 0.3 %`: mean and standard deviation (n - 1) over seeds."""
+    """Write `97.2 ± 0.3 %`: mean and standard deviation (n - 1) over seeds."""
     mean = percent(statistics.mean(shares), images)
     if len(shares) < 2:
         return mean
@@ -62,7 +62,7 @@ def spread(shares: Sequence[float], images: int) -> str:
 def paired(
     best: Mapping[int, float], other: Mapping[int, float]
 ) -> tuple[float, float, int] | None:
-    """How far one method is ahead of another, seed by seed.
+    """Measure how far one method is ahead of another, seed by seed.
 
     Args:
         best: accuracy by seed.

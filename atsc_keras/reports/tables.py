@@ -14,7 +14,7 @@ _RULED = box.Box("\n".join([*["    "] * 2, " -- ", *["    "] * 5]), ascii=True)
 
 
 def wrap(text: str) -> list[str]:
-    """Lines of a paragraph for the terminal."""
+    """Break a paragraph into lines for the terminal."""
     return textwrap.wrap(text, WIDTH, subsequent_indent="  ")
 
 
@@ -24,7 +24,7 @@ def align(
     left: int,
     shortest: int = 10,
 ) -> list[str]:
-    """Lines of a table; the first `left` columns to the left, the rest not.
+    """Set a table in lines; the first `left` columns to the left, others not.
 
     Where the lines would be longer than 100 characters, the left columns are
     broken, to `shortest` characters at the most.
@@ -48,6 +48,6 @@ def align(
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
+    """Write a table whose first column is text and whose others are numbers."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

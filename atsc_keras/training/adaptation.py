@@ -69,7 +69,7 @@ class AdaptationNote(keras.callbacks.Callback):
         self.run.write(Adaptation(layers=layers))
 
     def _outputs(self) -> list[list[np.ndarray]]:
-        """Of each teacher: its features, the student's, its logits."""
+        """Compute of each teacher: its features, the student's, its logits."""
         if self._probe is None or self._images is None:
             self._probe = _AdaptationProbe(self.model)
             self._images, self._labels = self.dataset.test.sample(_IMAGES)
@@ -83,7 +83,7 @@ class AdaptationNote(keras.callbacks.Callback):
 
 
 def feature_distance(features: np.ndarray, projected: np.ndarray) -> float:
-    """Mean squared difference over the mean variance of the teacher's.
+    """Divide the mean squared difference by the teacher's mean variance.
 
     Args:
         features: of the teacher, `(N, h, w, C)` or `(N, C)`.
@@ -99,7 +99,7 @@ def feature_distance(features: np.ndarray, projected: np.ndarray) -> float:
 
 
 def relative_movements(atsc: ATSC) -> list[Movement]:
-    """How far each layer of the teachers is from where it started.
+    """Measure how far each layer of the teachers is from where it started.
 
     Args:
         atsc: after some training.

@@ -32,15 +32,15 @@ class Place(NamedTuple):
     """How far training has come.
 
     Attributes:
-        epoch: Epochs that are behind it.
-        step: Steps of the next one that are, too.
+        epoch: epochs that are behind it.
+        step: steps of the next one that are, too.
     """
 
     epoch: int
     step: int = 0
 
     def steps_of(self, epoch: int) -> int:
-        """Steps of an epoch, counted from 0, that are behind this place."""
+        """Count the steps of an epoch, from 0, that are behind this place."""
         return self.step if epoch == self.epoch else 0
 
 
@@ -150,7 +150,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
         return time.monotonic() - self._started
 
     def _variables(self) -> list[keras.Variable]:
-        """All that training moves, but the running means."""
+        """List all that training moves, but the running means."""
         model = self.model
         return [
             *model.trainable_variables,

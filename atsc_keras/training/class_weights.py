@@ -50,8 +50,8 @@ def check_class_weights(config: ExperimentConfig, dataset: Dataset) -> None:
     """Check the classes that the recipes of a config name, before any runs.
 
     Args:
-        config: of the run.
-        dataset: of the run.
+        config: whose recipes name classes.
+        dataset: whose classes may be named.
 
     Raises:
         InputError: for the name of no class.

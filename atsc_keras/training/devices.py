@@ -15,7 +15,7 @@ from atsc_keras.processes import count_processes, process_place
 
 
 def chosen_devices(config: ExperimentConfig) -> list[str]:
-    """Names of the devices that share each batch; none = Keras's default.
+    """Name the devices that share each batch; none = Keras's default.
 
     Raises:
         InputError: if there are fewer devices, or none of that name.
@@ -57,7 +57,7 @@ def chosen_devices(config: ExperimentConfig) -> list[str]:
 
 @contextmanager
 def placed(config: ExperimentConfig) -> Iterator[None]:
-    """While it lasts, models are made where and as a config says.
+    """Make models where and as a config says, while it lasts.
 
     Raises:
         InputError: if the backend cannot do that here.
@@ -75,7 +75,7 @@ def placed(config: ExperimentConfig) -> Iterator[None]:
 
 
 def _can_share(size: int, count: int, devices: int) -> bool:
-    """Whether batches of `size` are shared alike, and none idles at the end."""
+    """Tell whether batches of `size` are shared alike, none idle at the end."""
     last = count % size or size
     if size % devices or count < size:
         return False
@@ -86,10 +86,10 @@ def _can_share(size: int, count: int, devices: int) -> bool:
 
 
 def evaluation_batch_size(config: ExperimentConfig, count: int) -> int:
-    """The largest batch, up to the config's, that the devices can share.
+    """Find the largest batch, up to the config's, that the devices can share.
 
     Args:
-        config: of the run.
+        config: whose devices and batch size count.
         count: images to evaluate.
 
     Raises:
@@ -113,8 +113,8 @@ def check_devices(config: ExperimentConfig, dataset: Dataset) -> None:
     """Check that the devices are there and can share every batch.
 
     Args:
-        config: of the run.
-        dataset: of the run.
+        config: whose devices and batches are checked.
+        dataset: whose images make the batches.
 
     Raises:
         InputError: if they are not, or cannot.
@@ -137,6 +137,6 @@ def check_devices(config: ExperimentConfig, dataset: Dataset) -> None:
 
 
 def own_rows(batches: Any) -> Any:
-    """This process's rows of global batches."""
+    """Take this process's rows of global batches."""
     index, count = process_place()
     return batches if count == 1 else rows_of_part(batches, index, count)

@@ -26,7 +26,7 @@ def describe_origin(
 
     Args:
         job: what the run does.
-        config: of the run.
+        config: what is done, and from which weights.
         dataset: whose content counts, wherever it lies.
     """
     backend = keras.backend.backend()
@@ -50,7 +50,7 @@ def describe_origin(
 
 
 def _weights_digests(config: ExperimentConfig) -> dict[str, str]:
-    """Of each file of weights that the config gives, by its place there."""
+    """Digest each file of weights that the config gives, by its place there."""
     teachers = {
         f"teacher.{place}": teacher.weights
         for place, teacher in enumerate(config.teachers)
@@ -60,7 +60,7 @@ def _weights_digests(config: ExperimentConfig) -> dict[str, str]:
 
 
 def _digest(name: str) -> str:
-    """Of a file's content; of what is no file, such as `imagenet`, its name."""
+    """Digest a file's content; name what is no file, such as `imagenet`."""
     path = Path(name)
     if not path.is_file():
         return name
@@ -76,7 +76,7 @@ def _devices() -> list[str]:
 
 
 def peak_memory(*, forget: bool = False) -> int:
-    """Largest resident size of this process so far, in bytes.
+    """Measure the largest resident size of this process so far, in bytes.
 
     Args:
         forget: begin anew, where the system can (Linux): the result is the

@@ -16,7 +16,7 @@ from atsc_keras.training.networks import check_fits, load_classifier
 def classification_metrics(
     classes: int, soft_labels: bool = False
 ) -> list[keras.metrics.Metric]:
-    """Top-1 and top-5 accuracy (top-k of all classes where fewer).
+    """Make top-1 and top-5 accuracy (top-k of all classes where fewer).
 
     Args:
         classes: of the model.
@@ -39,7 +39,7 @@ def classification_metrics(
 
 
 def gives_probabilities(model: keras.Model) -> bool:
-    """Whether the model ends in a softmax."""
+    """Tell whether the model ends in a softmax."""
     last = model.layers[-1]
     while isinstance(last, keras.Model):
         last = last.layers[-1]

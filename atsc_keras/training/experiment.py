@@ -67,7 +67,7 @@ class Experiment:
         ]
 
     def student(self) -> ImageClassifier:
-        """The student with a head of its own, as it starts.
+        """Make the student with a head of its own, as it starts.
 
         Raises:
             InputError: likewise.
@@ -79,7 +79,7 @@ class Experiment:
         return build(asked, self.dataset)
 
     def origin(self, job: str) -> Origin:
-        """What a run of this experiment comes from.
+        """Describe what a run of this experiment comes from.
 
         Args:
             job: what the run does.
@@ -87,7 +87,7 @@ class Experiment:
         return describe_origin(job, self.config, self.dataset)
 
     def atsc(self, teachers: list[ImageClassifier]) -> ATSC:
-        """The trainer of the student with these teachers.
+        """Build the trainer of the student with these teachers.
 
         Raises:
             InputError: if the networks do not fit together.

@@ -9,7 +9,7 @@ from atsc_keras.processes import is_first
 
 
 def exporter() -> str:
-    """Name of the exporter's package: another one in the source tree."""
+    """Name the exporter's package: another one in the source tree."""
     installed = importlib.util.find_spec("atsc_export")
     return "atsc_export" if installed else "export"
 

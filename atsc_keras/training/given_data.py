@@ -14,7 +14,7 @@ def open_dataset(config: ExperimentConfig, given: Dataset | None) -> Dataset:
     """Load the data of a config, or take what was given in its place.
 
     Args:
-        config: of the run.
+        config: whose `data` counts.
         given: in place of what `config.data` would load: nothing is chosen
             from it, resized or normalised in another way; None = load.
 

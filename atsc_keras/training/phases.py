@@ -38,11 +38,11 @@ class Phase:
     """One training inside a run.
 
     Attributes:
-        name: Names its checkpoints and its rows in the history.
-        recipe: Epochs, optimizer and schedule.
-        experiment: Whose data, seed and losses count.
-        run: Where its checkpoints and history go.
-        watcher: Told of each epoch in place of printing it.
+        name: names its checkpoints and its rows in the history.
+        recipe: epochs, optimizer and schedule.
+        experiment: whose data, seed and losses count.
+        run: where its checkpoints and history go.
+        watcher: told of each epoch in place of printing it.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Phase:
     def build_optimizer(
         self, optimizer: OptimizerConfig
     ) -> keras.optimizers.Optimizer:
-        """An optimizer with the schedule of the recipe."""
+        """Build an optimizer with the schedule of the recipe."""
         train, data = self.experiment.dataset.train, self.experiment.config.data
         steps = count_steps(train, data)
         return build_optimizer(optimizer, self.recipe, steps)
@@ -67,7 +67,7 @@ def fit_network(
 
     Args:
         model: a classifier, or what trains a student; in place.
-        phase: of the run.
+        phase: how and on what, and where it is kept.
 
     Raises:
         DivergedError: if the loss is not finite.
@@ -200,7 +200,7 @@ def _fit(
 
 
 def _stretches(place: Place, epochs: int) -> Iterator[tuple[Place, int]]:
-    """From where to which epoch: the rest of one that was begun, the others.
+    """Say from where to which epoch: the rest of one once begun, the others.
 
     In a `fit` every epoch has as many steps as the next.
     """

@@ -75,7 +75,7 @@ class Progress(keras.callbacks.Callback):
         return f"Epoch {self._epoch + 1}/{self.epochs}"
 
     def _left(self) -> list[str]:
-        """How long the training will still take, when that can be known."""
+        """Say how long the training will still take, when that can be known."""
         to_come = (self.epochs - self._epoch - 1) * self.steps
         to_come += self.params["steps"] - self._step
         if self._began is None or not self._done or not to_come:
@@ -85,5 +85,5 @@ class Progress(keras.callbacks.Callback):
 
 
 def _clock(seconds: float) -> str:
-    """Such as 0:01:30."""
+    """Write a time such as 0:01:30."""
     return str(timedelta(seconds=round(seconds)))

@@ -17,8 +17,8 @@ def check_recipes(config: ExperimentConfig, dataset: Dataset) -> None:
     """Check that backend, devices and data suit every recipe of a config.
 
     Args:
-        config: of the run.
-        dataset: of the run.
+        config: whose recipes are checked, for its devices and batches.
+        dataset: whose training images are the steps of an epoch.
 
     Raises:
         InputError: if one of them cannot be followed.
@@ -58,7 +58,7 @@ def check_xla(
 
 
 def _sections(value: Any, key: str = "") -> Iterator[tuple[str, StrictModel]]:
-    """Every section of a config, by its dotted key."""
+    """Find every section of a config, by its dotted key."""
     inner: Any = ()
     if isinstance(value, tuple):
         inner = enumerate(value)
@@ -70,7 +70,7 @@ def _sections(value: Any, key: str = "") -> Iterator[tuple[str, StrictModel]]:
 
 
 def _check_executions(key: str, asked: int, steps: int) -> None:
-    """Several steps at once must be possible, and end where an epoch does."""
+    """Check that several steps at once can be, and end where an epoch does."""
     if asked == 1:
         return
     received = f"Received: {key}.steps_per_execution={asked}"
@@ -91,7 +91,7 @@ def _check_executions(key: str, asked: int, steps: int) -> None:
 def _check_accumulation(
     key: str, optimizer: OptimizerConfig, devices: list[str]
 ) -> None:
-    """Keras's accumulation branches where TensorFlow's replicas may not."""
+    """Refuse accumulation to TensorFlow's replicas, which may not branch."""
     steps = optimizer.gradient_accumulation_steps
     if keras.backend.backend() == "tensorflow" and devices and steps > 1:
         raise InputError(
@@ -103,7 +103,7 @@ def _check_accumulation(
 
 
 def _check_l2sp(config: ExperimentConfig) -> None:
-    """SGD on the parabola of L2-SP must not overshoot more and more."""
+    """Check that SGD on the parabola of L2-SP does not overshoot ever more."""
     settings = config.distillation
     optimizer = settings.teacher_optimizer or settings.training.optimizer
     adapting = any(teacher.trainable != () for teacher in config.teachers)

@@ -68,7 +68,7 @@ def renew_results(
 
     Args:
         run: that made them.
-        config: of the run.
+        config: whose `data` says how to test.
         dataset: whose test split counts.
         metrics: as they were.
     """
@@ -89,7 +89,7 @@ def _write(run: Run, metrics: Metrics) -> Metrics:
 
 
 def _gap(models: Mapping[str, ModelRecord]) -> float | None:
-    """The gap that a run closes; None where it has not both students."""
+    """Find the gap that a run closes; None where it has not both students."""
     if not {Role.STUDENT, Role.STUDENT_ALONE} <= models.keys():
         return None
     teacher = max(

@@ -54,13 +54,13 @@ def train_teachers(
 
 
 def holds_teachers(run: Run, experiment: Experiment) -> bool:
-    """Whether an earlier try has left the file of a teacher."""
+    """Tell whether an earlier try has left the file of a teacher."""
     parts = teacher_parts(len(experiment.config.teachers))
     return any(part.stem in run.state for part in parts)
 
 
 def load_teachers(run: Run, experiment: Experiment) -> list[ImageClassifier]:
-    """The run's teachers from its files, as before any adaptation."""
+    """Load the run's teachers from its files, as before any adaptation."""
     asked = experiment.config.teachers
     return [
         load_teacher(run.model_file(part), experiment.dataset, teacher.network)

@@ -11,7 +11,7 @@ from atsc_keras.records.run import Run
 
 
 def process_age() -> float:
-    """Seconds since this process began."""
+    """Count the seconds since this process began."""
     return time.time() - psutil.Process().create_time()
 
 

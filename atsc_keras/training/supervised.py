@@ -32,7 +32,7 @@ class Supervised(keras.Model):
         self.built = True
 
     def call(self, images: Any, training: bool | None = None) -> Tensor:
-        """Logits `(B, classes)` of what the augmentation takes."""
+        """Turn what the augmentation takes into logits `(B, classes)`."""
         if self.augmentation is not None:
             images = self.augmentation(images, training=bool(training))
         return self.classifier(images, training=training)

@@ -26,7 +26,7 @@ class _Ending:
 
 @contextmanager
 def ended_by_sigterm(run_dir: Path) -> Iterator[None]:
-    """While it lasts, SIGTERM ends the job with status 143 and one message.
+    """Let SIGTERM end the job with status 143 and one message, while it lasts.
 
     Files are written whole or not at all, so that it may end anywhere; only
     training, which would lose work, asks for the end of its batch first.
@@ -53,7 +53,7 @@ def ended_by_sigterm(run_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def sigterm_held_back(processes: int) -> Iterator[Callable[[], bool]]:
-    """While it lasts, SIGTERM is only noted, if it would end the job.
+    """Note SIGTERM only, while it lasts, if it would end the job.
 
     In a program that answers SIGTERM in its own way, nothing changes.
 

@@ -86,8 +86,8 @@ def build_method(
     Args:
         name: of a method of a fixed teacher, as `find_method` takes it.
         teacher: loaded; stays as it is.
-        config: of the run.
-        dataset: of the run.
+        config: its student, settings of the method and seed count.
+        dataset: whose images the student takes.
         epochs: of the training.
 
     Raises:

@@ -34,7 +34,7 @@ def required_path(config: DataConfig, *, folder: bool = False) -> Path:
 
 
 def fits_in_memory(count: int, image_shape: tuple[int, int, int]) -> bool:
-    """Say whether images are to be held decoded.
+    """Tell whether images are to be held decoded.
 
     Args:
         count: number of images, training and test together.

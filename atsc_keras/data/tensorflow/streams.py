@@ -26,7 +26,7 @@ _SAMPLED_BYTES = 65536  # of each
 
 
 def _content(paths: Sequence[str]) -> Iterator[bytes]:
-    """Names and sizes of files, and how some of them begin."""
+    """Give names and sizes of files, and how some of them begin."""
     step = -(-len(paths) // _SAMPLED_FILES)
     for place, path in enumerate(paths):
         size = tf.io.gfile.stat(path).length  # of a bucket too
@@ -45,7 +45,7 @@ class Stream(Protocol):
 
     @property
     def failure(self) -> InputError | None:
-        """Say it, or None."""
+        """What was wrong, or None."""
 
     def __len__(self) -> int:
         """Count the examples."""
@@ -103,7 +103,7 @@ class FileStream:
 
     @property
     def failure(self) -> InputError | None:
-        """Say what was wrong with a file, or None.
+        """What was wrong with a file, or None.
 
         TensorFlow, which decodes windows, does not say which file was broken:
         those read lately are tried again.
@@ -211,7 +211,7 @@ class RecordStream:
 
     @property
     def failure(self) -> InputError | None:
-        """Say nothing: tf.data's own errors say enough."""
+        """None: tf.data's own errors say enough."""
         return None
 
     def __len__(self) -> int:

@@ -144,12 +144,12 @@ class _Reader:
         self.image_shape: tuple[int, int, int] = (height, width, channels)
 
     def is_labelled(self, split: str) -> bool:
-        """Say whether the first example of a split has a label."""
+        """Tell whether the first example of a split has a label."""
         examples = self._builder.as_dataset(split=split, shuffle_files=False)
         return all(int(e[self._label]) >= 0 for e in examples.take(1))
 
     def can_hold(self, count: int) -> bool:
-        """Say whether images are to be held as arrays."""
+        """Tell whether images are to be held as arrays."""
         if self._stored_shape is None and self._config.crop_area is not None:
             # Random windows are cut out of the images as they are stored.
             return False

@@ -18,12 +18,12 @@ PREFIXES = (applications.PREFIX, *presets.PREFIXES)
 
 
 def is_of_library(name: str) -> bool:
-    """Whether a network's name begins with that of a library."""
+    """Tell whether a network's name begins with that of a library."""
     return name.startswith(PREFIXES)
 
 
 def are_of_library(weights: str) -> bool:
-    """Whether weights are a library's own, not a saved classifier."""
+    """Tell whether weights are a library's own, not a saved classifier."""
     return weights in (applications.WEIGHTS, presets.WEIGHTS) or (
         weights.endswith(".h5")
     )

@@ -29,7 +29,7 @@ _OURS = ("include_top", "weights", "input_shape", "classes", "input_tensor")
 
 
 def _families() -> dict[str, tuple[Callable[..., keras.Model], ModuleType]]:
-    """Each network's constructor, and the module that it belongs to."""
+    """Find each network's constructor, and the module that it belongs to."""
     public = vars(keras.applications)
     modules = {k: m for k, m in public.items() if inspect.ismodule(m)}
     return {
@@ -40,7 +40,7 @@ def _families() -> dict[str, tuple[Callable[..., keras.Model], ModuleType]]:
 
 
 def _module_of(name: str, modules: dict[str, ModuleType]) -> str:
-    """The module that has a network, or else is named as it begins.
+    """Find the module that has a network, or else is named as it begins.
 
     That of MobileNetV3 has its `preprocess_input` only.
     """
@@ -73,7 +73,7 @@ def build_encoder(
     image_shape: tuple[int, int, int],
     normalize: Callable[[Tensor], Tensor],
 ) -> keras.Model:
-    """As `library_encoder`."""
+    """Build as `library_encoder` does."""
     build, _, arguments = _find(name)
     if "include_preprocessing" in inspect.signature(build).parameters:
         arguments.setdefault("include_preprocessing", False)
@@ -91,7 +91,7 @@ def build_encoder(
 def build_pretrained(
     name: str, image_shape: tuple[int, int, int], weights: str, classes: int
 ) -> Pretrained:
-    """As `pretrained_classifier`."""
+    """Build as `pretrained_classifier` does."""
     build, module, arguments = _find(name)
     if not weights.endswith(".h5"):
         heads = [classes == _IMAGENET_CLASSES]

@@ -12,7 +12,7 @@ _CALL = re.compile(r"(\w+)(?:\((.*)\))?", re.DOTALL)
 
 
 def split_call(text: str) -> tuple[str, str | None] | None:
-    """The name, and what stands in brackets; None if it is not so."""
+    """Split the name from what stands in brackets; None if it is not so."""
     match = _CALL.fullmatch(text)
     return (match[1], match[2]) if match else None
 
@@ -54,6 +54,6 @@ def read_arguments(
 
 
 def model_name(network: str) -> str:
-    """A name that Keras and file systems take."""
+    """Make a name that Keras and file systems take."""
     words: str = network.partition("/")[2]
     return re.sub(r"\W+", "_", words).strip("_")

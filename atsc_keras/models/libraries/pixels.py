@@ -15,7 +15,7 @@ def from_pixels(
     normalize: Callable[[Tensor], Tensor],
     name: str,
 ) -> keras.Model:
-    """A model from pixels in [0, 255] to the network's output.
+    """Build a model from pixels in [0, 255] to the network's output.
 
     `normalize` comes first if needed; tokens are averaged, `(B, T, C)` to
     `(B, C)`: a student has no such tokens.
@@ -28,7 +28,7 @@ def from_pixels(
 
 
 def _normalizes(network: keras.Model) -> bool:
-    """Whether a network normalises pixels in layers of its own."""
+    """Tell whether a network normalises pixels in layers of its own."""
     return any(
         isinstance(layer, _NORMALIZING)
         or (isinstance(layer, keras.Model) and _normalizes(layer))

@@ -36,7 +36,7 @@ def build_encoder(
     image_shape: tuple[int, int, int],
     normalize: Callable[[Tensor], Tensor],
 ) -> keras.Model:
-    """As `library_encoder`."""
+    """Build as `library_encoder` does."""
     library, asked = _find(name)
     call = split_call(asked)
     if call is None or not call[0].endswith(_BACKBONE):
@@ -58,7 +58,7 @@ def build_encoder(
 def build_pretrained(
     name: str, image_shape: tuple[int, int, int], classes: int
 ) -> Pretrained:
-    """As `pretrained_classifier`."""
+    """Build as `pretrained_classifier` does."""
     library, preset = _find(name)
     kind = library.models.ImageClassifier
     if library.__name__ == "keras_cv" and not preset.endswith(_CLASSIFIER):
@@ -74,7 +74,7 @@ def build_pretrained(
 
 
 def _find(name: str) -> tuple[Any, str]:
-    """The library, and what of it is asked for."""
+    """Find the library, and what of it is asked for."""
     package, _, asked = name.partition("/")
     try:
         return importlib.import_module(package), asked
