@@ -209,7 +209,7 @@ def _refusal(path: Path, received: str) -> InputError:
 def _type_and_shape(
     value: "onnx.ValueInfoProto",
 ) -> tuple[str, list[int | None]]:
-    """An ONNX value's element type, and its shape with None for unknown."""
+    """Read an ONNX value's element type, and its shape; None for unknown."""
     import onnx
 
     kind = value.type.tensor_type
@@ -239,7 +239,7 @@ def _names(given: list[str] | None, model: _Model) -> list[str] | None:
 
 
 def _samples(images: np.ndarray | None, shape: tuple[int, ...]) -> list[str]:
-    """The first images as PNG files, in data URLs."""
+    """Encode the first images as PNG files, in data URLs."""
     if images is None:
         return []
     if images.ndim != 4 or images.shape[1:] != shape:

@@ -64,7 +64,7 @@ def files_of_run(run: Path) -> RunFiles:
 
 
 def _fitting_names(run: Path) -> Path | None:
-    """A teacher may know classes that the data do not name."""
+    """Leave names out where a teacher knows classes that the data do not."""
     names = run / "class_names.json"
     try:
         metrics = Run(run).load(Metrics)

@@ -190,7 +190,7 @@ def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
 
 
 def _decode(paths: list[Path], shape: tuple[int, ...]) -> np.ndarray:
-    """The files' pixels at the model's size and number of channels."""
+    """Read files at the model's size and number of channels."""
     height, width, channels = shape
     if channels not in (1, 3, 4) or not paths:
         raise InputError(

@@ -26,7 +26,7 @@ class Selection:
     seed: int = 0
 
     def choose(self, total: int, count: int) -> np.ndarray:
-        """Indices of `count` of `total` things, in ascending order."""
+        """Draw indices of `count` of `total` things, in ascending order."""
         random = np.random.default_rng(self.seed)
         count = min(count, total)
         return np.sort(random.choice(total, count, replace=False))

@@ -33,12 +33,12 @@ _RUNS = (5, 200)  # at least, at most
 
 
 def rejected(reason: str) -> Verdict:
-    """The verdict on a file that could not be made or opened."""
+    """Reject a file that could not be made or opened."""
     return Verdict(accepted=False, reason=reason)
 
 
 def tensorflow_threads(count: int) -> dict[str, str]:
-    """The environment that TensorFlow takes its number of threads from."""
+    """Set the environment that TensorFlow takes its threads from."""
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     return dict.fromkeys(names, str(count))
 
@@ -163,7 +163,7 @@ def _work(job: Path) -> Verdict:
 
 
 def _unwanted(found: Operations) -> str | None:
-    """What a file should not be made of."""
+    """Name what a file should not be made of."""
     if found.custom:
         return f"operations that few runtimes have: {[*found.custom]}"
     if found.unfolded_batch_norms:

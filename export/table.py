@@ -28,7 +28,7 @@ def text_report(report: ExportReport) -> str:
 
 
 def markdown_report(report: ExportReport) -> str:
-    """The same as Markdown."""
+    """Write the same as Markdown."""
     blocks = []
     for model in report.models:
         table = markdown_table(_COLUMNS, [*_rows(model)])
@@ -37,7 +37,7 @@ def markdown_report(report: ExportReport) -> str:
 
 
 def _added(report: ExportReport) -> Iterator[str]:
-    """What distillation added to the student trained alone.
+    """Say what distillation added to the student trained alone.
 
     That is the projector, and a classifier of the teacher's width.
     """
@@ -61,7 +61,7 @@ def _added(report: ExportReport) -> Iterator[str]:
 
 
 def _note(report: ExportReport) -> str:
-    """What the columns were measured on."""
+    """Say what the columns were measured on."""
     images = " and ".join(
         f"{count} {name}" for name, count in report.images.items()
     )

@@ -150,7 +150,7 @@ def _check(
 
 
 def _run(predict: Predict, images: np.ndarray, size: int) -> Outputs:
-    """Outputs of whole batches; what is left over is not run."""
+    """Run whole batches; what is left over is not."""
     size = min(size, len(images))
     count = len(images) // size * size
     parts = [

@@ -78,7 +78,7 @@ def licence_files() -> list[Path]:
 
 @contextlib.contextmanager
 def _fetched() -> Iterator[Path]:
-    """The package's `dist`, in a folder that is removed afterwards."""
+    """Fetch the package's `dist` to a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="onnxruntime-web-") as name:
         folder = Path(name)
         _pack(folder)

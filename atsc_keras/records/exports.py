@@ -99,7 +99,7 @@ class Verdict(Entry):
     latency: Latency | None = None
 
     def but(self, fault: str | None) -> "Verdict":
-        """The same with a reason to reject the file; with None as it is."""
+        """Add a reason to reject the file; None leaves it as it is."""
         if fault is None:
             return self
         return self.model_copy(update={"accepted": False, "reason": fault})

@@ -119,7 +119,7 @@ class ONNX(Format):
 
 
 def _converted(source: Source, pixels: str) -> "ModelProto":
-    """The model as a float32 graph of any batch."""
+    """Make a float32 graph of any batch."""
     import tf2onnx
 
     function = source.traced(pixels)
