@@ -194,7 +194,7 @@ def _files(
 
 
 def _use_tensorflow(threads: int) -> None:
-    """Choose TensorFlow, which the converters need, whatever trained the model."""
+    """Choose TensorFlow, which the converters need for any model."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.update(tensorflow_threads(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -64,6 +64,32 @@ def _holds(dataset: Dataset, arrays: dict[str, Any]) -> None:
     assert dataset.image_shape == (5, 4, 1)
 
 
+def test_digest_is_of_pixels_and_labels_and_nothing_else() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (6, 4, 4, 3)).astype("uint8")
+    labels = np.array([0, 1, 2, 0, 1, 2])
+
+    def digest(
+        x: np.ndarray = images, y: np.ndarray = labels, **more: Any
+    ) -> str:
+        parts = (x[:4], y[:4], x[4:], y[4:])
+        return Dataset.from_arrays(*parts, **more).digest
+
+    assert digest() == digest(images.copy(), labels.astype("int32"))
+    assert digest() == digest(class_names=("a", "b", "c"))
+    one_pixel, one_label = images.copy(), labels.copy()
+    one_pixel[5, 3, 3, 2] ^= 1  # of a test image
+    one_label[0] = 1
+    others = [
+        digest(one_pixel),
+        digest(y=one_label),
+        digest(images[::-1], labels[::-1]),
+        digest(images.reshape(6, 2, 8, 3)),
+    ]
+    assert len({digest(), *others}) == 5
+    assert all(len(text) == 16 for text in others)
+
+
 def test_digits_are_real_fixed_and_stratified() -> None:
     dataset = load_dataset(DataConfig())
     again = load_dataset(DataConfig())

@@ -110,6 +110,23 @@ def test_streamed_folder_gives_what_memory_gives(
             np.testing.assert_array_equal(first[1], second[1])
 
 
+def test_digest_of_a_streamed_folder_is_of_its_files_not_of_its_place(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "LIMIT", 1)
+
+    def digest(folder: Path) -> str:
+        return load_dataset(_config(folder)).digest
+
+    before = digest(root)
+    moved = root.rename(root.with_name("moved"))
+    assert digest(moved) == before
+    (moved / "train/cat/0.png").rename(moved / "train/cat/00.png")
+    renamed = digest(moved)
+    _save(moved / "train" / "dog" / "3.png", 77)  # another picture
+    assert len({before, renamed, digest(moved)}) == 3
+
+
 def test_windows_of_other_kinds_of_pictures_are_the_same(
     root: Path,
 ) -> None:

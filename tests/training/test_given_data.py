@@ -1,6 +1,8 @@
 """Data of one's own take the place of what a config would load."""
 
 import json
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from atsc_keras.benchmarking.steps import BenchmarkSettings
 from atsc_keras.comparing.comparison import compare
 from atsc_keras.config import load_config
 from atsc_keras.errors import InputError
-from atsc_keras.training.jobs import distill, evaluate, train
+from atsc_keras.training.jobs import distill, evaluate, evaluate_run, train
 from tests.tiny_experiment import write_config
 
 
@@ -48,6 +50,45 @@ def test_given_arrays_train_as_the_same_file_does(tmp_path: Path) -> None:
     settings = BenchmarkSettings(steps=2, memory=False)
     timed = benchmark(config, tmp_path / "timed", settings, dataset=given)
     assert timed.image_shape == (8, 8, 3)
+
+
+def test_other_data_or_teachers_are_no_continuation(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, epochs=1))
+    train(config, tmp_path / "trained")
+    teacher = tmp_path / "trained" / "model.keras"
+    config = load_config(tmp_path / "tiny.yaml", [f"teacher.weights={teacher}"])
+    jobs = {
+        "distilled": distill,
+        "compared": lambda *a, **k: compare(*a, methods=("student",), **k),
+    }
+    for name, job in jobs.items():
+        job(config, tmp_path / name)
+    given = arrays(tmp_path)
+    changed = given["x_train"].copy()
+    changed[0, 0, 0, 0] ^= 1
+    other = Dataset.from_arrays(**{**given, "x_train": changed})
+    message = r"other data: digest \w{16} instead of \w{16}"
+    for name, job in jobs.items():
+        with pytest.raises(InputError, match=message):
+            job(config, tmp_path / name, dataset=other, resume=True)
+    # The same pictures in another file, and the same teacher in another.
+    np.savez(tmp_path / "moved.npz", **given)
+    copied = shutil.copy(teacher, tmp_path / "copied.keras")
+    words = [
+        f"data.path={tmp_path / 'moved.npz'}",
+        f"teacher.weights={copied}",
+    ]
+    elsewhere = load_config(tmp_path / "tiny.yaml", words)
+    for name, job in jobs.items():
+        job(elsewhere, tmp_path / name, resume=True)
+    with zipfile.ZipFile(copied, "a") as file:
+        file.comment = b"another"
+    for name, job in jobs.items():
+        with pytest.raises(InputError, match="other weights"):
+            job(elsewhere, tmp_path / name, resume=True)
+    np.savez(tmp_path / "moved.npz", **{**given, "x_test": given["x_test"] + 1})
+    with pytest.raises(InputError, match="evaluated on the data that it was"):
+        evaluate_run(tmp_path / "distilled")
 
 
 @pytest.mark.parametrize(

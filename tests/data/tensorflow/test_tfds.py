@@ -182,6 +182,8 @@ def test_streamed_set_has_every_example_once_an_epoch_and_can_resume(
     dataset = load_dataset(config)
     assert dataset.train.images is None
     assert len(dataset.train) == 14
+    assert len(dataset.digest) == 16
+    assert dataset.digest == load_dataset(config).digest
 
     def epochs(initial_epoch: int, count: int) -> list[np.ndarray]:
         pipeline = build_pipeline(
