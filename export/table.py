@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from atsc_keras.records.exports import ExportedModel, ExportReport, Latency
 from atsc_keras.records.roles import Role
 from atsc_keras.reports.numbers import NOTHING, difference, percent, quantity
-from atsc_keras.reports.tables import align, markdown_table, wrap
+from atsc_keras.reports.tables import WIDTH, align, markdown_table, wrap
 
 _COLUMNS = (
     *("file", "size", "max diff", "mean diff", "same top-1", "accuracy"),
@@ -18,7 +18,10 @@ def text_report(report: ExportReport) -> str:
     blocks = []
     for model in report.models:
         rows = [*_rows(model)]
-        lines = [_heading(model), *align(_COLUMNS, rows, left=1, shortest=24)]
+        lines = [
+            _heading(model),
+            *align(_COLUMNS, rows, left=1, shortest=WIDTH),
+        ]
         for reason in _reasons(model):
             lines += wrap(reason)
         blocks.append("\n".join(lines))
