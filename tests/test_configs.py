@@ -9,6 +9,7 @@ from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.models.networks import build_encoder
 from atsc_keras.records.run import Run
+from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.phases import Phase, fit_distillation
@@ -65,15 +66,15 @@ def test_published_recipe_trains_on_made_up_images(
             write_imagenet_records()
             dataset = load_dataset(config.data)
             teachers = [build_teacher(x, dataset) for x in config.teachers]
-            atsc = build_atsc(teachers, config, dataset)
+            experiment = Experiment(config, dataset)
+            atsc = build_atsc(teachers, experiment)
             grouped = any(
                 getattr(layer, "groups", 1) > 1
                 for model in (atsc.student, *atsc.teachers)
                 for layer in model._flatten_layers()
             )
             tf.config.run_functions_eagerly(not grouped)
-            experiment = Experiment(config, dataset)
-            origin = experiment.origin("distill")
+            origin = describe_origin("distill", experiment)
             with Run.open(tmp_path / "run", origin) as run:
                 recipe = config.distillation.training
                 phase = Phase("distillation", recipe, experiment, run)

@@ -19,7 +19,8 @@ from atsc_keras.errors import InputError
 from atsc_keras.processes import join_processes, write_atomically
 from atsc_keras.records.run import Run
 from atsc_keras.training.devices import chosen_devices, placed
-from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.environment import describe_origin
+from atsc_keras.training.opening import open_experiment
 from atsc_keras.training.phases import Phase, fit_distillation
 from tests.tiny import tiny_atsc
 from tests.tiny_experiment import history, write_config
@@ -38,11 +39,11 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fit(config: ExperimentConfig, path: Path) -> None:
     """Distil two small networks, and leave what a run leaves."""
-    experiment = Experiment.open(config)
+    experiment = open_experiment(config)
     with placed(config):
         keras.utils.set_random_seed(0)
         atsc = tiny_atsc()
-        with Run.open(path, experiment.origin("distill")) as run:
+        with Run.open(path, describe_origin("distill", experiment)) as run:
             recipe = config.distillation.training
             phase = Phase("distillation", recipe, experiment, run)
             fit_distillation(atsc, phase)

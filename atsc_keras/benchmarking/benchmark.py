@@ -33,7 +33,9 @@ from atsc_keras.reports.benchmark import (
     write_benchmark,
 )
 from atsc_keras.training.devices import chosen_devices, placed
+from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.opening import open_experiment
 from atsc_keras.training.recipe_checks import check_xla
 
 _TURN = 2  # steps of one kind before the next has its turn
@@ -81,16 +83,16 @@ def benchmark(
             "Received: memory=True with `dataset`. Give memory=False."
         )
     # Every mistake in the config, before anything is written.
-    experiment = Experiment.open(config, dataset)
+    experiment = open_experiment(config, dataset)
     images_per_second = _time_input(experiment)
     check_xla("--jit-compile", settings.jit_compile, chosen_devices(config))
     with ExitStack() as stack:
         stack.enter_context(placed(config))
         kinds = [
-            BenchmarkStep(name, config, experiment.dataset, settings)
+            BenchmarkStep(name, experiment, settings)
             for name in steps_of(config)
         ]
-        origin = experiment.origin("benchmark")
+        origin = describe_origin("benchmark", experiment)
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, overwrite=overwrite)
         )

@@ -16,6 +16,7 @@ from atsc_keras.records.benchmarks import BenchmarkSettings
 from atsc_keras.records.run import Run
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import peak_memory
+from atsc_keras.training.experiment import Experiment
 
 _STEPS = 3
 
@@ -63,7 +64,7 @@ def _main(name: str, run_dir: str, settings_text: str) -> None:
     images, labels = dataset.train.first(_STEPS * batch_size)
     before = peak_memory(forget=True)
     with placed(config):
-        step = BenchmarkStep(name, config, dataset, settings)
+        step = BenchmarkStep(name, Experiment(config, dataset), settings)
         step.run(images.astype("float32"), labels, batch_size)
     on_device = peak_device_memory()
     print(peak_memory() - before if on_device is None else on_device)

@@ -7,12 +7,12 @@ import keras
 
 from atsc_keras.benchmarking.step_timer import StepTime, StepTimer
 from atsc_keras.config import ExperimentConfig, TeacherConfig
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.models.complexity import count_multiply_adds
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import last_stage
 from atsc_keras.records.benchmarks import BenchmarkSettings
 from atsc_keras.reports.benchmark import STEPS, STUDENT, TEACHER
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.networks import build_network
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.trainers import adapt_as_asked, build_atsc
@@ -28,9 +28,8 @@ class BenchmarkStep:
 
     Args:
         name: of `STEPS`.
-        config: networks, losses, and the recipe of `distillation`, which all
-            steps share.
-        dataset: whose images and classes the networks are built for.
+        experiment: whose networks, losses and images count, and the recipe of
+            `distillation`, which all steps share.
         settings: of the benchmark.
 
     Attributes:
@@ -41,10 +40,10 @@ class BenchmarkStep:
     def __init__(
         self,
         name: str,
-        config: ExperimentConfig,
-        dataset: Dataset,
+        experiment: Experiment,
         settings: BenchmarkSettings,
     ) -> None:
+        config, dataset = experiment.config, experiment.dataset
         self.name = name
         self._config = config
         self._settings = settings
@@ -65,7 +64,7 @@ class BenchmarkStep:
         else:
             patterns = [self._patterns(teacher) for teacher in teachers]
             asked = _adapting(config, patterns)
-            atsc = build_atsc(teachers, asked, dataset)
+            atsc = build_atsc(teachers, Experiment(asked, dataset))
             adapt_as_asked(teachers, asked)
             self.models = [self._compiled(atsc)]
             learning = [

@@ -26,7 +26,9 @@ from atsc_keras.records.comparisons import Comparison, LearningRates
 from atsc_keras.records.run import Run
 from atsc_keras.reports.numbers import percent
 from atsc_keras.training.devices import placed
+from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.opening import open_experiment
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.saved_phases import train_teachers
 
@@ -77,17 +79,17 @@ def compare(
     _check_methods(candidates, config)
     _check_seeds(seeds)
     check_rates(learning_rates)
-    experiment = Experiment.open(config, dataset)
+    experiment = open_experiment(config, dataset)
     held_out = held_out_dataset(config, dataset) if learning_rates else None
     dataset = experiment.dataset
     for asked in (variants or {}).values():
-        check_recipes(asked, dataset)
+        check_recipes(Experiment(asked, dataset))
     with ExitStack() as stack:
         stack.enter_context(placed(config))
         teachers = experiment.teachers()
         for candidate in candidates:  # what cannot be built is found now
             build_trainer(candidate, teachers, dataset)
-        origin = experiment.origin("compare")
+        origin = describe_origin("compare", experiment)
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
         )

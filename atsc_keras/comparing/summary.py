@@ -55,7 +55,7 @@ def summarise(run: Run, experiment: Experiment) -> Comparison:
         )
     teachers = {
         part.stem: evaluate_file(
-            run.model_file(part), asked.network, dataset, config.data
+            run.model_file(part), asked.network, experiment
         )
         for part, asked in zip(
             teacher_parts(len(config.teachers)), config.teachers, strict=True

@@ -21,8 +21,8 @@ from atsc_keras.records.roles import Part, Role, teacher_parts
 from atsc_keras.records.run import Run
 from atsc_keras.training.checkpoints import CHECKPOINTS
 from atsc_keras.training.devices import placed
+from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.experiment import Experiment
-from atsc_keras.training.networks import build_student
 from atsc_keras.training.phases import Phase, fit_distillation, fit_network
 from atsc_keras.training.results import write_results
 from atsc_keras.training.saved_phases import load_teachers
@@ -65,14 +65,13 @@ def build_trainer(
     Raises:
         InputError: if the networks do not fit together.
     """
-    method, config = candidate.method, candidate.config
+    method, experiment = candidate.method, Experiment(candidate.config, dataset)
     if method == STUDENT_ALONE:
-        keras.utils.set_random_seed(config.seed)
-        return build_student(config.student, dataset)
+        return experiment.student()
     if candidate.has_shared_head:
-        return build_atsc(teachers, config_of(candidate), dataset)
+        return build_atsc(teachers, Experiment(config_of(candidate), dataset))
     epochs = candidate.recipe.epochs if candidate.recipe else 0
-    return build_method(method, teachers[0], config, dataset, epochs)
+    return build_method(method, teachers[0], experiment, epochs)
 
 
 class Trial:
@@ -128,7 +127,7 @@ class Trial:
             InputError: if it was done in another way.
         """
         experiment = Experiment(self.config, dataset)
-        origin = experiment.origin(self.candidate.method)
+        origin = describe_origin(self.candidate.method, experiment)
         if self.is_done:
             earlier = Run(self.path).demand(Origin)
             check_same(self.path, origin, earlier)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
+from atsc_keras.training.experiment import Experiment
 
 
 def class_weights(
@@ -46,16 +46,13 @@ def class_weights(
     return weights
 
 
-def check_class_weights(config: ExperimentConfig, dataset: Dataset) -> None:
+def check_class_weights(experiment: Experiment) -> None:
     """Check the classes that the recipes of a config name, before any runs.
-
-    Args:
-        config: whose recipes name classes.
-        dataset: whose classes may be named.
 
     Raises:
         InputError: for the name of no class.
     """
+    config = experiment.config
     methods = config.methods
     recipes = [
         *(teacher.training for teacher in config.teachers),
@@ -66,7 +63,7 @@ def check_class_weights(config: ExperimentConfig, dataset: Dataset) -> None:
     for recipe in recipes:
         # Balanced ones have no names, and counting may take long.
         if recipe is not None and isinstance(recipe.class_weight, dict):
-            class_weights(recipe.class_weight, dataset)
+            class_weights(recipe.class_weight, experiment.dataset)
 
 
 def _balanced(dataset: Dataset) -> dict[int, float]:

@@ -9,9 +9,9 @@ import keras
 from atsc_keras.backend import replicate
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.array_batches import rows_of_part
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 from atsc_keras.processes import count_processes, process_place
+from atsc_keras.training.experiment import Experiment
 
 
 def chosen_devices(config: ExperimentConfig) -> list[str]:
@@ -109,16 +109,13 @@ def evaluation_batch_size(config: ExperimentConfig, count: int) -> int:
     )
 
 
-def check_devices(config: ExperimentConfig, dataset: Dataset) -> None:
+def check_devices(experiment: Experiment) -> None:
     """Check that the devices are there and can share every batch.
-
-    Args:
-        config: whose devices and batches are checked.
-        dataset: whose images make the batches.
 
     Raises:
         InputError: if they are not, or cannot.
     """
+    config, dataset = experiment.config, experiment.dataset
     devices = chosen_devices(config)
     if len(devices) < 2:
         return

@@ -12,30 +12,29 @@ from pathlib import Path
 import keras
 
 from atsc_keras.config import ExperimentConfig, config_digest
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.processes import command
 from atsc_keras.records.models import Origin
+from atsc_keras.training.experiment import Experiment
 
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
 
 
-def describe_origin(
-    job: str, config: ExperimentConfig, dataset: Dataset
-) -> Origin:
+def describe_origin(job: str, experiment: Experiment) -> Origin:
     """Describe this process, and what it learns from.
 
     Args:
         job: what the run does.
-        config: what is done, and from which weights.
-        dataset: whose content counts, wherever it lies.
+        experiment: whose config counts, and the content of its data and of
+            given weights, wherever they lie.
     """
+    config = experiment.config
     backend = keras.backend.backend()
     return Origin(
         job=job,
         commands=(command(),),
         config=config,
         config_digest=config_digest(config),
-        data_digest=dataset.digest,
+        data_digest=experiment.dataset.digest,
         weights_digests=_weights_digests(config),
         python=platform.python_version(),
         platform=platform.platform(),

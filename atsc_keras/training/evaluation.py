@@ -5,11 +5,10 @@ from pathlib import Path
 
 import keras
 
-from atsc_keras.config import DataConfig
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.records.models import ModelRecord
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.networks import check_fits, load_classifier
 
 
@@ -50,23 +49,23 @@ def gives_probabilities(model: keras.Model) -> bool:
 
 
 def evaluate_file(
-    path: Path, network: str, dataset: Dataset, data: DataConfig
+    path: Path, network: str, experiment: Experiment
 ) -> ModelRecord:
     """Evaluate a saved classifier on the test split.
 
     Args:
         path: of the `.keras` file.
         network: its name, for the report.
-        dataset: whose test split counts.
-        data: its batch size counts.
+        experiment: whose test split and batch size count.
 
     Raises:
         InputError: if the file cannot be loaded or does not fit the data.
     """
+    dataset = experiment.dataset
     model = load_classifier(path)
     check_fits(model, path, dataset)
     # Nothing is mixed here: class numbers will do.
-    data = data.model_copy(update={"augmentations": ()})
+    data = experiment.config.data.model_copy(update={"augmentations": ()})
     test = build_pipeline(dataset, "test", data, training=False)
     model.compile(
         loss=keras.losses.SparseCategoricalCrossentropy(

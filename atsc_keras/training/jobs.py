@@ -12,9 +12,10 @@ from atsc_keras.records.models import Metrics, ModelRecord, Origin
 from atsc_keras.records.roles import DISTILLATION, Part, Role
 from atsc_keras.records.run import CONFIG, Run
 from atsc_keras.training.devices import placed
+from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.experiment import Experiment
-from atsc_keras.training.given_data import open_dataset
+from atsc_keras.training.opening import open_dataset, open_experiment
 from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.results import renew_results, write_results
 from atsc_keras.training.saved_phases import (
@@ -23,6 +24,7 @@ from atsc_keras.training.saved_phases import (
     train_classifier,
     train_teachers,
 )
+from atsc_keras.training.trainers import build_atsc
 
 
 def train(
@@ -59,9 +61,9 @@ def train(
             f"The {role} of the config must say how it is trained. Received: "
             "training=null. Give at least its epochs."
         )
-    experiment = Experiment.open(config, dataset)
+    experiment = open_experiment(config, dataset)
     part = Part(Role.TEACHER if role == "teacher" else Role.STUDENT_ALONE)
-    origin = experiment.origin(f"train {role}")
+    origin = describe_origin(f"train {role}", experiment)
     with ExitStack() as stack:
         stack.enter_context(placed(config))
         # What cannot be built is found now.
@@ -107,14 +109,14 @@ def distill(
         InputError: if config, data, folder or a saved network cannot be used.
         DivergedError: if a loss is not finite.
     """
-    experiment = Experiment.open(config, dataset)
-    origin, student = experiment.origin("distill"), config.student
+    experiment = open_experiment(config, dataset)
+    origin, student = describe_origin("distill", experiment), config.student
     alone, distilled = Part(Role.STUDENT_ALONE), Part(Role.STUDENT)
     with ExitStack() as stack:
         stack.enter_context(placed(config))
         # What cannot be built is found now, not after hours of training.
         teachers = experiment.teachers()
-        atsc = experiment.atsc(teachers)
+        atsc = build_atsc(teachers, experiment)
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
         )
@@ -127,7 +129,7 @@ def distill(
             files[alone] = (alone.stem, student.network)
         if distilled.stem not in run.state:
             if goes_on:
-                atsc = experiment.atsc(load_teachers(run, experiment))
+                atsc = build_atsc(load_teachers(run, experiment), experiment)
             atsc.reset_starting_point()
             recipe = config.distillation.training
             fit_distillation(atsc, Phase(DISTILLATION, recipe, experiment, run))
@@ -165,8 +167,8 @@ def evaluate(
         InputError: if data or model cannot be used.
     """
     path = Path(model)
-    dataset = open_dataset(config, dataset)
-    return evaluate_file(path, network or path.stem, dataset, config.data)
+    experiment = Experiment(config, open_dataset(config, dataset))
+    return evaluate_file(path, network or path.stem, experiment)
 
 
 def evaluate_run(run_dir: str | Path) -> Metrics:
@@ -199,4 +201,4 @@ def evaluate_run(run_dir: str | Path) -> Metrics:
                 f"{dataset.digest}. Put the former data back, or evaluate "
                 "its models one by one."
             )
-        return renew_results(run, config, dataset, metrics)
+        return renew_results(run, Experiment(config, dataset), metrics)

@@ -7,24 +7,21 @@ import keras
 
 from atsc_keras.config import ExperimentConfig, OptimizerConfig, RecipeConfig
 from atsc_keras.config.strict_model import StrictModel
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import count_steps
 from atsc_keras.errors import InputError
 from atsc_keras.training.devices import chosen_devices
+from atsc_keras.training.experiment import Experiment
 
 
-def check_recipes(config: ExperimentConfig, dataset: Dataset) -> None:
+def check_recipes(experiment: Experiment) -> None:
     """Check that backend, devices and data suit every recipe of a config.
-
-    Args:
-        config: whose recipes are checked, for its devices and batches.
-        dataset: whose training images are the steps of an epoch.
 
     Raises:
         InputError: if one of them cannot be followed.
     """
+    config = experiment.config
     devices = chosen_devices(config)
-    steps = count_steps(dataset.train, config.data)
+    steps = count_steps(experiment.dataset.train, config.data)
     for key, section in _sections(config):
         if isinstance(section, RecipeConfig):
             _check_executions(key, section.steps_per_execution, steps)

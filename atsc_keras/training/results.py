@@ -5,8 +5,6 @@ from collections.abc import Mapping
 
 import keras
 
-from atsc_keras.config import ExperimentConfig
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.records.models import Metrics, ModelRecord, Origin
 from atsc_keras.records.roles import Part, Role
 from atsc_keras.records.run import Run
@@ -31,9 +29,7 @@ def write_results(
     """
     config, dataset = experiment.config, experiment.dataset
     models = {
-        part.stem: evaluate_file(
-            run.file(f"{stem}.keras"), network, dataset, config.data
-        )
+        part.stem: evaluate_file(run.file(f"{stem}.keras"), network, experiment)
         for part, (stem, network) in files.items()
     }
     history = run.history()
@@ -62,20 +58,17 @@ def write_results(
 
 
 def renew_results(
-    run: Run, config: ExperimentConfig, dataset: Dataset, metrics: Metrics
+    run: Run, experiment: Experiment, metrics: Metrics
 ) -> Metrics:
     """Evaluate a finished run's models again; what it cost stays as it was.
 
     Args:
         run: that made them.
-        config: whose `data` says how to test.
-        dataset: whose test split counts.
+        experiment: whose test split counts.
         metrics: as they were.
     """
     models = {
-        stem: evaluate_file(
-            run.file(model.file), model.network, dataset, config.data
-        )
+        stem: evaluate_file(run.file(model.file), model.network, experiment)
         for stem, model in metrics.models.items()
     }
     renewed = {"models": models, "gap_closed": _gap(models)}

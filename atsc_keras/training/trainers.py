@@ -1,10 +1,7 @@
 """What trains a student, as a config words it."""
 
-import keras
-
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.crop_and_flip import device_augmentation
-from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.distillation.transfer_loss import (
@@ -16,31 +13,28 @@ from atsc_keras.methods.registry import find_method
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import adapt_only, flags_kept
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.training.networks import build_student
+from atsc_keras.training.experiment import Experiment
 
 
-def build_atsc(
-    teachers: list[ImageClassifier], config: ExperimentConfig, dataset: Dataset
-) -> ATSC:
+def build_atsc(teachers: list[ImageClassifier], experiment: Experiment) -> ATSC:
     """Build ATSC; its student starts as the student alone does.
 
     Args:
         teachers: loaded, or yet to be trained: then `reset_starting_point`
             when they are.
-        config: its student, settings and seed count.
-        dataset: whose images the networks take.
+        experiment: its student, settings, seed and images count.
 
     Raises:
         InputError: if the networks do not fit together or the labels, or a
             pattern of `trainable` names nothing.
     """
+    config = experiment.config
     with flags_kept(teachers):
         adapt_as_asked(teachers, config)
     if config.data.soft_labels:
-        _check_rows(teachers, config, dataset)
+        _check_rows(teachers, experiment)
     # The same draw as the student alone: both start from one network.
-    keras.utils.set_random_seed(config.seed)
-    student = build_student(config.student, dataset)
+    student = experiment.student()
     settings = config.distillation
     momentum = config.student.batch_norm_momentum
     if momentum is None:
@@ -77,8 +71,7 @@ def adapt_as_asked(
 def build_method(
     name: str,
     teacher: ImageClassifier,
-    config: ExperimentConfig,
-    dataset: Dataset,
+    experiment: Experiment,
     epochs: int,
 ) -> KnowledgeDistillation:
     """Build a method of a fixed teacher, as published but for the config.
@@ -86,17 +79,15 @@ def build_method(
     Args:
         name: of a method of a fixed teacher, as `find_method` takes it.
         teacher: loaded; stays as it is.
-        config: its student, settings of the method and seed count.
-        dataset: whose images the student takes.
+        experiment: its student, settings of the method, seed and images count.
         epochs: of the training.
 
     Raises:
         InputError: if teacher and student do not fit together.
     """
-    keras.utils.set_random_seed(config.seed)
-    student = build_student(config.student, dataset)
+    config, student = experiment.config, experiment.student()
     published, asked = find_method(name), config.methods.of(name)
-    data = TrainingSet(len(dataset.train), config.data.batch_size)
+    data = TrainingSet(len(experiment.dataset.train), config.data.batch_size)
     transfer = None
     if published.loss is not None:
         loss = load_transfer_loss(published.loss)
@@ -123,14 +114,17 @@ def build_method(
 
 
 def _check_rows(
-    teachers: list[ImageClassifier], config: ExperimentConfig, dataset: Dataset
+    teachers: list[ImageClassifier], experiment: Experiment
 ) -> None:
     """Check that rows of labels are as long as the teachers' logits."""
-    for teacher, asked in zip(teachers, config.teachers, strict=True):
-        if teacher.classes != len(dataset.class_names):
+    classes = len(experiment.dataset.class_names)
+    for teacher, asked in zip(
+        teachers, experiment.config.teachers, strict=True
+    ):
+        if teacher.classes != classes:
             raise InputError(
                 "With mixup or cutmix a teacher must have exactly the classes "
                 f"of the data. Received: {asked.network} with "
                 f"{teacher.classes} classes, data with "
-                f"{len(dataset.class_names)}. Leave these augmentations out."
+                f"{classes}. Leave these augmentations out."
             )

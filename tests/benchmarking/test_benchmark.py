@@ -22,6 +22,7 @@ from atsc_keras.records.models import Origin
 from atsc_keras.records.run import Run
 from atsc_keras.reports.benchmark import STEPS, benchmark_table
 from atsc_keras.training.devices import placed
+from atsc_keras.training.experiment import Experiment
 from tests.markers import ONCE
 from tests.tiny import batch, tiny_teacher
 from tests.tiny_experiment import write_config
@@ -105,7 +106,9 @@ def test_what_adapts_in_part_can_be_named(tmp_path: Path) -> None:
     costs = []
     for patterns in (None, ("stage3_block0_conv2",), (".*",)):
         settings = BenchmarkSettings(trainable=patterns)
-        step = BenchmarkStep("atsc_partial", config, dataset, settings)
+        step = BenchmarkStep(
+            "atsc_partial", Experiment(config, dataset), settings
+        )
         costs.append(step.multiply_adds)
     assert costs[1] < costs[0] < costs[2]
 
@@ -115,7 +118,9 @@ def test_precision_is_that_of_the_steps_only(tmp_path: Path) -> None:
     config = load_config(path, ["precision=mixed_bfloat16"])
     dataset = load_dataset(config.data)
     with placed(config):
-        step = BenchmarkStep("student", config, dataset, BenchmarkSettings())
+        step = BenchmarkStep(
+            "student", Experiment(config, dataset), BenchmarkSettings()
+        )
     assert keras.config.dtype_policy().name == "float32"
     (model,) = step.models
     assert model.encoder.layers[-1].compute_dtype == "bfloat16"
@@ -132,7 +137,9 @@ def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
     result = benchmark(config, tmp_path / "run", QUICK)
     assert list(result.steps) == list(STEPS[:-1])  # no Distiller of two
     dataset = load_dataset(config.data)
-    step = BenchmarkStep("teacher", config, dataset, BenchmarkSettings())
+    step = BenchmarkStep(
+        "teacher", Experiment(config, dataset), BenchmarkSettings()
+    )
     assert len(step.models) == 2
     images, labels = dataset.train.first(16)
     assert len(step.run(images.astype("float32"), labels, 16)) == 1

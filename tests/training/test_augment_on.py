@@ -11,6 +11,7 @@ import pytest
 
 from atsc_keras.config import load_config
 from atsc_keras.data import build_pipeline, load_dataset
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.jobs import train
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.trainers import build_atsc, build_method
@@ -41,12 +42,13 @@ def test_method_trains_on_the_device_as_on_the_host(
     for place in ("host", "device"):
         config = load_config(path, [f"data.augment_on={place}"])
         dataset = load_dataset(config.data)
+        experiment = Experiment(config, dataset)
         keras.utils.set_random_seed(0)
         teacher = build_teacher(config.teachers[0], dataset)
         if method == "atsc":
-            trainer = build_atsc([teacher], config, dataset)
+            trainer = build_atsc([teacher], experiment)
         else:
-            trainer = build_method("kd", teacher, config, dataset, epochs=1)
+            trainer = build_method("kd", teacher, experiment, epochs=1)
         trainer.compile(optimizer="sgd")
         pipeline = build_pipeline(dataset, "train", config.data, training=True)
         trainer.fit(

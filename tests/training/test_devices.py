@@ -21,6 +21,7 @@ from atsc_keras.training.devices import (
     evaluation_batch_size,
     placed,
 )
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.jobs import distill
 from tests.markers import MIXED_BFLOAT16
 from tests.tiny_experiment import write_config
@@ -93,7 +94,7 @@ def test_batches_that_cannot_be_shared_are_refused(tmp_path: Path) -> None:
     wrong = config_of(tmp_path, "devices=4", "data.batch_size=10")
     dataset = load_dataset(wrong.data)
     with pytest.raises(InputError, match="such as 12"):
-        check_devices(wrong, dataset)
+        check_devices(Experiment(wrong, dataset))
     for batch_size, drop in ((12, "false"), (20, "true"), (16, "false")):
         right = config_of(
             tmp_path,
@@ -101,7 +102,7 @@ def test_batches_that_cannot_be_shared_are_refused(tmp_path: Path) -> None:
             f"data.batch_size={batch_size}",
             f"data.drop_remainder={drop}",
         )
-        check_devices(right, dataset)
+        check_devices(Experiment(right, dataset))
 
 
 @pytest.mark.skipif(ONE_DEVICE, reason="torch has one device")

@@ -9,7 +9,7 @@ import atsc_keras.training.networks as networks
 from atsc_keras import Dataset, distill, load_config
 from atsc_keras.errors import InputError
 from atsc_keras.models.graphs import leaf_layers
-from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.opening import open_experiment
 from tests.tiny import values
 from tests.tiny_experiment import write_config
 
@@ -32,7 +32,7 @@ def test_distilling_builds_each_network_once(
 def test_networks_begin_as_the_seed_says_whatever_was_built_before(
     tmp_path: Path,
 ) -> None:
-    experiment = Experiment.open(load_config(write_config(tmp_path)))
+    experiment = open_experiment(load_config(write_config(tmp_path)))
     first = values(experiment.student())
     experiment.teachers()
     for one, two in zip(first, values(experiment.student()), strict=True):
@@ -43,10 +43,10 @@ def test_wrong_recipe_is_found_without_a_network(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     config = load_config(path, ["distillation.l2sp_weight=1e6"])
     with pytest.raises(InputError, match="l2sp_weight"):
-        Experiment.open(config)
+        open_experiment(config)
     with pytest.raises(InputError, match="Dataset.from_arrays"):
-        Experiment.open(load_config(path), dict[str, int]())  # type: ignore[arg-type]
-    assert isinstance(Experiment.open(load_config(path)).dataset, Dataset)
+        open_experiment(load_config(path), dict[str, int]())  # type: ignore[arg-type]
+    assert isinstance(open_experiment(load_config(path)).dataset, Dataset)
 
 
 @pytest.mark.parametrize("pattern", ["[]", "[stage3_.*]"])

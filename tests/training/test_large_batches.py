@@ -16,6 +16,7 @@ from atsc_keras.config import (
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import DivergedError, InputError
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.jobs import train
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer
@@ -172,5 +173,5 @@ def test_what_replicas_of_tensorflow_cannot_do_is_refused(
     config = load_config(path, [change, "devices=2"])
     dataset = load_dataset(config.data)
     with pytest.raises(InputError, match=message):
-        check_recipes(config, dataset)
-    check_recipes(load_config(path, [change]), dataset)
+        check_recipes(Experiment(config, dataset))
+    check_recipes(Experiment(load_config(path, [change]), dataset))

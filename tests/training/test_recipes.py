@@ -15,6 +15,7 @@ from atsc_keras.config import (
 from atsc_keras.data import load_dataset
 from atsc_keras.distillation.coupled_sgd import CoupledSGD
 from atsc_keras.errors import InputError
+from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.recipes import build_optimizer, build_schedule
 from tests.reference import golden, under
@@ -117,7 +118,7 @@ def test_learning_rate_at_which_l2sp_diverges_is_refused(
                 *changes,
             ],
         )
-        check_recipes(config, load_dataset(config.data))
+        check_recipes(Experiment(config, load_dataset(config.data)))
 
     check(0.97 * limit)
     with pytest.raises(InputError, match=f"must be under {limit:.3g}, where"):

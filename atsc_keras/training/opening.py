@@ -1,4 +1,4 @@
-"""The data of a job: loaded as the config says, or given by the caller."""
+"""Every mistake of config and data, found before anything is written."""
 
 from typing import Any
 
@@ -8,6 +8,30 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.data.pipeline import check_batch_size, check_reader
 from atsc_keras.errors import InputError
+from atsc_keras.training.class_weights import check_class_weights
+from atsc_keras.training.devices import check_devices
+from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.recipe_checks import check_recipes
+
+
+def open_experiment(
+    config: ExperimentConfig, given: Dataset | None = None
+) -> Experiment:
+    """Load the data, and check all that needs no network.
+
+    Args:
+        config: what is asked.
+        given: in place of what `config.data` would load; default: loaded.
+
+    Raises:
+        InputError: if the data cannot be loaded or do not fit the config, or
+            a recipe cannot be carried out with them or the devices.
+    """
+    experiment = Experiment(config, open_dataset(config, given))
+    check_class_weights(experiment)
+    check_devices(experiment)
+    check_recipes(experiment)
+    return experiment
 
 
 def open_dataset(config: ExperimentConfig, given: Dataset | None) -> Dataset:
