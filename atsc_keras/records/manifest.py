@@ -92,14 +92,19 @@ def own_files(folder: Path) -> set[str]:
 
     Args:
         folder: that the run wrote to.
-
-    Raises:
-        InputError: if a list is damaged.
     """
     found = files_in(folder)
-    listed = {*read_manifest(folder).files, *_ALWAYS, Manifest.file_name}
+    try:
+        manifest = read_record(folder, Manifest)
+    except InputError:  # damaged: what it may have listed is known by name
+        manifest = None
+    listed = {
+        *_ALWAYS,
+        Manifest.file_name,
+        *(manifest.files if manifest else ()),
+    }
     own = {name for name in found if _final(name) in listed}
-    if Manifest.file_name not in found:
+    if manifest is None:
         own |= {name for name in found if _is_of_0_1(_final(name))}
     own |= {f"{EXPORT}/{name}" for name in exported_files(folder / EXPORT)}
     own |= {name for name in found if name.startswith(f"{PART}{EXPORT}/")}

@@ -157,15 +157,15 @@ class Run:
         begun = {name for name in own if PART in name} | {Manifest.file_name}
         if found <= begun:  # by a run killed in its first write
             return
-        earlier, foreign = self.load(Origin), found - own
-        if foreign or earlier is None:
+        foreign = found - own
+        if foreign or not found & {Manifest.file_name, Origin.file_name}:
             shown = ", ".join(sorted(foreign)[:3]) or f"no {Origin.file_name}"
             raise InputError(
                 "A run folder must be new, empty, or made by an earlier run. "
                 f"Received: --run-dir={self.path}, which holds {shown}. "
                 "Name another folder, or move what the run did not write."
             )
-        if overwrite:
+        if overwrite:  # whether its records are whole or not
             check_inputs_survive(self.path, origin.config)
         elif not resume:
             raise InputError(
@@ -174,7 +174,7 @@ class Run:
                 "--overwrite to start again."
             )
         else:
-            check_same(self.path, origin, earlier)
+            check_same(self.path, origin, self.demand(Origin))
 
     def file(self, name: str) -> Path:
         """Give the path of a file in the folder."""

@@ -150,9 +150,26 @@ def test_folder_without_origin_is_none_of_a_run(
     run: Path, origin: Origin
 ) -> None:
     (run / "environment.json").unlink()
+    assert "hold environment.json" in refusal(run, origin, resume=True)
+    (run / "manifest.json").unlink()
     for decision in ("resume", "overwrite"):
         message = refusal(run, origin, **{decision: True})
         assert "holds no environment.json" in message
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "environment.json"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[1]"])
+def test_overwriting_needs_no_whole_record(
+    name: str, content: bytes, run: Path, origin: Origin
+) -> None:
+    (run / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}.*again with --overwrite"):
+        reopen(run, origin, resume=True)
+    (run / "thesis.txt").write_text("mine")
+    assert "holds thesis.txt" in refusal(run, origin, overwrite=True)
+    (run / "thesis.txt").unlink()
+    reopen(run, origin, overwrite=True)
+    assert not (run / "student.keras").exists()
 
 
 def test_what_a_killed_run_was_writing_is_removed(
