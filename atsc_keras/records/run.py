@@ -1,5 +1,6 @@
 """The folder of one run: one writer, and a list of what it wrote."""
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -207,6 +208,10 @@ class Run:
             WriteError: if that fails.
         """
         manifest = self._writable()
+        if is_first() and not self.path.is_dir():
+            # Written anew it would hold the half of a run.
+            gone = OSError(errno.ENOENT, "the folder is gone")
+            raise WriteError(self.path, gone)
         if name not in manifest.files:
             files = (*manifest.files, name)
             self._write_manifest(manifest.model_copy(update={"files": files}))
