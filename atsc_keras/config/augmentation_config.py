@@ -1,30 +1,20 @@
 """What is done to training images beyond crop and flip."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import (
     Field,
-    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
-    model_serializer,
 )
 
 from atsc_keras.config.ranges import check_shares
-from atsc_keras.config.strict_model import StrictModel, mistake
+from atsc_keras.config.strict_model import NamedSection
 
-_USED_BY = {
-    "operations": ("rand_augment",),
-    "magnitude": ("rand_augment",),
-    "probability": ("mixup", "cutmix", "random_erasing", "grid_mask"),
-    "alpha": ("mixup", "cutmix"),
-    "area": ("random_erasing",),
-    "ratio": ("grid_mask",),
-}
 _MIXES_LABELS = ("mixup", "cutmix")
 
 
-class AugmentationConfig(StrictModel):
+class AugmentationConfig(NamedSection):
     """An augmentation.
 
     Attributes:
@@ -42,6 +32,15 @@ class AugmentationConfig(StrictModel):
             share of the grid's unit, default [0.0, 0.5].
     """
 
+    used_by = {
+        "operations": ("rand_augment",),
+        "magnitude": ("rand_augment",),
+        "probability": ("mixup", "cutmix", "random_erasing", "grid_mask"),
+        "alpha": ("mixup", "cutmix"),
+        "area": ("random_erasing",),
+        "ratio": ("grid_mask",),
+    }
+
     name: Literal[
         "rand_augment", "mixup", "cutmix", "random_erasing", "grid_mask"
     ]
@@ -58,19 +57,6 @@ class AugmentationConfig(StrictModel):
         """Whether an image comes out with shares of two labels."""
         return self.name in _MIXES_LABELS
 
-    # Runs for given values only: the defaults are never a mistake.
-    @field_validator(*_USED_BY)
-    @classmethod
-    def _belongs_to_name(cls, value: Any, info: ValidationInfo) -> Any:
-        name = info.data.get("name")
-        users = _USED_BY[str(info.field_name)]
-        if name is not None and name not in users:
-            raise mistake(
-                f"is only for name: {', '.join(users)}, not for name: {name}",
-                "Leave it out.",
-            )
-        return value
-
     @field_validator("area", "ratio")
     @classmethod
     def _shares(
@@ -78,14 +64,3 @@ class AugmentationConfig(StrictModel):
     ) -> tuple[float, ...]:
         smallest_may_be_zero = info.field_name == "ratio"
         return check_shares(value, smallest_may_be_zero=smallest_may_be_zero)
-
-    @model_serializer(mode="wrap")
-    def _only_what_counts(
-        self, handler: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        values: dict[str, Any] = handler(self)
-        return {
-            key: value
-            for key, value in values.items()
-            if key == "name" or self.name in _USED_BY[key]
-        }

@@ -1,8 +1,16 @@
 """The rules that every section of a config follows."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 from pydantic_core import PydanticCustomError
 
 # A field whose default is not what came before it names that one:
@@ -23,6 +31,37 @@ class StrictModel(BaseModel):
         strict=True,
         allow_inf_nan=False,
     )
+
+
+class NamedSection(StrictModel):
+    """A section whose `name` decides which of its other keys count."""
+
+    # Names that a key is for; one that is not here is for all.
+    used_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    # Runs for given values only: the defaults are never a mistake.
+    @field_validator("*")
+    @classmethod
+    def _belongs_to_name(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.data.get("name")
+        users = cls.used_by.get(str(info.field_name))
+        if users and name is not None and name not in users:
+            raise mistake(
+                f"is only for name: {', '.join(users)}, not for name: {name}",
+                f"Leave it out or use name: {' or '.join(users)}.",
+            )
+        return value
+
+    @model_serializer(mode="wrap")
+    def _only_what_counts(
+        self, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {
+            key: value
+            for key, value in values.items()
+            if values["name"] in self.used_by.get(key, (values["name"],))
+        }
 
 
 def mistake(rule: str, way_out: str) -> PydanticCustomError:

@@ -1,0 +1,417 @@
+// The demo page: a picture -> pixels -> logits -> the five likeliest classes.
+//
+// model.js and runtime.js carry the model, the samples and onnxruntime-web as
+// text, because a page that is opened from a file may load scripts but may not
+// read files: so this works from a double click as from any server.
+"use strict";
+
+const SHOWN = 5; // classes in the ranking
+const WARM_RUNS = 5; // runs that the median is taken over
+const PATIENCE = 500; // milliseconds that these may take together
+const COARSE = 96; // pixels a side below which each is drawn as a square
+const part = (id) => document.getElementById(id);
+
+let demo; // what model.js says
+let session;
+let ort;
+let firstRun; // milliseconds of the first run of all
+let picks = 0; // pictures chosen so far: an older one's result is not shown
+let lastRun = Promise.resolve();
+
+// === Loading ===
+
+function addScript(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = name;
+    script.onload = resolve;
+    script.onerror = () =>
+      reject(new Error(`${name} is not beside this page, or cannot be read.`));
+    document.head.append(script);
+  });
+}
+
+function fromBase64(text) {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i += 1) {
+    bytes[i] = letters.charCodeAt(i);
+  }
+  return bytes;
+}
+
+async function unpacked(text) {
+  const packed = new Blob([fromBase64(text)]).stream();
+  const stream = packed.pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+async function openRuntime(packed) {
+  const text = await unpacked(packed.module);
+  const script = new Blob([text], { type: "text/javascript" });
+  const address = URL.createObjectURL(script);
+  const runtime = await import(address);
+  URL.revokeObjectURL(address);
+  // One thread: more would need a server that sends special headers.
+  runtime.env.wasm.numThreads = 1;
+  runtime.env.wasm.wasmBinary = await unpacked(packed.wasm);
+  return runtime;
+}
+
+async function start() {
+  if (!("DecompressionStream" in window) || !("WebAssembly" in window)) {
+    throw new Error(
+      "This browser is too old. Use Chrome or Edge 91, Firefox 113, " +
+        "Safari 16.4, or a later one.",
+    );
+  }
+  await addScript("model.js");
+  demo = globalThis.DEMO;
+  describe();
+  await addScript("runtime.js");
+  ort = await openRuntime(globalThis.RUNTIME);
+  session = await ort.InferenceSession.create(fromBase64(demo.model), {
+    executionProviders: ["wasm"],
+  });
+  // Their text is not needed any more.
+  demo.model = null;
+  globalThis.RUNTIME = null;
+  part("runtime").textContent =
+    `It is run by onnxruntime-web ${ort.env.versions.web} (WebAssembly, ` +
+    "one thread).";
+  part("file").disabled = false;
+  say("Choose, drop or paste a picture.");
+  for (const button of document.querySelectorAll("#samples button")) {
+    button.disabled = false;
+  }
+  if (demo.samples.length) {
+    await chooseSample(0);
+  }
+  document.body.dataset.ready = "true";
+}
+
+// === Inference ===
+
+function inTurn(job) {
+  const result = lastRun.then(job);
+  lastRun = result.catch(() => {});
+  return result;
+}
+
+/** Pixels -> logits and the milliseconds that they took. */
+function run(pixels) {
+  return inTurn(async () => {
+    const { type, height, width, channels } = demo.input;
+    const shape = [1, height, width, channels];
+    const image = new ort.Tensor(type, pixels, shape);
+    const before = performance.now();
+    const { logits } = await session.run({ image }, ["logits"]);
+    const milliseconds = performance.now() - before;
+    firstRun ??= milliseconds;
+    return { logits: Array.from(logits.data, Number), milliseconds };
+  });
+}
+
+function typed(pixels) {
+  const { type, height, width, channels } = demo.input;
+  if (pixels.length !== height * width * channels) {
+    throw new Error(
+      `pixels must be ${height} x ${width} x ${channels} values in one row. ` +
+        `Received: ${pixels.length}.`,
+    );
+  }
+  return type === "uint8"
+    ? Uint8Array.from(pixels)
+    : Float32Array.from(pixels);
+}
+
+/** For tests: pixels in [0, 255], row by row -> logits. */
+window.classify = async (pixels) => (await run(typed(pixels))).logits;
+
+/** The softmax. */
+function shares(logits) {
+  const largest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+// === Pictures ===
+
+function canvasOf(width, height) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  return { canvas, context };
+}
+
+/**
+ * The middle of a picture, in the model's size. It is halved until it is near
+ * that size: browsers that look at few pixels would otherwise skip most.
+ */
+function resized(picture, width, height) {
+  const scale = Math.max(width / picture.width, height / picture.height);
+  let [w, h] = [width / scale, height / scale];
+  let [x, y] = [(picture.width - w) / 2, (picture.height - h) / 2];
+  let source = picture;
+  for (;;) {
+    const last = w <= 2 * width && h <= 2 * height;
+    const nextWidth = last ? width : Math.max(width, Math.ceil(w / 2));
+    const nextHeight = last ? height : Math.max(height, Math.ceil(h / 2));
+    const { canvas, context } = canvasOf(nextWidth, nextHeight);
+    // Of the right size already: every pixel stays what it is.
+    context.imageSmoothingEnabled = w !== nextWidth || h !== nextHeight;
+    // Under a transparent picture lies white paper.
+    context.fillStyle = "white";
+    context.fillRect(0, 0, nextWidth, nextHeight);
+    context.drawImage(source, x, y, w, h, 0, 0, nextWidth, nextHeight);
+    if (last) {
+      return context.getImageData(0, 0, width, height);
+    }
+    [source, x, y, w, h] = [canvas, 0, 0, nextWidth, nextHeight];
+  }
+}
+
+/** Makes a picture grey in place, with the weights of ITU-R BT.601. */
+function turnGrey({ data }) {
+  for (let i = 0; i < data.length; i += 4) {
+    const grey = 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
+    data.fill(Math.round(grey), i, i + 3);
+  }
+}
+
+function pixelsOf({ data }) {
+  const { channels } = demo.input;
+  const pixels = [];
+  for (let i = 0; i < data.length; i += 4) {
+    for (let channel = 0; channel < channels; channel += 1) {
+      pixels.push(data[i + channel]);
+    }
+  }
+  return pixels;
+}
+
+async function decoded(blob, name) {
+  try {
+    // The file's own numbers: no colour profile is applied.
+    return await createImageBitmap(blob, { colorSpaceConversion: "none" });
+  } catch {
+    throw new Error(
+      `${name} is not a picture that this browser can read. ` +
+        "Choose a PNG, JPEG, GIF or WebP file.",
+    );
+  }
+}
+
+async function classifyPicture(blob, name, sample = null) {
+  picks += 1;
+  const mine = picks;
+  const picture = await decoded(blob, name);
+  const { height, width, channels } = demo.input;
+  const image = resized(picture, width, height);
+  picture.close();
+  if (channels === 1) {
+    turnGrey(image);
+  }
+  const pixels = typed(pixelsOf(image));
+  const { logits } = await run(pixels);
+  if (mine !== picks) {
+    return;
+  }
+  part("problem").hidden = true;
+  part("seen").getContext("2d").putImageData(image, 0, 0);
+  part("seen").setAttribute("aria-label", name);
+  for (const [i, button] of [...part("samples").children].entries()) {
+    button.firstChild.setAttribute("aria-pressed", String(i === sample));
+  }
+  showRanking(shares(logits));
+  document.body.dataset.shown = mine;
+  await showTiming(pixels, mine);
+}
+
+// === What is shown ===
+
+function say(text) {
+  part("answer").textContent = text;
+}
+
+function showProblem(error) {
+  part("problem").textContent = error.message;
+  part("problem").hidden = false;
+}
+
+function inUnits(bytes) {
+  return bytes < 1e6
+    ? `${Math.ceil(bytes / 1e3)}\u00a0kB`
+    : `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
+}
+
+function inPercent(share) {
+  return share < 0.001 && share > 0
+    ? "under 0.1 %"
+    : `${(100 * share).toFixed(1)} %`;
+}
+
+function inMilliseconds(time) {
+  return time < 0.1 ? "under 0.1\u00a0ms" : `${time.toFixed(1)}\u00a0ms`;
+}
+
+function className(index) {
+  return demo.classNames ? demo.classNames[index] : `Class ${index}`;
+}
+
+function add(parent, tag, properties = {}) {
+  const element = Object.assign(document.createElement(tag), properties);
+  parent.append(element);
+  return element;
+}
+
+function describe() {
+  const { type, height, width, channels } = demo.input;
+  const colours = channels === 1 ? "grey" : "colour";
+  document.title = demo.name;
+  part("name").textContent = demo.name;
+  const classes = demo.classes ? [`${demo.classes} classes`] : [];
+  for (const fact of [
+    `Input ${width} × ${height}, ${colours}, ${type}`,
+    ...classes,
+    `Model ${inUnits(demo.bytes)}`,
+  ]) {
+    add(part("facts"), "li", { textContent: fact });
+  }
+  part("preparation").textContent =
+    `A picture of another size is cropped around its middle, then resized ` +
+    `to ${width} × ${height}${channels === 1 ? " and turned grey" : ""}.`;
+  Object.assign(part("seen"), { width, height });
+  document.body.classList.toggle("coarse", Math.max(width, height) < COARSE);
+  part("samples-part").hidden = !demo.samples.length;
+  for (const [i, address] of demo.samples.entries()) {
+    const button = add(add(part("samples"), "li"), "button", {
+      type: "button",
+      disabled: true,
+      onclick: () => chooseSample(i),
+    });
+    button.setAttribute("aria-pressed", "false");
+    add(button, "img", { src: address, alt: `Sample ${i + 1}` });
+  }
+}
+
+function showRanking(values) {
+  const order = [...values.keys()]
+    .sort((a, b) => values[b] - values[a])
+    .slice(0, SHOWN);
+  const [best] = order;
+  say(`${className(best)}, ${inPercent(values[best])}`);
+  part("answer").className = "shown-below";
+  // Bars that are there already move instead of being drawn anew.
+  const rows = part("ranking");
+  while (rows.children.length < order.length) {
+    const row = add(rows, "li");
+    add(row, "span", { className: "class" });
+    add(row, "span", { className: "share" });
+    add(add(row, "span", { className: "track" }), "span");
+  }
+  for (const [place, index] of order.entries()) {
+    const [name, share, track] = rows.children[place].children;
+    name.textContent = className(index);
+    share.textContent = inPercent(values[index]);
+    track.firstChild.style.width = `${100 * values[index]}%`;
+  }
+}
+
+async function showTiming(pixels, mine) {
+  const times = [];
+  let spent = 0;
+  while (times.length < WARM_RUNS && (!times.length || spent < PATIENCE)) {
+    const { milliseconds } = await run(pixels);
+    times.push(milliseconds);
+    spent += milliseconds;
+    if (mine !== picks) {
+      return;
+    }
+  }
+  times.sort((a, b) => a - b);
+  const median = times[Math.floor(times.length / 2)];
+  const runs = times.length === 1 ? "one run" : `${times.length} runs`;
+  part("timing").textContent =
+    `${inMilliseconds(median)} a picture (median of ${runs}). The first ` +
+    `run after loading took ${inMilliseconds(firstRun)}.`;
+  Object.assign(document.body.dataset, { median, first: firstRun });
+}
+
+// === Where pictures come from ===
+
+async function choose(blob, name, sample) {
+  try {
+    await classifyPicture(blob, name, sample);
+  } catch (error) {
+    showProblem(error);
+  }
+}
+
+function chooseSample(index) {
+  const bytes = fromBase64(demo.samples[index].split(",")[1]);
+  const blob = new Blob([bytes], { type: "image/png" });
+  return choose(blob, `Sample ${index + 1}`, index);
+}
+
+function take(transfer, otherwise) {
+  if (!session) {
+    return;
+  }
+  const file = [...(transfer?.files ?? [])][0];
+  if (file) {
+    choose(file, file.name);
+  } else {
+    showProblem(new Error(otherwise));
+  }
+}
+
+part("file").addEventListener("change", (event) => {
+  const [file] = event.target.files;
+  if (file) {
+    choose(file, file.name);
+  }
+  event.target.value = ""; // the same file may be chosen again
+});
+
+document.addEventListener("paste", (event) =>
+  take(
+    event.clipboardData,
+    "What was pasted holds no picture. Copy a picture, then paste it here.",
+  ),
+);
+
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("held-over");
+});
+
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) {
+    document.body.classList.remove("held-over");
+  }
+});
+
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("held-over");
+  take(
+    event.dataTransfer,
+    "What was dropped is no file. Save the picture first, then drop its file.",
+  );
+});
+
+start().catch((error) => {
+  const served =
+    location.protocol === "file:"
+      ? "\nIf this browser opens no pages from files, run " +
+        "`python -m http.server` in this folder and open " +
+        "http://localhost:8000."
+      : "";
+  document.body.dataset.ready = "false";
+  say("The model could not be loaded.");
+  showProblem(new Error(`${error.message}${served}`));
+});

@@ -1,0 +1,201 @@
+"""Real images: some to calibrate by, others to prove the files on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from atsc_keras.errors import InputError
+from atsc_keras.files.pictures import (
+    ImageReader,
+    list_classes,
+    list_pictures,
+    read_npz,
+)
+
+from .job import Selection
+
+_HINT = (
+    "Give an npz file with `x_test` (and `y_test`, `x_train`), a folder "
+    "test/<class>/*.png (and train/<class>/*.png), or a folder of images."
+)
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """Pixels in [0, 255].
+
+    Attributes:
+        test: uint8 `(N, H, W, C)`, to compare on.
+        labels: `(N,)` of `test`, or None.
+        calibration: uint8 `(M, H, W, C)`, never of `test`; None where the
+            data hold no training images.
+    """
+
+    test: np.ndarray
+    labels: np.ndarray | None
+    calibration: np.ndarray | None
+
+
+def load_images(
+    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+) -> RealImages:
+    """Read the images that a model is calibrated by and compared on.
+
+    Args:
+        path: an npz file with `x_test` and optionally `y_test` and
+            `x_train`; a folder `test/<class>/*` and optionally
+            `train/<class>/*`; or a folder of images, of which one part
+            calibrates and the other compares.
+        shape: `(H, W, C)` that the model takes. Images of a folder are
+            resized to it as in training, those of an npz file must have it.
+        classes: that the model knows.
+        selection: how many.
+
+    Returns:
+        The chosen images.
+
+    Raises:
+        InputError: if the data cannot be read or do not fit the model.
+    """
+    if path.is_dir():
+        return _from_folder(path, shape, classes, selection)
+    return _from_npz(path, shape, classes, selection)
+
+
+# === npz ===
+
+
+def _from_npz(
+    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+) -> RealImages:
+    try:
+        arrays = read_npz(path)
+        test, labels = arrays["x_test"], arrays.get("y_test")
+    except (ValueError, KeyError) as e:
+        reason = f"no array {e}" if isinstance(e, KeyError) else e
+        raise InputError(
+            "--data must be images that can be read. "
+            f"Received: {path} ({reason}). {_HINT}"
+        ) from e
+    train = arrays.get("x_train")
+    if labels is not None:
+        labels = _labels(path, labels, len(test), classes)
+    chosen = selection.choose(len(test), selection.test)
+    if train is not None:
+        rows = selection.choose(len(train), selection.calibration)
+        train = _pixels(path, "x_train", train, rows, shape)
+    return RealImages(
+        _pixels(path, "x_test", test, chosen, shape),
+        None if labels is None else labels[chosen],
+        train,
+    )
+
+
+def _labels(
+    path: Path, labels: np.ndarray, images: int, classes: int
+) -> np.ndarray:
+    labels = labels.reshape(-1) if labels.shape == (images, 1) else labels
+    if labels.shape != (images,) or labels.dtype.kind not in "iuf":
+        raise InputError(
+            "--data must hold one label an image. Received: "
+            f"{path} with {images} images, labels {labels.shape} of type "
+            f"{labels.dtype}. Leave `y_test` out, or give one number each."
+        )
+    if images and not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(
+            "--data must hold labels that the model knows, 0 to "
+            f"{classes - 1}. Received: {path} with {labels.min()} to "
+            f"{labels.max()}. Leave `y_test` out, or number them so."
+        )
+    return labels
+
+
+def _pixels(
+    path: Path,
+    name: str,
+    images: np.ndarray,
+    rows: np.ndarray,
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    if images.ndim == 3 and shape[-1] == 1:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[1:] != shape or not len(images):
+        raise InputError(
+            f"--data must hold images of shape (N, {str(shape)[1:]} as the "
+            f"model takes. Received: {path}, where `{name}` has the shape "
+            f"{images.shape}. Resize them."
+        )
+    low, high = float(images.min()), float(images.max())
+    if high <= 1 or low < 0 or high > 255 or not np.isfinite(low + high):
+        way_out = "Multiply them by 255." if 0 <= low and high <= 1 else ""
+        raise InputError(
+            "--data must hold pixels from 0 to 255, as the exported file "
+            f"takes them. Received: {path}, where `{name}` goes from "
+            f"{low:g} to {high:g}. {way_out or 'Undo their normalisation.'}"
+        )
+    return np.rint(images[rows]).astype("uint8")
+
+
+# === Folders ===
+
+
+def _from_folder(
+    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+) -> RealImages:
+    if (path / "test").is_dir():
+        files = list(_of_classes(path / "test", classes))
+        chosen = selection.choose(len(files), selection.test)
+        labels = np.array([files[i][1] for i in chosen])
+        test = _decode([files[i][0] for i in chosen], shape)
+        train = None
+        if (path / "train").is_dir():
+            files = list(_of_classes(path / "train", classes))
+            rows = selection.choose(len(files), selection.calibration)
+            train = _decode([files[i][0] for i in rows], shape)
+        return RealImages(test, labels, train)
+    pictures = list_pictures(path)
+    if len(pictures) < 2:
+        raise InputError(
+            "--data must be a folder with images. "
+            f"Received: {path} with {len(pictures)}. {_HINT}"
+        )
+    # At most half of them calibrate; none of these compares.
+    rows = selection.choose(
+        len(pictures), min(selection.calibration, len(pictures) // 2)
+    )
+    calibrating = {int(row) for row in rows}
+    others = [p for i, p in enumerate(pictures) if i not in calibrating]
+    chosen = selection.choose(len(others), selection.test)
+    return RealImages(
+        _decode([others[i] for i in chosen], shape),
+        None,
+        _decode([pictures[i] for i in rows], shape),
+    )
+
+
+def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
+    """Image files with the place of their folder in alphabetical order."""
+    names = list_classes(folder)
+    if len(names) != classes:
+        raise InputError(
+            "--data must be a folder with one folder for each class. Received: "
+            f"{folder} with {len(names)} folders, model with {classes} "
+            "classes. Add the missing ones, or give a folder of images."
+        )
+    for label, name in enumerate(names):
+        for picture in list_pictures(name):
+            yield picture, label
+
+
+def _decode(paths: list[Path], shape: tuple[int, ...]) -> np.ndarray:
+    """Read files at the model's size and number of channels."""
+    height, width, channels = shape
+    if channels not in (1, 3, 4) or not paths:
+        raise InputError(
+            "--data must be a folder with images of the model's channels. "
+            f"Received: {len(paths)} files, a model of {channels} channels. "
+            f"{_HINT}"
+        )
+    return ImageReader((height, width), channels).read_all(paths)

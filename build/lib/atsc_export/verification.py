@@ -1,0 +1,199 @@
+"""The proof that an exported file computes what the Keras model does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from atsc_keras.records.exports import Check, Verdict
+
+from .formats.base import OUTPUT, Outputs, Predict
+
+TOLERANCE = 1e-4  # largest difference of a float32 logit, by default
+FLOAT16_TOLERANCE = 5e-2
+QUANTIZED_AGREEMENT = 0.98  # smallest share of equal top-1 of int8 weights
+BATCH_SIZES = (1, 8)
+RANDOM_IMAGES = 16
+_REPEATED = 16  # images run twice: a random layer shows on each
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may lose.
+
+    Attributes:
+        difference: largest difference of a logit; None for any.
+        agreement: smallest share of images with Keras's top-1.
+    """
+
+    difference: float | None = TOLERANCE
+    agreement: float = 1.0
+
+    @classmethod
+    def of(cls, precision: str, tolerance: float) -> "Limits":
+        """Those of a precision; `tolerance` is that of float32."""
+        if precision == "float32":
+            return cls(tolerance)
+        if precision == "float16":
+            return cls(FLOAT16_TOLERANCE, 0.0)
+        return cls(None, QUANTIZED_AGREEMENT)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images with the logits that Keras gives them.
+
+    Attributes:
+        name: "random" or "real".
+        images: `(N, H, W, C)` of the dtype that the file takes.
+        logits: of the Keras model, `(N, classes)`.
+        labels: `(N,)`, or None.
+    """
+
+    name: str
+    images: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray | None = None
+
+    def save(self, folder: Path) -> Path:
+        """Write `<name>.npz`, for the processes that prove files."""
+        path = folder / f"{self.name}.npz"
+        labels: dict[str, Any] = {}
+        if self.labels is not None:
+            labels["labels"] = self.labels
+        np.savez(path, images=self.images, logits=self.logits, **labels)
+        return path
+
+    @classmethod
+    def load(cls, path: Path, dtype: str) -> "Sample":
+        """Read what `save` wrote, with images of a dtype."""
+        with np.load(path) as arrays:
+            return cls(
+                path.stem,
+                arrays["images"].astype(dtype),
+                arrays["logits"],
+                arrays["labels"] if "labels" in arrays else None,
+            )
+
+    def accuracy(self, logits: np.ndarray) -> float | None:
+        """Share of right answers; None without labels."""
+        if self.labels is None:
+            return None
+        return float(np.mean(logits.argmax(-1) == self.labels[: len(logits)]))
+
+
+def random_images(shape: tuple[int, ...]) -> np.ndarray:
+    """uint8 pixels drawn evenly, the same at every call."""
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (RANDOM_IMAGES, *shape)).astype("uint8")
+
+
+def verify(predict: Predict, samples: list[Sample], limits: Limits) -> Verdict:
+    """Compare an opened file with the Keras model.
+
+    Args:
+        predict: images -> outputs by the file's own runtime.
+        samples: what to compare on.
+        limits: what may differ.
+
+    Returns:
+        The verdict, without operations and latency.
+    """
+    checked = [
+        _check(predict, sample, size)
+        for sample in samples
+        for size in BATCH_SIZES
+    ]
+    checks, accuracies = zip(*checked, strict=True)
+    # None, which is no finite number, becomes one that spreads.
+    differences = np.array(
+        [(check.max_difference, check.mean_difference) for check in checks],
+        "float64",
+    )
+    verdict = Verdict(
+        accepted=True,
+        max_difference=float(differences[:, 0].max()),
+        mean_difference=float(differences[:, 1].mean()),
+        top1_agreement=min(check.top1_agreement for check in checks),
+        accuracy=next((a for a in accuracies if a is not None), None),
+        checks=checks,
+    )
+    return verdict.but(_fault(verdict, samples, limits))
+
+
+def _check(
+    predict: Predict, sample: Sample, size: int
+) -> tuple[Check, float | None]:
+    """Compare in batches of a size; also the accuracy, if there are labels."""
+    outputs = _run(predict, sample.images, size)
+    again = _run(predict, sample.images[:_REPEATED], size)[OUTPUT]
+    logits = outputs[OUTPUT]
+    expected = sample.logits[: len(logits)]
+    if logits.shape != expected.shape:
+        raise ValueError(
+            f"logits have the shape {logits.shape}, not {expected.shape}"
+        )
+    difference = np.abs(logits - expected)
+    agreement = np.mean(logits.argmax(-1) == expected.argmax(-1))
+    check = Check(
+        images=sample.name,
+        batch_size=size,
+        count=len(logits),
+        max_difference=float(difference.max()),
+        mean_difference=float(difference.mean()),
+        top1_agreement=float(agreement),
+        repeatable=bool(np.array_equal(again, logits[: len(again)])),
+        consistent=_consistent(outputs),
+    )
+    return check, sample.accuracy(logits)
+
+
+def _run(predict: Predict, images: np.ndarray, size: int) -> Outputs:
+    """Run whole batches; what is left over is not."""
+    size = min(size, len(images))
+    count = len(images) // size * size
+    parts = [
+        predict(images[start : start + size]) for start in range(0, count, size)
+    ]
+    return {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+
+
+def _consistent(outputs: Outputs) -> bool:
+    """Whether probabilities and label are those of the file's own logits."""
+    logits = outputs[OUTPUT].astype("float64")
+    with np.errstate(invalid="ignore"):  # infinite ones are found by `_fault`
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+    expected = powers / powers.sum(-1, keepdims=True)
+    # int8 probabilities come in steps of 1/256.
+    probabilities = outputs.get("probabilities", expected)
+    label = outputs.get("label", logits.argmax(-1))
+    return bool(
+        np.allclose(probabilities, expected, rtol=0, atol=1 / 128)
+        and np.array_equal(label, logits.argmax(-1))
+    )
+
+
+def _fault(found: Verdict, samples: list[Sample], limits: Limits) -> str | None:
+    largest = max(float(np.abs(s.logits).max()) for s in samples)
+    difference, agreement = found.max_difference, found.top1_agreement
+    if difference is None or agreement is None:
+        return "logits are not finite"
+    if limits.difference is not None and not difference <= limits.difference:
+        return (
+            f"logits differ by {difference:.2g}, more than "
+            f"{limits.difference:g}, where Keras gives up to {largest:.3g}"
+        )
+    if agreement < limits.agreement:
+        return (
+            f"top-1 agrees on {agreement:.1%} only, of "
+            f"{limits.agreement:.0%} wanted"
+        )
+    if not all(check.repeatable for check in found.checks):
+        return "two runs on the same images differ"
+    if not all(check.consistent for check in found.checks):
+        return "probabilities or label are not those of the logits"
+    return None

@@ -1,0 +1,107 @@
+"""Gradients and the training step on TensorFlow."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from atsc_keras.types import Logs, Tensor
+
+
+class UpdateTrainer(keras.Model):
+    """A model whose training step is its own `update(data)`."""
+
+    def update(self, data: Any) -> Logs:
+        raise NotImplementedError(f"{type(self).__name__}.update")
+
+    def train_step(self, data: Any) -> Logs:
+        return self.update(data)
+
+
+def value_and_grad(
+    objective: Callable[[], tuple[Tensor, Any]],
+    variables: Sequence[keras.Variable],
+    state: Sequence[keras.Variable],
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
+    """Differentiate `objective` by `variables`."""
+    del state  # assigned in place
+    with tf.GradientTape() as tape:
+        loss, other = objective()
+    gradients = tape.gradient(loss, [v.value for v in variables])
+    # Grappler drops the order of reading before assigning where a path joins
+    # both through the IdentityN in which Keras sums gradients, then splits
+    # that IdentityN: without this, heads held fixed may be read too late.
+    with tf.control_dependencies(tf.nest.flatten((loss, other))):
+        gradients = [g if g is None else tf.identity(g) for g in gradients]
+    return (loss, other), gradients
+
+
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Let an optimizer move the variables that it was built for."""
+    optimizer.apply(gradients, variables)
+
+
+def check_elements(
+    dataset: tf.data.Dataset, labels: Any, check: Callable[[Any], None]
+) -> tf.data.Dataset:
+    """Let a dataset check its labels on the host, before they are used.
+
+    Args:
+        dataset: of batches; whatever backend trains on it.
+        labels: their spec in it; None where it has none.
+        check: takes labels as an array; what it raises ends the iteration.
+    """
+    if labels is None:
+        check(None)
+
+    def checked(images: Any, labels: Any, *weight: Any) -> Any:
+        def look(values: Any) -> Any:
+            check(values)
+            return values
+
+        seen = tf.numpy_function(look, [labels], labels.dtype)
+        return (images, tf.ensure_shape(seen, labels.shape), *weight)
+
+    return dataset.map(checked)
+
+
+def replica_count() -> int:
+    """Count the replicas of the current strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def batch_share(images: Tensor) -> Tensor | float:
+    """Divide this replica's images by those of all replicas."""
+    context = tf.distribute.get_replica_context()
+    if context is None or replica_count() == 1:
+        return 1.0
+    size = tf.cast(tf.shape(images)[0], "float32")
+    return size / context.all_reduce(tf.distribute.ReduceOp.SUM, size)
+
+
+def replicate(devices: Sequence[str]) -> AbstractContextManager[Any]:
+    """Make models on all of these devices, while it lasts."""
+    return tf.distribute.MirroredStrategy(list(devices)).scope()
+
+
+def peak_device_memory() -> int | None:
+    """Read the bytes at most in use on the first GPU; None without one."""
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
+def process_place() -> tuple[int, int]:
+    """Give number and count of the processes; Keras trains in one here."""
+    return 0, 1
+
+
+def wait_for_processes(name: str) -> None:
+    """Do nothing: Keras trains in one process here."""
+    del name

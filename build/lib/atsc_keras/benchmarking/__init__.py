@@ -1,0 +1,1 @@
+"""The job `benchmark`: what a training step costs."""

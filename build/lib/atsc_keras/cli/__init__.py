@@ -1,0 +1,1 @@
+"""Words -> config -> one call."""

@@ -1,0 +1,1 @@
+"""The job `compare`: many methods, one teacher, one student."""

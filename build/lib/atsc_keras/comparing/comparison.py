@@ -1,0 +1,198 @@
+"""The job `compare`: one teacher, one student, many methods and seeds."""
+
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from atsc_keras.comparing.candidates import Candidate, candidates_of
+from atsc_keras.comparing.rate_choice import (
+    RateChoice,
+    check_rates,
+    held_out_dataset,
+)
+from atsc_keras.comparing.summary import summarise
+from atsc_keras.comparing.trial import Trial, build_trainer
+from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.distillation.transfer_loss import load_transfer_loss
+from atsc_keras.errors import InputError
+from atsc_keras.methods.registry import find_method
+from atsc_keras.records.comparisons import Comparison, LearningRates
+from atsc_keras.records.run import Run
+from atsc_keras.reports.numbers import percent
+from atsc_keras.training.devices import placed
+from atsc_keras.training.environment import describe_origin
+from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.opening import open_experiment
+from atsc_keras.training.recipe_checks import check_recipes
+from atsc_keras.training.saved_phases import train_teachers
+
+
+def compare(
+    config: ExperimentConfig,
+    run_dir: str | Path,
+    methods: Collection[str] = (STUDENT_ALONE, "kd", "simkd", "atsc"),
+    seeds: Sequence[int] = (0,),
+    *,
+    dataset: Dataset | None = None,
+    variants: Mapping[str, ExperimentConfig] | None = None,
+    learning_rates: Sequence[float] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Comparison:
+    """Train the student of a config by several methods, for several seeds.
+
+    All have one teacher, trained once with the config's own seed; methods of
+    the same seed have the same initial student and the same batches. What the
+    folder holds already is not trained again.
+
+    Args:
+        config: of the experiment; its `methods` say what is not as published.
+        run_dir: folder to write to: `comparison.json`, `.csv` and `.md`,
+            `report.html`, and a run folder for each method and seed.
+        methods: names of `METHODS`, or `my_module:MyLoss` for a transfer
+            loss of one's own.
+        seeds: of students, order and augmentation.
+        dataset: in place of what `config.data` would load; default: loaded.
+        variants: of ATSC, as `load_variants` reads them; default: none.
+        learning_rates: of the student: for each method and variant the best
+            is chosen with the first seed on a tenth of the training images,
+            which is then held out; default: the config's are used.
+        resume: go on with the comparison that the folder holds; methods,
+            variants and seeds may be added.
+        overwrite: delete the comparison that the folder holds.
+
+    Returns:
+        What `comparison.json` holds.
+
+    Raises:
+        InputError: if methods, seeds, config, data or folder cannot be used.
+        DivergedError: if a teacher's loss is not finite, or that of every
+            method; one that diverges beside others is reported as such.
+    """
+    candidates = candidates_of(config, methods, variants or {})
+    _check_methods(candidates, config)
+    _check_seeds(seeds)
+    check_rates(learning_rates)
+    experiment = open_experiment(config, dataset)
+    held_out = held_out_dataset(config, dataset) if learning_rates else None
+    dataset = experiment.dataset
+    for asked in (variants or {}).values():
+        check_recipes(Experiment(asked, dataset))
+    with ExitStack() as stack:
+        stack.enter_context(placed(config))
+        teachers = experiment.teachers()
+        for candidate in candidates:  # what cannot be built is found now
+            build_trainer(candidate, teachers, dataset)
+        origin = describe_origin("compare", experiment)
+        run = stack.enter_context(
+            Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
+        )
+        train_teachers(run, experiment, teachers)
+        if held_out is not None:
+            choices = [
+                RateChoice(run, candidate, sorted(learning_rates), seeds[0])
+                for candidate in candidates
+            ]
+            _run([t for choice in choices for t in choice.trials], held_out)
+            candidates = _with_chosen_rates(run, choices)
+        trials = [
+            Trial(run, candidate, seed)
+            for seed, candidate in product(seeds, candidates)
+        ]
+        _run(trials, dataset)
+        return summarise(run, experiment)
+
+
+def _run(trials: Sequence[Trial], dataset: Dataset) -> None:
+    epochs = sum(trial.recipe.epochs for trial in trials)
+    progress = _Progress(epochs, len(dataset.test))
+    for trial in trials:
+        progress.begin(trial)
+        trial.run(dataset, progress)
+        progress.end(trial)
+
+
+def _with_chosen_rates(
+    run: Run, choices: Sequence[RateChoice]
+) -> list[Candidate]:
+    """Give candidates their best rates, which are written down too."""
+    known = run.load(LearningRates)
+    new = {choice.candidate.name: choice.record() for choice in choices}
+    all_choices = {**(known.choices if known else {}), **new}
+    run.write(LearningRates(choices=all_choices))
+    return [
+        choice.candidate.with_rate(new[choice.candidate.name].chosen)
+        for choice in choices
+    ]
+
+
+def _check_methods(
+    candidates: Sequence[Candidate], config: ExperimentConfig
+) -> None:
+    for method in (candidate.method for candidate in candidates):
+        loss = find_method(method).loss
+        if loss is not None:  # what does not import is found now
+            load_transfer_loss(loss)
+    for candidate in candidates:
+        if candidate.recipe is None:
+            raise InputError(
+                "`compare` must know how to train with "
+                f"{candidate.method}. Received: student.training=null. Give "
+                "at least its epochs."
+            )
+    fixed = [
+        c.method
+        for c in candidates
+        if find_method(c.method).kind == "fixed_teacher"
+    ]
+    if fixed and len(config.teachers) > 1:
+        raise InputError(
+            "Methods of a fixed teacher have one teacher. Received: "
+            f"{', '.join(fixed)} with {len(config.teachers)} teachers. "
+            f"Compare {STUDENT_ALONE}, simkd and atsc, or name one teacher."
+        )
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise InputError(
+            "`--seeds` must be different whole numbers from 0 on. Received: "
+            f"{','.join(map(str, seeds)) or 'none'}. Use, for example, 0,1,2."
+        )
+
+
+class _Progress(keras.callbacks.Callback):
+    """One bar over the epochs of the whole comparison."""
+
+    def __init__(self, epochs: int, test_images: int) -> None:
+        super().__init__()
+        self._images = test_images
+        self._bar = keras.utils.Progbar(
+            epochs, unit_name="epoch", verbose=int(sys.stdout.isatty())
+        )
+        self._done = 0
+        self._before = 0
+
+    def begin(self, trial: Trial) -> None:
+        """Count what comes, or is there already."""
+        self._done = self._before
+        self._before += trial.recipe.epochs
+        if trial.is_done:
+            self._bar.update(self._before, finalize=False)
+
+    def end(self, trial: Trial) -> None:
+        """Say what came of it."""
+        result = "diverged"
+        share = trial.accuracy()
+        if share is not None:
+            result = percent(share, self._images)
+        print(f"\n{trial.path.name}: {result}", flush=True)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._bar.update(self._done + epoch + 1, finalize=False)

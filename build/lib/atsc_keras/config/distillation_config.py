@@ -1,0 +1,43 @@
+"""How the student learns from its teachers."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from atsc_keras.config.optimizer_config import OptimizerConfig
+from atsc_keras.config.recipe_config import RecipeConfig
+from atsc_keras.config.strict_model import StrictModel
+
+
+class DistillationConfig(StrictModel):
+    """The weights of the losses, and the recipe.
+
+    Attributes:
+        feature_loss_weight: weight of the alignment of features; default 1.
+        feature_loss: `mse` (default), or `normalized_mse`: over the variance of
+            the teacher's features.
+        l2sp_weight: weight of the teacher's L2-SP; default 1.
+        student_loss_weight: weight of the student's cross-entropy; default 0.
+        logits_loss_weight: weight of the tempered KL; default 0.
+        temperature: divides the logits in the tempered KL; default 4.
+        reduction: divides the teacher's channels inside the projector; default
+            2.
+        l2sp_scope: `all` (default) trainable weights of the teacher's encoder
+            or its `kernels`.
+        training: the recipe; required.
+        teacher_optimizer: moves the teacher's encoder; null (default) = as
+            `training.optimizer`.
+        classifier_optimizer: moves the shared classifier; likewise.
+    """
+
+    feature_loss_weight: float = Field(default=1.0, ge=0)
+    feature_loss: Literal["mse", "normalized_mse"] = "mse"
+    l2sp_weight: float = Field(default=1.0, ge=0)
+    student_loss_weight: float = Field(default=0.0, ge=0)
+    logits_loss_weight: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=4.0, gt=0)
+    reduction: int = Field(default=2, gt=0)
+    l2sp_scope: Literal["all", "kernels"] = "all"
+    training: RecipeConfig
+    teacher_optimizer: OptimizerConfig | None = None
+    classifier_optimizer: OptimizerConfig | None = None

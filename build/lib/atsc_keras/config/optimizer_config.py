@@ -1,0 +1,33 @@
+"""How weights are updated."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from atsc_keras.config.strict_model import NamedSection
+
+
+class OptimizerConfig(NamedSection):
+    """An optimizer.
+
+    Attributes:
+        name: `sgd` (default; decay and momentum coupled as in published
+            recipes), `adam` or `adamw`.
+        learning_rate: before the schedule; default 0.05.
+        momentum: only for `sgd`; in [0, 1), default 0.9.
+        nesterov: only for `sgd`; default false.
+        weight_decay: default 5e-4; 0 turns it off.
+        clipnorm: largest norm of each gradient; null (default) = no limit.
+        gradient_accumulation_steps: batches whose mean gradient makes one
+            update; default 1.
+    """
+
+    used_by = {"momentum": ("sgd",), "nesterov": ("sgd",)}
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    learning_rate: float = Field(default=0.05, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(default=5e-4, ge=0)
+    clipnorm: float | None = Field(default=None, gt=0, examples=[1.0])
+    gradient_accumulation_steps: int = Field(default=1, gt=0)

@@ -1,0 +1,93 @@
+"""The rules that every section of a config follows."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
+from pydantic_core import PydanticCustomError
+
+# A field whose default is not what came before it names that one:
+# `Field(default=2, json_schema_extra={NEUTRAL: 1})`.
+NEUTRAL = "neutral"
+
+
+class StrictModel(BaseModel):
+    """A section of a config: frozen, no unknown keys, no coerced types.
+
+    Strict types, because YAML has its own: `true` for a number or `"3"` for a
+    count is a slip of the pen, not a value.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+    )
+
+
+class NamedSection(StrictModel):
+    """A section whose `name` decides which of its other keys count."""
+
+    # Names that a key is for; one that is not here is for all.
+    used_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    # Runs for given values only: the defaults are never a mistake.
+    @field_validator("*")
+    @classmethod
+    def _belongs_to_name(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.data.get("name")
+        users = cls.used_by.get(str(info.field_name))
+        if users and name is not None and name not in users:
+            raise mistake(
+                f"is only for name: {', '.join(users)}, not for name: {name}",
+                f"Leave it out or use name: {' or '.join(users)}.",
+            )
+        return value
+
+    @model_serializer(mode="wrap")
+    def _only_what_counts(
+        self, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {
+            key: value
+            for key, value in values.items()
+            if values["name"] in self.used_by.get(key, (values["name"],))
+        }
+
+
+def mistake(rule: str, way_out: str) -> PydanticCustomError:
+    """Make the error of a rule that looks at more than one field.
+
+    Args:
+        rule: what must hold, without the name of the key, as in "must be ...".
+        way_out: what to write instead, a sentence.
+
+    Returns:
+        The error; a field validator raises it.
+    """
+    return PydanticCustomError(
+        "mistake", "{rule}. {way_out}", {"rule": rule, "way_out": way_out}
+    )
+
+
+def neutral_values(section: type[BaseModel]) -> dict[str, Any]:
+    """Tell what each setting of a section counts as in records that lack it.
+
+    Its default, unless the field names another value.
+    """
+    values = {}
+    for name, field in section.model_fields.items():
+        extra = field.json_schema_extra
+        named = extra if isinstance(extra, dict) else {}
+        if NEUTRAL in named or not field.is_required():
+            values[name] = named.get(NEUTRAL, field.default)
+    return values

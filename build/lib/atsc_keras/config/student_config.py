@@ -1,0 +1,32 @@
+"""Which network is the student."""
+
+from pydantic import Field
+
+from atsc_keras.config.recipe_config import RecipeConfig
+from atsc_keras.config.strict_model import StrictModel
+
+
+class StudentConfig(StrictModel):
+    """A student, and its training without a teacher.
+
+    Attributes:
+        network: name of the network, such as `resnet8x4`; required.
+        weights: to start from: a saved `.keras` file; of a network of
+            keras.applications, `imagenet` or a local `.h5` file; of a preset of
+            KerasHub or KerasCV, `preset`; null (default) = none.
+        batch_norm_momentum: what every batch normalisation has, 0 to under 1;
+            null (default) = as the network has it. Libraries have 0.99 or
+            0.999: in a run of some hundred steps moving statistics then lag
+            behind, and 0.9 is better.
+        training: how the student alone is trained, the baseline; null (default)
+            = no baseline.
+    """
+
+    network: str = Field(min_length=1, examples=["resnet8x4"])
+    weights: str | None = Field(
+        default=None, min_length=1, examples=["student.keras"]
+    )
+    batch_norm_momentum: float | None = Field(
+        default=None, ge=0, lt=1, examples=[0.9]
+    )
+    training: RecipeConfig | None = None

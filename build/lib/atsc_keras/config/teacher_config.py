@@ -1,0 +1,57 @@
+"""Where a teacher comes from."""
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from atsc_keras.config.recipe_config import RecipeConfig
+from atsc_keras.config.strict_model import StrictModel, mistake
+
+
+class TeacherConfig(StrictModel):
+    """A teacher: saved, or to be trained.
+
+    With `weights` of a library and `training`, it is trained from those.
+
+    Attributes:
+        network: name of the network, such as `resnet32x4`; required.
+        weights: a saved `.keras` file, with which nothing is trained; of a
+            network of keras.applications, `imagenet` or a local `.h5` file; of
+            a preset of KerasHub or KerasCV, `preset`.
+        trainable: layers of its encoder that adapt while it teaches, by name or
+            regular expression, such as [stage3_.*]; null (default) = all; [] =
+            none, the classifier neither, which is SimKD.
+        batch_norm_momentum: as for the student.
+        training: how to train it where there are no weights.
+    """
+
+    network: str = Field(min_length=1, examples=["resnet32x4"])
+    weights: str | None = Field(
+        default=None, min_length=1, examples=["teacher.keras"]
+    )
+    trainable: tuple[str, ...] | None = Field(
+        default=None, strict=False, examples=[["stage3_.*"]]
+    )
+    batch_norm_momentum: float | None = Field(
+        default=None, ge=0, lt=1, examples=[0.9]
+    )
+    training: RecipeConfig | None = Field(default=None, validate_default=True)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a run trains it before it teaches."""
+        saved = (self.weights or "").endswith(".keras")
+        return self.training is not None and not saved
+
+    @field_validator("training")
+    @classmethod
+    def _can_be_had(
+        cls, value: RecipeConfig | None, info: ValidationInfo
+    ) -> RecipeConfig | None:
+        # Absent from `data` means that weights had a mistake of its own.
+        without_weights = info.data.get("weights", "unknown") is None
+        if value is None and without_weights:
+            raise mistake(
+                "is required where no weights are given",
+                "Give a `.keras` file as weights, or how to train as "
+                "training: {epochs: 240}.",
+            )
+        return value

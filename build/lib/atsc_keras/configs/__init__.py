@@ -1,0 +1,1 @@
+"""Experiments that travel with the package: data, found by their names."""

@@ -1,0 +1,169 @@
+"""What every source must fulfil, said in the same words."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atsc_keras.errors import InputError
+
+# Far above any data set of images: a larger label is some other number.
+_MOST_CLASSES = 1_000_000
+
+
+def check_pixels(images: Any, where: str) -> NDArray[np.uint8]:
+    """Check an array of images.
+
+    Args:
+        images: whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
+        where: names the data in the message.
+
+    Returns:
+        uint8 (N, H, W, C).
+
+    Raises:
+        InputError: for another shape, type or range, or no image.
+    """
+    form = f"images of shape {images.shape}, type {images.dtype}"
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise InputError(
+            "Images must be an array (N, height, width) or (N, height, width, "
+            f"channels) that is not empty. Received: {where} with {form}. "
+            "Check how it was saved."
+        )
+    if not np.issubdtype(images.dtype, np.integer):
+        raise InputError(
+            "Pixels must be whole numbers from 0 to 255. "
+            f"Received: {where} with {form}. "
+            "Scale them to [0, 255] and save them as uint8."
+        )
+    if images.dtype != np.uint8:
+        least, most = images.min(), images.max()
+        if least < 0 or most > 255:
+            raise InputError(
+                "Pixels must be whole numbers from 0 to 255. "
+                f"Received: {where} with pixels from {least} to {most}. "
+                "Scale them to [0, 255] and save them as uint8."
+            )
+        images = images.astype(np.uint8)
+    pixels: NDArray[np.uint8] = (
+        images if images.ndim == 4 else images[..., None]
+    )
+    return pixels
+
+
+def check_labels(labels: Any, count: int, where: str) -> NDArray[np.int64]:
+    """Check an array of labels.
+
+    Args:
+        labels: whole numbers from 0, (N,) or (N, 1).
+        count: number of images.
+        where: names the data in the message.
+
+    Returns:
+        int64 (N,).
+
+    Raises:
+        InputError: for another shape or type, a negative label, or another
+            number of labels than of images.
+    """
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            "Labels must be whole numbers, one an image. "
+            f"Received: {where} with labels of shape {labels.shape}, type "
+            f"{labels.dtype}. "
+            "Save class numbers from 0 as int64; `argmax` turns one-hot "
+            "labels into them."
+        )
+    if len(labels) != count:
+        raise InputError(
+            "There must be as many labels as images. "
+            f"Received: {where} with {len(labels)} labels, {count} images. "
+            "Save both from the same examples."
+        )
+    if labels.min() < 0:
+        raise InputError(
+            "Labels must not be negative. "
+            f"Received: {where} with label {labels.min()}. "
+            "Number the classes from 0; leave out images without a label."
+        )
+    if labels.max() >= _MOST_CLASSES:
+        raise InputError(
+            f"Labels must be class numbers under {_MOST_CLASSES}. "
+            f"Received: {where} with label {labels.max()}. "
+            "Number the classes from 0 without gaps."
+        )
+    numbers: NDArray[np.int64] = labels.astype(np.int64)
+    return numbers
+
+
+def check_classes(
+    train_labels: NDArray[np.int64],
+    test_labels: NDArray[np.int64],
+    class_names: tuple[str, ...] | None,
+    source: str,
+) -> tuple[str, ...]:
+    """Check that the labels fit the classes.
+
+    Args:
+        train_labels: int64 (N,).
+        test_labels: int64 (M,).
+        class_names: a name for each class; None = "0", "1", ... up to the
+            largest training label.
+        source: names the data in the message.
+
+    Returns:
+        A name for each class.
+
+    Raises:
+        InputError: for fewer than two classes, a label that is none of them, or
+            a name that is no text.
+    """
+    if class_names is None:
+        class_names = tuple(str(i) for i in range(train_labels.max() + 1))
+    for name in class_names:
+        if not isinstance(name, str):
+            raise InputError(
+                "Class names must be text. Received: "
+                f"{name!r}, a {type(name).__name__}, in {source}. Write "
+                "str(name)."
+            )
+    for part, labels in (("training", train_labels), ("test", test_labels)):
+        if labels.max() >= len(class_names):
+            raise InputError(
+                "Every label must be one of the classes. "
+                f"Received: {part} label {labels.max()} in {source}, which "
+                f"has {len(class_names)} classes, 0 to "
+                f"{len(class_names) - 1}. Correct the labels or add the "
+                "missing classes to the training part."
+            )
+    if len(np.unique(train_labels)) < 2:
+        raise InputError(
+            "There must be at least two classes to tell apart. "
+            f"Received: only label {train_labels[0]} in the training part of "
+            f"{source}. Add images of another class."
+        )
+    return class_names
+
+
+def check_channels(
+    given: tuple[float, ...] | None, name: str, channels: int
+) -> None:
+    """Check a given mean or std against the images.
+
+    Args:
+        given: a number for each channel, or None.
+        name: `mean` or `std`.
+        channels: how many the images have.
+
+    Raises:
+        InputError: for another number of channels.
+    """
+    if given is not None and len(given) != channels:
+        raise InputError(
+            f"`{name}` must have one number for each channel of the images. "
+            f"Received: {name}={list(given)}, images of {channels} channels. "
+            "Leave it out to take it from the training images."
+        )

@@ -1,0 +1,1 @@
+"""A module for each source, named after it; each has `load(config)`."""

@@ -1,0 +1,65 @@
+"""A `.npz` file with four arrays, as Keras's own data sets have them."""
+
+from typing import Any
+
+import numpy as np
+
+from atsc_keras.config import DataConfig
+from atsc_keras.data.assembly import dataset_from_arrays
+from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.sources.common import required_path
+from atsc_keras.errors import InputError
+from atsc_keras.files.pictures import read_npz
+
+_KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def load(config: DataConfig) -> Dataset:
+    """Load x_train, y_train, x_test, y_test and, if there, class_names.
+
+    Args:
+        config: the path and the image size.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: if it is not such a file.
+    """
+    path = required_path(config)
+    try:
+        arrays = read_npz(path)
+    except ValueError as error:
+        raise InputError(
+            "`data.path` must be an .npz file of plain arrays (no objects). "
+            f"Received: path={config.path!r}, which cannot be read: {error}. "
+            "Save it with np.savez_compressed(path, x_train=..., y_train=..., "
+            "x_test=..., y_test=...)."
+        ) from error
+    missing = [key for key in _KEYS if key not in arrays]
+    if missing:
+        raise InputError(
+            f"The .npz file must hold the arrays {', '.join(_KEYS)}. "
+            f"Received: {config.path} with {', '.join(arrays) or 'none'}; "
+            f"missing: {', '.join(missing)}. Save them under these names."
+        )
+    return dataset_from_arrays(
+        (arrays["x_train"], arrays["y_train"]),
+        (arrays["x_test"], arrays["y_test"]),
+        config,
+        class_names=_names(arrays.get("class_names"), config),
+    )
+
+
+def _names(names: Any, config: DataConfig) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        raise InputError(
+            "`class_names` must be a list of texts. Received: class_names of "
+            f"shape {names.shape}, type {names.dtype} in {config.path}. "
+            "Save np.array([...]) of texts, or leave it out."
+        )
+    if names.dtype.kind == "S":
+        names = np.char.decode(names, "utf-8")
+    return tuple(names.tolist())

@@ -1,0 +1,1 @@
+"""The method: losses, updates, and the student that they train."""

@@ -1,0 +1,317 @@
+"""Compiling, fitting and reporting, kept apart from the step itself."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+from keras import ops
+
+from atsc_keras.backend import (
+    UpdateTrainer,
+    apply_gradients,
+    batch_share,
+    replica_count,
+    value_and_grad,
+)
+from atsc_keras.distillation.compiling import (
+    check_metrics,
+    classification_loss,
+    route_optimizers,
+)
+from atsc_keras.distillation.labels import LabelCheck
+from atsc_keras.distillation.losses import loss_dtype
+from atsc_keras.distillation.reporting import LearningRates
+from atsc_keras.distillation.settings import Settings
+from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.types import Logs, Tensor
+
+_OWN_LOSS = {"loss": "training_loss"}
+
+
+class DistillationTrainer(UpdateTrainer):
+    """A model that trains teachers with their student.
+
+    It takes up to three optimizers, and keeps running means that only
+    training reports: Keras would log them in `evaluate` as `val_...: 0.0`.
+    A subclass sets `student`, whose `call` is this model's, and says in
+    `objective` what is descended.
+
+    Args:
+        teachers: one or several.
+        settings: checked.
+        reported: names of the means, beside `loss`.
+        augmentation: applied to each training batch, once for all networks;
+            default: none.
+        **kwargs: as for `keras.Model`.
+    """
+
+    def __init__(
+        self,
+        teachers: Sequence[ImageClassifier],
+        settings: Settings,
+        reported: Sequence[str],
+        augmentation: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.augmentation = augmentation
+        self.settings = settings
+        self.teachers = list(teachers)
+        weights = [w for teacher in teachers for w in teacher.weights]
+        dtype = loss_dtype(*weights)
+        # Keras has a mean called `loss` too, which `evaluate` uses.
+        self.means = {
+            name: keras.metrics.Mean(
+                name=_OWN_LOSS.get(name, name), dtype=dtype
+            )
+            for name in ("loss", *reported)
+        }
+        self._evaluating = False
+
+    @property
+    def teacher(self) -> ImageClassifier:
+        """The teacher, or the first of several."""
+        return self.teachers[0]
+
+    def prepare_step(self) -> None:
+        """Do what must be done again when layers have been frozen."""
+
+    def own_callbacks(self) -> list[keras.callbacks.Callback]:
+        """List what every `fit` of this method takes, before the user's."""
+        return [LearningRates()]
+
+    def before_fit(self) -> None:
+        """Say what the user should know before training."""
+
+    def objective(
+        self, images: Tensor, labels: Tensor, weight: Tensor | None
+    ) -> tuple[Logs, Tensor]:
+        """Find the scalars of one batch, `loss` among them, and the logits."""
+        raise NotImplementedError(f"{type(self).__name__}.objective")
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Turn pixels `(B, H, W, C)` into student logits `(B, classes)`."""
+        images = self.augmented(images, training)
+        return self.student(images, training=training)
+
+    def update(self, data: Any) -> Logs:
+        """Update every network from one batch.
+
+        Args:
+            data: `(images, labels)` or `(images, labels, sample_weight)`.
+
+        Returns:
+            The running means of this epoch.
+        """
+        images, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        images = self.augmented(images, training=True)
+        variables = self.trainable_variables
+
+        def scaled() -> tuple[Tensor, tuple[Logs, Tensor]]:
+            logs, logits = self.objective(images, labels, weight)
+            # Gradients are summed over replicas, whose batches may differ.
+            loss = self.optimizer.scale_loss(logs["loss"] * batch_share(images))
+            return loss, (logs, logits)
+
+        (_, (logs, logits)), gradients = value_and_grad(
+            scaled,
+            variables,
+            state=[*self.non_trainable_variables, *self.optimizer.variables],
+        )
+        apply_gradients(self.optimizer, gradients, variables)
+        self.record(logs, batch_size=ops.shape(images)[0])
+        return self.compute_metrics(images, labels, logits, weight)
+
+    def augmented(self, images: Any, training: bool | None = None) -> Tensor:
+        """Make what the networks see of a batch."""
+        if self.augmentation is None:
+            return images
+        return self.augmentation(images, training=bool(training))
+
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer | str,
+        teacher_optimizer: keras.optimizers.Optimizer | str | None = None,
+        classifier_optimizer: keras.optimizers.Optimizer | str | None = None,
+        loss: keras.losses.Loss | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Configure training.
+
+        With several optimizers a `LearningRateScheduler` is called for each
+        of them with its own rate: let it return a multiple of that rate, not
+        a number of its own.
+
+        Args:
+            optimizer: of the student, and of all that has none of its own.
+            teacher_optimizer: of the teacher encoders; default: `optimizer`.
+            classifier_optimizer: of the shared classifiers, weights of their
+                poolers included; default: `optimizer`.
+            loss: cross-entropy on logits, of teachers and student; sparse
+                (default) or categorical as the labels are.
+            **kwargs: as for `keras.Model.compile`: metrics of the student's
+                logits, `jit_compile`, `steps_per_execution`, ...
+
+        Raises:
+            InputError: if `loss` is not a classification loss on logits,
+                `optimizer` is None, or a metric has the name of a mean that
+                training reports.
+        """
+        if optimizer is None:
+            raise InputError(
+                "`optimizer` must be an optimizer or its name. Received: "
+                "optimizer=None. Use CoupledSGD(0.05, momentum=0.9)."
+            )
+        own, of_teacher, of_classifier = (
+            None if value is None else keras.optimizers.get(value)
+            for value in (optimizer, teacher_optimizer, classifier_optimizer)
+        )
+        check_metrics(
+            {*self.means, *(mean.name for mean in self.means.values())}, kwargs
+        )
+        dtype = loss_dtype(*self.teacher.classifier.weights)
+        self._classification_loss = classification_loss(loss, dtype)
+        # Copied now: Keras wraps what it is given while it compiles.
+        self._compile_arguments = {
+            "optimizer": own,
+            "teacher_optimizer": of_teacher,
+            "classifier_optimizer": of_classifier,
+            "loss": self._classification_loss,
+            **kwargs,
+        }
+        # Layers may have been frozen since this object was made.
+        self.prepare_step()
+        encoders = [t.encoder.variables for t in self.teachers]
+        classifiers = [t.head_variables for t in self.teachers]
+        routed = route_optimizers(
+            own,
+            {
+                "teacher": (of_teacher, sum(encoders, [])),
+                "classifier": (of_classifier, sum(classifiers, [])),
+            },
+        )
+        super().compile(
+            optimizer=routed, loss=self._classification_loss, **kwargs
+        )
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """The compiled optimizers by their names in `compile`."""
+        names = ("optimizer", "teacher_optimizer", "classifier_optimizer")
+        found = {name: self._compile_arguments[name] for name in names}
+        return {name: own for name, own in found.items() if own is not None}
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        if not self.compiled:
+            return None
+        return keras.saving.serialize_keras_object(self._compile_arguments)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train as `keras.Model.fit`, with callbacks of the method's own.
+
+        They come first and add the rate of every optimizer to an epoch's
+        logs: `learning_rate`, `teacher_learning_rate`, ...
+
+        Raises:
+            InputError: if labels are missing, in another form than the loss
+                takes, between the classes or out of range: of arrays before
+                the first step, of streams before that of their batch.
+        """
+        check = LabelCheck(self.teacher.classes, self._fitted_loss())
+        x = check.watch(x, y)
+        if (validation := kwargs.get("validation_data")) is not None:
+            kwargs["validation_data"] = _watched(check, validation)
+        self.before_fit()
+        own = self.own_callbacks()
+        given = isinstance(callbacks, keras.callbacks.CallbackList)
+        listed = callbacks.callbacks if given else []
+        if given:
+            for callback in own:
+                callback.set_model(self)
+                callback.set_params(callbacks.params)
+            listed[:0] = own
+        else:
+            callbacks = [*own, *keras.tree.flatten(callbacks or [])]
+        try:
+            return super().fit(
+                x, y, batch_size, epochs, verbose, callbacks, **kwargs
+            )
+        except Exception as error:
+            if check.error is None or error is check.error:
+                raise
+            # What read the stream has wrapped it.
+            raise check.error from None
+        finally:
+            listed[:] = [c for c in listed if c not in own]
+
+    def _fitted_loss(self) -> keras.losses.Loss:
+        if not self.compiled:
+            raise InputError(
+                "A trainer must be compiled before `fit`. Received: one that "
+                "is not. Call compile(optimizer=CoupledSGD(0.05, "
+                "momentum=0.9))."
+            )
+        return self._classification_loss
+
+    def cross_entropy(
+        self, labels: Tensor, logits: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """Average the compiled loss of a batch over this replica's images."""
+        # Keras's losses divide by the replicas already; the sum does it once.
+        logits = ops.cast(logits, loss_dtype(logits))
+        return replica_count() * self._classification_loss(
+            labels, logits, sample_weight=weight
+        )
+
+    def record(self, values: Logs, batch_size: Tensor) -> None:
+        """Add one step's scalars, `loss` among them, to the means."""
+        for name, mean in self.means.items():
+            mean.update_state(values[name], sample_weight=batch_size)
+
+    @contextmanager
+    def _evaluation(self) -> Iterator[None]:
+        before, self._evaluating = self._evaluating, True
+        try:
+            yield
+        finally:
+            self._evaluating = before
+
+    def get_metrics_result(self) -> Logs:
+        results = super().get_metrics_result()
+        for name, mean in self.means.items():
+            value = results.pop(mean.name)
+            if not self._evaluating:
+                results[name] = value
+        return results
+
+    def test_step(self, *args: Any) -> Any:
+        with self._evaluation():
+            return super().test_step(*args)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        with self._evaluation():
+            return super().evaluate(*args, **kwargs)
+
+
+def _watched(check: LabelCheck, validation: Any) -> Any:
+    """Have the labels of validation data checked too."""
+    if not isinstance(validation, list | tuple):
+        return check.watch(validation, None)
+    x, y, _ = keras.utils.unpack_x_y_sample_weight(validation)
+    check.watch(x, y)
+    return validation

@@ -1,0 +1,99 @@
+"""What was wrong: the exceptions for user and disk, and reasons."""
+
+import errno
+import signal
+from pathlib import Path
+
+__all__ = [
+    "BusyError",
+    "DivergedError",
+    "InputError",
+    "MeasurementError",
+    "TerminatedError",
+    "WriteError",
+]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class InputError(ValueError):
+    """Something that the user gave cannot be used.
+
+    The message is complete: the rule, `Received:` with what was given, and
+    the way out. The command line prints it as it is and exits with 2.
+    """
+
+
+class BusyError(InputError):
+    """Another process writes to the folder.
+
+    Args:
+        folder: that is taken.
+        writer: that process in words.
+    """
+
+    def __init__(self, folder: Path, writer: str) -> None:
+        super().__init__(
+            "A run folder must have one writer at a time. Received: "
+            f"{folder}, which {writer} is writing to. Wait for its end, or "
+            "name another --run-dir."
+        )
+
+
+class WriteError(OSError):
+    """A file of a run could not be written; all that it replaces is whole.
+
+    The message is complete; the command line prints it and exits with 1.
+
+    Args:
+        path: of the file.
+        cause: why not.
+
+    Attributes:
+        reason: the same in a few words.
+        is_for_room: whether the disk, or what one may use of it, is full.
+    """
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        self.reason = cause.strerror or first_line(cause)
+        self.is_for_room = cause.errno in _FULL
+        way_out = "Make room" if self.is_for_room else "Make it writable"
+        super().__init__(
+            f"A run must be able to write its files. Received: {path} "
+            f"({self.reason}). What was written before is whole, the last "
+            f"checkpoint too. {way_out} and run again; --resume goes on with "
+            "what was trained."
+        )
+
+
+class DivergedError(RuntimeError):
+    """A loss or weight was not finite; the last checkpoint is from before.
+
+    The message is complete; the command line prints it and exits with 1.
+    """
+
+
+class MeasurementError(RuntimeError):
+    """A step of a benchmark failed in its own process.
+
+    The message is complete; the command line prints it and exits with 1.
+    """
+
+
+class TerminatedError(SystemExit):
+    """SIGTERM has ended the job; what the run folder holds is whole.
+
+    Not an `Exception`: nothing that looks for mistakes should catch it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)  # as a shell reports it
+
+
+def first_line(error: Exception) -> str:
+    """Take the first line of what an exception says."""
+    return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Files and folders written whole, and pictures read in one way."""

@@ -1,0 +1,1 @@
+"""Batch -> feature maps -> logits: networks and how to take them apart."""

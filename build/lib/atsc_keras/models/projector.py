@@ -1,0 +1,161 @@
+"""The projector: from the student's features into the teacher's space."""
+
+from collections.abc import Callable
+from functools import partial
+from numbers import Integral, Real
+
+import keras
+
+from atsc_keras.errors import InputError
+from atsc_keras.models.building_blocks import (
+    BATCH_NORM_MOMENTUM,
+    batch_norm,
+    conv,
+    kernel_initializer,
+)
+from atsc_keras.types import Shape, Tensor
+
+
+def average_pool(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Average-pool a map to `size`, each axis at most.
+
+    Args:
+        x: a feature map, `(B, h, w, C)`.
+        size: largest height and width of the result; an axis that is already
+            smaller stays as it is.
+
+    Returns:
+        The map `(B, min(h, size[0]), min(w, size[1]), C)`: each cell is the
+        mean of its window, windows overlapping where sizes do not divide, as
+        adaptive pooling defines them.
+    """
+    height, width = x.shape[1:3]
+    rows, columns = min(height, size[0]), min(width, size[1])
+    if (height, width) == (rows, columns):
+        return x
+    if height % rows == 0 and width % columns == 0:
+        window = (height // rows, width // columns)
+        return keras.layers.AveragePooling2D(window)(x)
+    return keras.layers.AdaptiveAveragePooling2D((rows, columns))(x)
+
+
+def _bottleneck_channels(channels: int, reduction: int) -> int:
+    whole = isinstance(reduction, Integral) and not isinstance(reduction, bool)
+    if not whole or reduction < 1 or channels % reduction:
+        divisors = [d for d in (1, 2, 4, 8) if channels % d == 0]
+        raise InputError(
+            "`reduction` must divide the teacher's channels. Received: "
+            f"reduction={reduction!r}, channels={channels}. "
+            f"Use {' or '.join(map(str, divisors))}."
+        )
+    return channels // int(reduction)
+
+
+def _checked_momentum(momentum: float) -> float:
+    is_number = isinstance(momentum, Real) and not isinstance(momentum, bool)
+    if not is_number or not 0 <= momentum < 1:
+        raise InputError(
+            "The momentum of batch normalisation must be from 0 to under 1. "
+            f"Received: momentum={momentum!r}. Usual: {BATCH_NORM_MOMENTUM}."
+        )
+    return float(momentum)
+
+
+_Norm = Callable[[str], keras.layers.Layer]
+
+
+def _conv_bottleneck(
+    x: Tensor, inner: int, channels: int, rectified: bool, norm: _Norm
+) -> Tensor:
+    sizes = ((inner, 1), (inner, 3), (channels, 1))
+    for index, (filters, size) in enumerate(sizes, start=1):
+        x = conv(x, filters, size, f"conv{index}")
+        x = norm(f"bn{index}")(x)
+        if index < len(sizes) or rectified:
+            x = keras.layers.ReLU(name=f"relu{index}")(x)
+    return x
+
+
+def _dense_bottleneck(
+    x: Tensor, inner: int, channels: int, rectified: bool, norm: _Norm
+) -> Tensor:
+    sizes = (inner, inner, channels)
+    for index, units in enumerate(sizes, start=1):
+        x = keras.layers.Dense(
+            units,
+            use_bias=False,
+            kernel_initializer=kernel_initializer(),
+            name=f"dense{index}",
+        )(x)
+        x = norm(f"bn{index}")(x)
+        if index < len(sizes) or rectified:
+            x = keras.layers.ReLU(name=f"relu{index}")(x)
+    return x
+
+
+def build_projector(
+    student_shape: Shape,
+    teacher_shape: Shape,
+    reduction: int = 2,
+    name: str = "projector",
+    *,
+    rectified: bool = True,
+    momentum: float = BATCH_NORM_MOMENTUM,
+    synchronized: bool = False,
+) -> keras.Model:
+    """Build the bottleneck from student features to the teacher's channels.
+
+    Maps go through 1x1, 3x3 and 1x1 convolutions, vectors through three
+    Dense layers, each without bias and followed by batch normalisation and
+    ReLU. A student map larger than the teacher's is average-pooled first; a
+    student map whose teacher gives a vector is pooled to a vector.
+
+    Args:
+        student_shape: of the student's features, `(h, w, C)` or `(C,)`.
+        teacher_shape: of the teacher's features, likewise.
+        reduction: the bottleneck has `C_teacher / reduction` channels;
+            default 2.
+        name: of the model.
+        rectified: whether the last layer is a ReLU, as published (default).
+            A teacher whose features can be negative needs one without: a ReLU
+            can never reach them.
+        momentum: of its batch normalisation, 0 to under 1; default 0.9.
+        synchronized: whether that is over all replicas of a batch; default
+            False.
+
+    Returns:
+        A functional model; its output is `(B, min(h), min(w), C_teacher)`,
+        or `(B, C_teacher)`.
+
+    Raises:
+        InputError: if `reduction` does not divide the teacher's channels,
+            `momentum` is out of range, or the shapes are neither maps nor
+            vectors of known size.
+
+    Reference:
+        Chen et al. 2022 (SimKD), section 3.2, kept by ATSC (arXiv
+        2406.08528).
+    """
+    for side, shape in (("student", student_shape), ("teacher", teacher_shape)):
+        if len(shape) not in (1, 3) or None in shape:
+            raise InputError(
+                f"The {side}'s features must be a map (h, w, C) or a vector "
+                f"(C,) of known size. Received: shape={tuple(shape)}. Give "
+                "the encoder a fixed image shape."
+            )
+    channels = int(teacher_shape[-1] or 0)
+    inner = _bottleneck_channels(channels, reduction)
+    norm = partial(
+        batch_norm,
+        momentum=_checked_momentum(momentum),
+        synchronized=synchronized,
+    )
+    features = x = keras.Input(student_shape, name="features")
+    if len(student_shape) == 3 and len(teacher_shape) == 3:
+        x = average_pool(x, (teacher_shape[0] or 1, teacher_shape[1] or 1))
+        x = _conv_bottleneck(x, inner, channels, rectified, norm)
+    else:
+        if len(student_shape) == 3:
+            x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+        x = _dense_bottleneck(x, inner, channels, rectified, norm)
+    return keras.Model(features, x, name=name)

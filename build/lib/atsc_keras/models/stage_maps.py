@@ -1,0 +1,96 @@
+"""The maps inside an encoder that methods of the literature compare."""
+
+import re
+from typing import Any
+
+import keras
+
+from atsc_keras.errors import InputError
+from atsc_keras.models.graphs import functional_form, rewire
+
+# Their maps have a size of their own that no other layer sees.
+_MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
+
+
+def with_stage_maps(encoder: keras.Model) -> keras.Model:
+    """Wire an encoder's layers to give the map that ends each resolution.
+
+    A map counts where nothing else leads past it: the sum of a residual
+    block, not what is inside. Models nested in the encoder count as one step.
+
+    Args:
+        encoder: image -> features, with a graph.
+
+    Returns:
+        A model image -> `[map, ..., features]` of the same layers, maps
+        `(B, h, w, C)` from large to small. Features that are a map are the
+        last of them, and not given twice.
+    """
+    calls: list[tuple[Any, list[int], Any]] = []
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = layer(*args, **kwargs)
+        given = keras.tree.flatten((args, kwargs))
+        tensors = filter(keras.utils.is_keras_tensor, given)
+        calls.append((layer, list(map(id, tensors)), outputs))
+        return outputs
+
+    wired = rewire(functional_form(encoder), call)
+    features = wired.outputs[0]
+    maps = {}
+    for tensor in _bottlenecks(calls):
+        if len(tensor.shape) == 4:
+            maps[tensor.shape[1:3]] = tensor
+    if len(features.shape) == 4:
+        maps[features.shape[1:3]] = features
+        outputs = list(maps.values())
+    else:
+        outputs = [*maps.values(), features]
+    return keras.Model(wired.input, outputs)
+
+
+def last_stage(encoder: keras.Model) -> list[str]:
+    """Name the layers with weights behind the last change of size.
+
+    Args:
+        encoder: image -> features, with a graph.
+
+    Returns:
+        Names, escaped as patterns for `adapt_only`.
+
+    Raises:
+        InputError: if its maps all have one size.
+    """
+    wired = with_stage_maps(encoder)
+    if len(wired.outputs) < 2:
+        raise InputError(
+            "The last stage of an encoder begins behind its last change of "
+            f"size. Received: {encoder.name}, in which none is seen. Name the "
+            "layers that adapt."
+        )
+    front = keras.Model(wired.input, wired.outputs[-2])
+    before = set(map(id, front.layers))
+    return [
+        re.escape(layer.name)
+        for layer in encoder.layers
+        if layer.weights and id(layer) not in before
+    ]
+
+
+def _bottlenecks(calls: list[tuple[Any, list[int], Any]]) -> list[Any]:
+    """Find tensors that all later calls depend on through nothing else."""
+    last_use = {
+        given: index for index, (_, ids, _) in enumerate(calls) for given in ids
+    }
+    found = []
+    live: set[int] = set()
+    weighted = False
+    for index, (layer, _, outputs) in enumerate(calls):
+        weighted = weighted or bool(getattr(layer, "weights", ()))
+        made = keras.tree.flatten(outputs)
+        live |= {id(x) for x in made}
+        live = {x for x in live if last_use.get(x, index) > index}
+        only = live == {id(made[0])} or index == len(calls) - 1
+        if only and weighted and not isinstance(layer, _MARGINS):
+            found.append(made[0])
+    return found

@@ -1,0 +1,1 @@
+"""Records of runs -> tables, figures and pages."""

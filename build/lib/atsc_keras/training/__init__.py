@@ -1,0 +1,1 @@
+"""One run: data, networks and method wired together, written to a folder."""

@@ -1,0 +1,68 @@
+"""Trainings whose result is a file: what is done is not done again."""
+
+import keras
+
+from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.records.roles import Part, teacher_parts
+from atsc_keras.records.run import Run
+from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.networks import load_teacher
+from atsc_keras.training.phases import Phase, fit_network
+
+
+def train_classifier(phase: Phase, network: ImageClassifier, stem: str) -> None:
+    """Train a classifier, unless an earlier try has finished it.
+
+    Args:
+        phase: names what is trained, and how.
+        network: trained in place.
+        stem: of the file of the result.
+    """
+    if stem in phase.run.state:
+        return
+    keras.utils.set_random_seed(phase.experiment.config.seed)
+    fit_network(network, phase)
+    phase.run.save(stem, network.to_functional(stem))
+
+
+def train_teachers(
+    run: Run, experiment: Experiment, teachers: list[ImageClassifier]
+) -> dict[Part, tuple[str, str]]:
+    """Put every teacher's file into the run: a copy, or trained now.
+
+    Args:
+        run: to save them in.
+        experiment: says which are trained, and on what.
+        teachers: as built or loaded; trained in place where the config says
+            so, unless the run has the result.
+
+    Returns:
+        Each teacher -> the stem of its file and its network.
+    """
+    files = {}
+    parts = teacher_parts(len(teachers))
+    for part, asked, teacher in zip(
+        parts, experiment.config.teachers, teachers, strict=True
+    ):
+        files[part] = (part.stem, asked.network)
+        if asked.training is not None and asked.is_trained:
+            phase = Phase(part.stem, asked.training, experiment, run)
+            train_classifier(phase, teacher, part.stem)
+        elif part.stem not in run.state:
+            run.save(part.stem, teacher.to_functional(part.stem))
+    return files
+
+
+def holds_teachers(run: Run, experiment: Experiment) -> bool:
+    """Tell whether an earlier try has left the file of a teacher."""
+    parts = teacher_parts(len(experiment.config.teachers))
+    return any(part.stem in run.state for part in parts)
+
+
+def load_teachers(run: Run, experiment: Experiment) -> list[ImageClassifier]:
+    """Load the run's teachers from its files, as before any adaptation."""
+    asked = experiment.config.teachers
+    return [
+        load_teacher(run.model_file(part), experiment.dataset, teacher.network)
+        for part, teacher in zip(teacher_parts(len(asked)), asked, strict=True)
+    ]
