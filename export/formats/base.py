@@ -150,24 +150,16 @@ class Format(ABC):
             layer: of Keras, with no layers inside.
 
         Returns:
-            The reason, or None.
+            The reason; default: None, it can have every layer.
         """
-        import keras
-
-        adaptive = (
-            keras.layers.AdaptiveAveragePooling2D,
-            keras.layers.AdaptiveMaxPooling2D,
-        )
-        if isinstance(layer, adaptive) and 1 in tuple(layer.output_size):
-            return (
-                "TensorFlow cannot trace adaptive pooling to a size of 1: use "
-                "GlobalAveragePooling2D or GlobalMaxPooling2D (keepdims=True)"
-            )
         return None
 
     @abstractmethod
     def write(self, source: Source, variant: Variant, path: Path) -> None:
-        """Write one file, or folder.
+        """Write one file, or folder, with all that `source` asks for.
+
+        Its one input is `image`, in the variant's dtype; of its outputs the
+        logits are the first.
 
         Raises:
             Exception: of any kind, from the converters.
@@ -194,6 +186,25 @@ class Format(ABC):
         Returns:
             None where the format does not tell.
         """
+        return None
+
+
+class TracedFormat(Format):
+    """A format that is made of what TensorFlow traces."""
+
+    def refusal(self, layer: Any) -> str | None:
+        """Say why TensorFlow cannot trace a layer; see `Format.refusal`."""
+        import keras
+
+        adaptive = (
+            keras.layers.AdaptiveAveragePooling2D,
+            keras.layers.AdaptiveMaxPooling2D,
+        )
+        if isinstance(layer, adaptive) and 1 in tuple(layer.output_size):
+            return (
+                "TensorFlow cannot trace adaptive pooling to a size of 1: use "
+                "GlobalAveragePooling2D or GlobalMaxPooling2D (keepdims=True)"
+            )
         return None
 
 

@@ -14,10 +14,10 @@ from atsc_keras.records.exports import Operations
 
 from .base import (
     INPUT,
-    Format,
     Outputs,
     Predict,
     Source,
+    TracedFormat,
     Variant,
     check_inputs,
     refusal_of_resizing,
@@ -42,7 +42,7 @@ _OPERATIONS = OperationNames(
 )
 
 
-class ONNX(Format):
+class ONNX(TracedFormat):
     """An ONNX file of any batch, of operations of the standard."""
 
     name = "onnx"

@@ -7,16 +7,16 @@ import numpy as np
 from .base import (
     INPUT,
     LABELS,
-    Format,
     Outputs,
     Predict,
     Source,
+    TracedFormat,
     Variant,
     check_inputs,
 )
 
 
-class SavedModel(Format):
+class SavedModel(TracedFormat):
     """A SavedModel of any batch, with one signature."""
 
     name = "saved_model"

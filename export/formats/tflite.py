@@ -12,10 +12,10 @@ from .base import (
     INPUT,
     LABELS,
     PRECISIONS,
-    Format,
     Outputs,
     Predict,
     Source,
+    TracedFormat,
     Variant,
     check_inputs,
     refusal_of_resizing,
@@ -37,7 +37,7 @@ _OPERATIONS = OperationNames(
 )
 
 
-class TFLite(Format):
+class TFLite(TracedFormat):
     """A TFLite file of a batch of one, which Python can resize."""
 
     name = "tflite"
