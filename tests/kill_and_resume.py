@@ -27,7 +27,8 @@ import keras
 import numpy as np
 
 from atsc_keras.config import load_config
-from tests.tiny_experiment import write_config
+from atsc_keras.records.locking import LOCK
+from tests.tiny_experiment import history, write_config
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -63,15 +64,12 @@ READERS: dict[str, Callable[[Path], Any]] = {
 def read_every_file(run: Path) -> int:
     """Count them; what is half written under its own name raises."""
     files = [path for path in run.rglob("*") if path.is_file()]
-    whole = [path for path in files if not path.name.startswith(".part-")]
+    whole = [
+        path for path in files if not path.name.startswith((".part-", LOCK))
+    ]
     for path in whole:
         READERS[path.suffix](path)
     return len(whole)
-
-
-def history(run: Path) -> list[dict[str, str]]:
-    rows = read_csv(run / "history.csv")
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in rows]
 
 
 def differences(run: Path, undisturbed: Path) -> list[str]:

@@ -12,6 +12,7 @@ _ENVIRONMENT = Environment(
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
+    keep_trailing_newline=True,
     undefined=StrictUndefined,
 )
 
