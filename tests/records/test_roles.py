@@ -2,6 +2,7 @@
 
 import pytest
 
+from atsc_keras.methods.registry import find_method
 from atsc_keras.records.roles import (
     Part,
     Role,
@@ -65,3 +66,10 @@ def test_each_role_has_a_colour_of_its_own() -> None:
 )
 def test_phase_tells_what_it_makes(phase: str, role: Role) -> None:
     assert role_of_phase(phase) is role
+
+
+def test_role_and_method_of_one_name_are_called_and_drawn_alike() -> None:
+    method = find_method("student")
+    assert method.name == Role.STUDENT_ALONE
+    assert method.label == Role.STUDENT_ALONE.label
+    assert method.color == Role.STUDENT_ALONE.color
