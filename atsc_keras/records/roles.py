@@ -92,8 +92,8 @@ def is_part(stem: str) -> bool:
 def role_of_phase(phase: str) -> Role:
     """Tell what a training makes, by its name in the history.
 
-    In a comparison the name is the method's; `student` is how release 0.1 called
-    the one that learns alone.
+    In a comparison the name is the method's; what learns alone was `student`
+    in release 0.1.
     """
     if not is_part(phase):
         return Role.STUDENT
