@@ -14,9 +14,9 @@ from atsc_keras.config import (
 )
 from atsc_keras.records.comparisons import SeedAdaptation
 from atsc_keras.records.models import Movement
-from tests import results_table
 from tests.reports.fake_comparison import comparison_of
-from tests.results_table import (
+from tools import results_table
+from tools.results_table import (
     README,
     RESULTS,
     ROOT,

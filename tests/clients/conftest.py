@@ -23,9 +23,9 @@ from onnx import TensorProto
 from atsc_keras.errors import InputError
 from export.demo_page import write_demo_page
 from export.web_runtime import MODULE, PACKAGE, WASM, read_web_runtime
-from tests.clients.browser import Page, browser, find_chromium
 from tests.export.tiny_onnx import CLASSES, NAMES, write_linear_onnx
 from tests.export.tiny_onnx import logits as linear_logits
+from tools.browser import Page, browser, find_chromium
 
 CACHE = Path(__file__).parents[2] / ".pytest_cache" / "clients"
 NODE_PACKAGE = "onnxruntime-node@1.30.0"

@@ -3,7 +3,7 @@
 //     npm install --ignore-scripts onnxruntime-node@1.30.0
 //     node tests/clients/node.mjs student.onnx cases.json [limit]
 //
-// cases.json is by `python -m tests.clients.cases`. onnxruntime-node is looked
+// cases.json is by `python -m tools.cases`. onnxruntime-node is looked
 // for from the folder that this is run in. Exit status: 0, 1 where a logit
 // differs by more than the limit, 2 where the runtime is missing.
 

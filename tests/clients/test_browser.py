@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.clients.browser import Page, served
-from tests.clients.cases import LIMIT
 from tests.clients.conftest import KINDS, Exported
+from tools.browser import Page, served
+from tools.cases import LIMIT
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",

@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests.clients.cases import LIMIT, write_cases
 from tests.clients.conftest import KINDS, Exported
+from tools.cases import LIMIT, write_cases
 
 pytestmark = [
     pytest.mark.skipif(

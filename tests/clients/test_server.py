@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.clients.cases import LIMIT
 from tests.clients.conftest import Exported
+from tools.cases import LIMIT
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",

@@ -1,6 +1,6 @@
 """SIGKILL at random moments, and what comes of the run: a log, by a command.
 
-    python -m tests.kill_and_resume [--kills 20] [--seed 0] [--epochs 20]
+    python -m tools.kill_and_resume [--kills 20] [--seed 0] [--epochs 20]
 
 Runs a small `distill` undisturbed, then the same job killed and resumed until
 it is done, as often as there are kills. Half of them come at a random moment,

@@ -1,6 +1,6 @@
 """Which models of which libraries can be split: a table, by a command.
 
-    python -m tests.split_table [NAME ...]
+    python -m tools.split_table [NAME ...]
 
 Builds each model with random weights, splits it, compares its predictions
 with the split ones, lets it teach for one step, and prints a row. NAME: only

@@ -1,7 +1,7 @@
 """README's tables of results, from the records in `configs/results`.
 
-    python -m tests.results_table                     # writes tables, figures
-    python -m tests.results_table --add RUN [RUN ...] # first keeps the records
+    python -m tools.results_table                     # writes tables, figures
+    python -m tools.results_table --add RUN [RUN ...] # first keeps the records
 
 RUN: the folder of a finished `compare`. Of its `comparison.json` all numbers
 are kept but the layers of further seeds.
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
 README = ROOT / "README.md"
 VARIANTS = "configs/variants/atsc.yaml"
-BEGIN = "<!-- results: written by tests/results_table.py -->"
+BEGIN = "<!-- results: written by tools/results_table.py -->"
 END = "<!-- end of results -->"
 # Of those of a comparison, what adapting did to the teacher.
 FIGURES = {

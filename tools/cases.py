@@ -1,6 +1,6 @@
 """Images with the logits that Keras gives them, for clients without Keras.
 
-    python -m tests.clients.cases student.keras samples.npz cases.json
+    python -m tools.cases student.keras samples.npz cases.json
 
 writes `{"shape": [N, H, W, C], "images": [...], "logits": [[...], ...]}`.
 """
@@ -34,7 +34,7 @@ def read_cases(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def main() -> None:
     import keras
 
-    parser = argparse.ArgumentParser(prog="python -m tests.clients.cases")
+    parser = argparse.ArgumentParser(prog="python -m tools.cases")
     parser.add_argument("model", help="a .keras file")
     parser.add_argument("images", help="npz file with an array `x_test`")
     parser.add_argument("cases", type=Path, help="JSON file to write")

@@ -1,9 +1,9 @@
 """Chromium driven through its own pipe: no driver and no package needed.
 
-    python -m tests.clients.browser PAGE_FOLDER CASES.json
+    python -m tools.browser PAGE_FOLDER CASES.json
 
 opens a demo page, from a server and as a file, and compares its logits with
-those of `CASES.json` (see `tests.clients.cases`). The exit status is 1 where
+those of `CASES.json` (see `tools.cases`). The exit status is 1 where
 one differs by more than the limit.
 """
 
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.clients.cases import LIMIT, read_cases
+from tools.cases import LIMIT, read_cases
 
 PATIENCE = 60.0  # seconds for any one answer; a busy machine is slow
 FLAGS = (
@@ -269,9 +269,9 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.clients.browser")
+    parser = argparse.ArgumentParser(prog="python -m tools.browser")
     parser.add_argument("page", type=Path, help="a demo page's folder")
-    parser.add_argument("cases", type=Path, help="JSON by tests.clients.cases")
+    parser.add_argument("cases", type=Path, help="JSON by tools.cases")
     parser.add_argument("--limit", type=float, default=LIMIT)
     arguments = parser.parse_args()
     executable = find_chromium()

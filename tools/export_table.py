@@ -1,6 +1,6 @@
 """Which models of which libraries each format has: a table, by a command.
 
-    KERAS_BACKEND=tensorflow python -m tests.export_table [NAME ...]
+    KERAS_BACKEND=tensorflow python -m tools.export_table [NAME ...]
 
 Builds each model, gives its batch normalisation the statistics of random
 pictures, saves it, exports it in every format and precision as `python -m
@@ -21,7 +21,7 @@ from export.exporting import export
 from export.formats import variants
 from export.formats.base import PIXELS, PRECISIONS
 from export.verification import random_images
-from tests.split_table import models
+from tools.split_table import models
 
 WANTED = (
     *("/MobileNet", "/MobileNetV2", "/MobileNetV3Small", "/EfficientNetB0"),

@@ -1,0 +1,1 @@
+"""Commands for maintainers, run from the tree: `python -m tools.NAME`."""
