@@ -1,1 +1,0 @@
-"""The job `benchmark`: what a training step costs."""

@@ -1,1 +1,0 @@
-"""Words -> config -> one call."""

@@ -1,1 +1,0 @@
-"""The job `compare`: many methods, one teacher, one student."""

@@ -1,1 +1,0 @@
-"""Experiments that travel with the package: data, found by their names."""

@@ -1,1 +1,0 @@
-"""A module for each source, named after it; each has `load(config)`."""

@@ -1,1 +1,0 @@
-"""The method: losses, updates, and the student that they train."""

@@ -1,1 +1,0 @@
-"""Files and folders written whole, and pictures read in one way."""

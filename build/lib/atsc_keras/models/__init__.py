@@ -1,1 +1,0 @@
-"""Batch -> feature maps -> logits: networks and how to take them apart."""

@@ -1,1 +1,0 @@
-"""Records of runs -> tables, figures and pages."""

@@ -1,1 +1,0 @@
-"""One run: data, networks and method wired together, written to a folder."""
