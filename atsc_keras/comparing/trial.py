@@ -65,13 +65,13 @@ def build_trainer(
     Raises:
         InputError: if the networks do not fit together.
     """
-    method, experiment = candidate.method, Experiment(candidate.config, dataset)
-    if method == STUDENT_ALONE:
+    experiment = Experiment(config_of(candidate), dataset)
+    if candidate.method == STUDENT_ALONE:
         return experiment.student()
     if candidate.has_shared_head:
-        return build_atsc(teachers, Experiment(config_of(candidate), dataset))
+        return build_atsc(teachers, experiment)
     epochs = candidate.recipe.epochs if candidate.recipe else 0
-    return build_method(method, teachers[0], experiment, epochs)
+    return build_method(candidate.method, teachers[0], experiment, epochs)
 
 
 class Trial:

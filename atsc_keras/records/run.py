@@ -225,7 +225,8 @@ class Run:
         remove_files(self.path, names)
         kept = tuple(name for name in manifest.files if name not in names)
         self._manifest = manifest.model_copy(update={"files": kept})
-        write_whole(self.file(Manifest.file_name), _writing(self._manifest))
+        text = record_text(self._manifest)
+        write_whole(self.file(Manifest.file_name), _writing(text))
 
     def remove_folder(self, name: str) -> None:
         """Remove what the run wrote in a folder; see `remove`."""
@@ -239,7 +240,8 @@ class Run:
 
     def _write_manifest(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        write_atomically(self.file(Manifest.file_name), _writing(manifest))
+        text = record_text(manifest)
+        write_atomically(self.file(Manifest.file_name), _writing(text))
 
     def save(self, stem: str, model: Any) -> None:
         """Save a network as `<stem>.keras`: its training is done."""
@@ -248,13 +250,11 @@ class Run:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file; see `write_file`."""
-        self.write_file(
-            name, lambda path: path.write_text(text, "utf-8", newline="\n")
-        )
+        self.write_file(name, _writing(text))
 
     def write(self, record: Record) -> None:
         """Write a record to its file."""
-        self.write_file(record.file_name, _writing(record))
+        self.write_text(record.file_name, record_text(record))
 
     def load(self, kind: type[_Record]) -> _Record | None:
         """Read a record; None where there is none; see `read_record`."""
@@ -280,6 +280,5 @@ class Run:
         self.write_text(HISTORY, history_text(rows))
 
 
-def _writing(record: Record) -> Callable[[Path], int]:
-    text = record_text(record)
+def _writing(text: str) -> Callable[[Path], int]:
     return lambda path: path.write_text(text, "utf-8", newline="\n")
