@@ -9,6 +9,7 @@ from atsc_keras.config.loading import (
     differences,
     dump_config,
     load_config,
+    load_recorded,
 )
 from atsc_keras.config.methods_config import (
     METHODS,
@@ -43,6 +44,7 @@ __all__ = [
     "differences",
     "dump_config",
     "load_config",
+    "load_recorded",
     "load_variants",
 ]
 

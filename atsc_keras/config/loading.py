@@ -15,7 +15,7 @@ from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.mistakes import describe
 from atsc_keras.config.overrides import apply_overrides
 from atsc_keras.config.shipped import find_config
-from atsc_keras.config.strict_model import neutral_values
+from atsc_keras.config.strict_model import as_recorded, neutral_values
 from atsc_keras.config.yaml_text import parse_yaml, write_yaml
 from atsc_keras.errors import InputError
 
@@ -61,6 +61,19 @@ def load_config(
         )
         lines = "\n".join(f"  {line}" for line in mistakes)
         raise InputError(f"{path} has {count}:\n{lines}")
+    return config
+
+
+def load_recorded(path: Path) -> ExperimentConfig:
+    """Read the config of a run, maybe of an earlier release.
+
+    Args:
+        path: of the `config.yaml` in its folder.
+
+    Raises:
+        InputError: as `load_config`.
+    """
+    config: ExperimentConfig = as_recorded(load_config(path))
     return config
 
 

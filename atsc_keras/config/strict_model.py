@@ -79,6 +79,29 @@ def mistake(rule: str, way_out: str) -> PydanticCustomError:
     )
 
 
+def as_recorded(section: Any) -> Any:
+    """Give what a recorded section lacks its neutral value, not the default.
+
+    Args:
+        section: validated, nested ones and lists of them too; what is none
+            comes back as it is.
+    """
+    if isinstance(section, tuple):
+        return tuple(map(as_recorded, section))
+    if not isinstance(section, StrictModel):
+        return section
+    neutral = neutral_values(type(section))
+    values = {
+        name: as_recorded(
+            neutral[name]
+            if name in neutral and name not in section.model_fields_set
+            else value
+        )
+        for name, value in section
+    }
+    return section.model_copy(update=values)
+
+
 def neutral_values(section: type[BaseModel]) -> dict[str, Any]:
     """Tell what each setting of a section counts as in records that lack it.
 

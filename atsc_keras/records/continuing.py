@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.config import ExperimentConfig, differences, load_config
+from atsc_keras.config import ExperimentConfig, differences, load_recorded
 from atsc_keras.errors import InputError
 from atsc_keras.records.models import Origin
 
@@ -34,7 +34,7 @@ def check_same(path: Path, origin: Origin, earlier: Origin) -> None:
     known = earlier.data_digest is not None
     if origin.config is not None and config.exists():
         changed = differences(
-            load_config(config), origin.config, places=not known
+            load_recorded(config), origin.config, places=not known
         )
         if changed:
             raise InputError(

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from atsc_keras.config import ExperimentConfig
+from atsc_keras.config.strict_model import as_recorded
 from atsc_keras.records.roles import is_part
 
 SCHEMA_VERSION: Literal[2] = (
@@ -80,7 +81,9 @@ class Origin(Record):
 
     job: str
     commands: tuple[tuple[str, ...], ...] = ()
-    config: ExperimentConfig | None = None
+    config: Annotated[ExperimentConfig | None, AfterValidator(as_recorded)] = (
+        None
+    )
     config_digest: str | None = None
     data_digest: str | None = None
     weights_digests: dict[str, str] = {}

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from atsc_keras.config import ExperimentConfig, load_config
+from atsc_keras.config import ExperimentConfig, load_recorded
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
@@ -191,7 +191,7 @@ def evaluate_run(run_dir: str | Path) -> Metrics:
             "with --resume."
         )
     with Run.renew(Path(run_dir)) as run:
-        config = load_config(run.file(CONFIG))
+        config = load_recorded(run.file(CONFIG))
         dataset = load_dataset(config.data)
         learnt = run.demand(Origin).data_digest
         if learnt not in (None, dataset.digest):

@@ -16,6 +16,7 @@ from atsc_keras.config.loading import said
 from atsc_keras.config.strict_model import (
     NEUTRAL,
     StrictModel,
+    as_recorded,
     neutral_values,
 )
 from atsc_keras.errors import InputError
@@ -108,10 +109,23 @@ class _Section(StrictModel):
     needed: str
 
 
+class _Outer(StrictModel):
+    inner: tuple[_Section, ...]
+    one: _Section
+    by_default: _Section = _Section(needed="c")
+
+
 def test_setting_that_a_record_lacks_counts_at_its_neutral_value() -> None:
     assert neutral_values(_Section) == {"old": 1, "later": 2, "changed": 3}
     assert said(_Section(needed="a", changed=3)) == {"needed": "a"}
     assert said(_Section(needed="a")) == {"changed": 5, "needed": "a"}
+    # Read from a record it is what was done, and no default of today.
+    assert as_recorded(_Section(needed="a")).changed == 3
+    assert as_recorded(_Section(needed="a", changed=5)).changed == 5
+    outer = _Outer(inner=(_Section(needed="a"),), one=_Section(needed="b"))
+    assert [x.changed for x in (*as_recorded(outer).inner, outer.one)] == [3, 5]
+    assert as_recorded(outer).one.changed == 3
+    assert as_recorded(outer).by_default.changed == 3
 
 
 def test_differences_name_every_key(config: Path) -> None:
