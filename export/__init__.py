@@ -7,7 +7,13 @@ command chooses by itself. The folder is the package `export` in the tree and
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .exporting import export
+    from .formats import FORMATS
+    from .formats.base import Format, Variant
+    from .job import ExportJob
 
 _HOMES = {
     "export": "exporting",

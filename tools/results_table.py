@@ -1,4 +1,4 @@
-"""README's tables of results, from the records in `configs/results`.
+"""Tables of results for README and `docs/`, from `configs/results`.
 
     python -m tools.results_table                     # writes tables, figures
     python -m tools.results_table --add RUN [RUN ...] # first keeps the records
@@ -44,6 +44,7 @@ FIGURES = {
 }
 _DIGITS = 5
 _FEW = 3  # variants that stand among the methods of their record
+_SHORT = ("student_alone", "kd", "simkd", "atsc")
 _COLUMNS = (
     *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
     *("Parameters", "Multiply-adds", "Time an epoch"),
@@ -179,7 +180,7 @@ def methods_table(record: Comparison) -> str:
 
 
 def _figures_of(record: Comparison) -> dict[str, str]:
-    """Those that README shows: once a pair, where rates were chosen."""
+    """Those that are shown: once a pair, where rates were chosen."""
     return FIGURES if record.learning_rates else {}
 
 
@@ -198,19 +199,19 @@ def _figure(record: Comparison, name: str) -> Path:
     return RESULTS / f"{record.name}_{name}.svg"
 
 
-def variants_table(records: list[Comparison]) -> str:
+def variants_table(varied: list[Comparison]) -> str:
     """Variants of ATSC beside it, in the order of their file."""
     listed = yaml.safe_load((ROOT / VARIANTS).read_text("utf-8"))
     names = [
         name
         for name in ("simkd", "atsc", *(f"atsc-{key}" for key in listed))
-        if any(name in record.methods for record in records)
+        if any(name in record.methods for record in varied)
     ]
     rows = []
     for name in names:
-        known = [r.methods[name] for r in records if name in r.methods]
+        known = [r.methods[name] for r in varied if name in r.methods]
         row = [method_label(name), quantity(known[0].parameters[0])]
-        for record in records:
+        for record in varied:
             runs = record.methods.get(name)
             if runs is None:
                 row += ["", ""]
@@ -224,19 +225,40 @@ def variants_table(records: list[Comparison]) -> str:
             row += [top1 + _fewer_seeds(record, name), f"{distance:.2f}"]
         rows.append(row)
     header = ["ATSC", "Parameters"]
-    for record in records:
+    for record in varied:
         header += [record.name.replace("_", " "), "distance"]
     return markdown_table(header, rows)
 
 
+def records() -> list[Comparison]:
+    """All that are kept, by name."""
+    return [load(path) for path in sorted(RESULTS.glob("*.json"))]
+
+
+def short_table() -> str:
+    """What README shows: a row for each set where rates were chosen."""
+    rows = []
+    for record in records():
+        if not record.learning_rates:
+            continue
+        row = [record.name.replace("_", " ")]
+        row += [teacher[1] for teacher in teacher_rows(record)]
+        for method in _SHORT:
+            runs = record.methods.get(method)
+            row += [spread(runs.accuracy, record.test_examples) if runs else ""]
+        rows.append(row)
+    labels = [method_label(method) for method in _SHORT]
+    return markdown_table(["Pair", "Teacher", *labels], rows)
+
+
 def results_text() -> str:
-    """All that README says between the two marks."""
-    records = [load(path) for path in sorted(RESULTS.glob("*.json"))]
-    varied = [record for record in records if not has_few_variants(record)]
+    """All that `docs/results.md` shows of the records."""
+    kept = records()
+    varied = [record for record in kept if not has_few_variants(record)]
     parts = [
         f"**{record.name}**, {record.test_examples:,} test images, "
         f"{methods_table(record)}"
-        for record in records
+        for record in kept
     ]
     if varied:
         parts.append(f"**Variants of ATSC.**\n\n{variants_table(varied)}")
@@ -244,9 +266,9 @@ def results_text() -> str:
 
 
 def with_results(readme: str) -> str:
-    """README with its tables as the records have them."""
+    """README with its table as the records have it."""
     pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
-    text = f"{BEGIN}\n\n{results_text()}\n\n{END}"
+    text = f"{BEGIN}\n\n{short_table()}\n\n{END}"
     return re.sub(pattern, lambda _: text, readme, flags=re.DOTALL)
 
 
