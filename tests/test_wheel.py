@@ -52,6 +52,9 @@ def test_wheel_has_data_files_and_no_records(wheel: Path) -> None:
         "atsc_keras/reports/templates/run.html",
         "atsc_keras/reports/templates/style.css",
         f"atsc_keras/configs/{CONFIG}.yaml",
+        "atsc_keras/configs/common/cifar100.yaml",
+        "atsc_keras/configs/common/compact.yaml",
+        "atsc_keras/configs/common/imagenet.yaml",
         "atsc_keras/configs/variants/atsc.yaml",
         "atsc_export/py.typed",
         "atsc_export/demo_page_files/index.html",
@@ -78,12 +81,16 @@ def test_installed_command_distils_and_exports(
     elsewhere.mkdir()
     atsc = tmp_path / "bare" / "bin" / "atsc"
     assert "0.2.0" in run(atsc, "--version", folder=elsewhere).stdout
+    (elsewhere / "mine.yaml").write_text(f"extends: {CONFIG}\nseed: 1\n")
     run(
-        *(atsc, "distill", CONFIG, "--run-dir", "run"),
+        *(atsc, "distill", "mine.yaml", "--run-dir", "run"),
         *("teacher.training.epochs=1", "student.training.epochs=1"),
         "distillation.training.epochs=1",
         folder=elsewhere,
     )
+    recorded = (elsewhere / "run" / "config.yaml").read_text()
+    assert recorded.startswith("name: mine\nseed: 1\n")
+    assert "extends" not in recorded
     student = elsewhere / "run" / "student.keras"
     run(
         *(atsc, "export", student, "--out", "files", "--formats", "tflite"),

@@ -56,6 +56,9 @@ class DataConfig(StrictModel):
         std: like `mean`.
     """
 
+    kind = "source"
+    of_kind = ("path", "name")
+
     source: Literal["digits", "npz", "idx", "folder", "tfds"] = "digits"
     path: str | None = Field(default=None, min_length=1, validate_default=True)
     name: str | None = Field(default=None, min_length=1, validate_default=True)

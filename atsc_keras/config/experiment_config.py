@@ -21,6 +21,8 @@ def _one_or_several(value: Any) -> str:
 class ExperimentConfig(StrictModel):
     """An experiment.
 
+    Its file may begin with `extends: OTHER`: see `load_config`.
+
     Attributes:
         name: names the run folder and the report; `load_config` takes the stem
             of the file where none is given.

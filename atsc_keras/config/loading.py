@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
+from atsc_keras.config.extending import read_config
 from atsc_keras.config.mistakes import describe
 from atsc_keras.config.overrides import apply_overrides
 from atsc_keras.config.shipped import find_config
 from atsc_keras.config.strict_model import as_recorded, neutral_values
-from atsc_keras.config.yaml_text import parse_yaml, write_yaml
+from atsc_keras.config.yaml_text import write_yaml
 from atsc_keras.errors import InputError
 
 _DIGEST_LENGTH = 16
@@ -31,30 +31,41 @@ def load_config(
 ) -> ExperimentConfig:
     """Read an experiment and check all of it.
 
+    A file that begins with `extends: OTHER`, a path relative to that file or
+    the name of a shipped config such as `common/cifar100`, says only what it
+    has different: mappings are merged, lists and other values replaced, null
+    takes back. A section that names another `name` of an optimizer or a
+    schedule replaces the one that it extends; another `source` of data leaves
+    out `name` and `path` of the old one.
+
     Args:
-        path: a YAML file, or the name of a shipped one. Paths inside it are
-            relative to the working directory.
+        path: a YAML file, or the name of a shipped one. Paths of data and
+            weights inside it are relative to the working directory.
         overrides: changes to the file, each `key.sub=value` with the value in
             YAML; a place in a list is its number: `teacher.0.network=x`.
 
     Returns:
-        The experiment; its name is the stem of the file unless given.
+        The experiment, with nothing left to extend; its name is the stem of
+        the file unless that file gives one.
 
     Raises:
-        InputError: if the file cannot be read, or has mistakes: all of them are
-            named, a line each.
+        InputError: if the file or one that it extends cannot be read, or has
+            mistakes: all of them are named, a line each.
     """
     path = find_config(Path(path))
-    values = read_mapping(
-        path, "`data:`, `teacher:`, `student:`, `distillation:`"
-    )
+    values, files = read_config(path)
     mistakes = apply_overrides(values, overrides)
     if values.get("name") is None:
         values["name"] = path.stem
     try:
         config = ExperimentConfig.model_validate(values)
     except ValidationError as error:
-        mistakes += describe(error, ExperimentConfig)
+        extended = {
+            keys: file
+            for keys, file in files.items()
+            if file != path and not _overridden(keys, overrides)
+        }
+        mistakes += describe(error, ExperimentConfig, extended)
     if mistakes:
         count = (
             "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
@@ -62,6 +73,12 @@ def load_config(
         lines = "\n".join(f"  {line}" for line in mistakes)
         raise InputError(f"{path} has {count}:\n{lines}")
     return config
+
+
+def _overridden(keys: tuple[str, ...], overrides: Sequence[str]) -> bool:
+    """Tell whether an override changes the value at these keys, or a part."""
+    changed = [tuple(o.partition("=")[0].strip().split(".")) for o in overrides]
+    return any(keys[: len(other)] == other[: len(keys)] for other in changed)
 
 
 def load_recorded(path: Path) -> ExperimentConfig:
@@ -159,43 +176,3 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         return
     for name, part in inner:
         yield from _flat(part, f"{key}.{name}" if key else str(name))
-
-
-def read_mapping(path: Path, example: str) -> dict[str, Any]:
-    """Read a YAML file of keys and values.
-
-    Args:
-        path: the file.
-        example: what it may start with, for the message.
-
-    Raises:
-        InputError: if there is none, or it holds something else.
-    """
-    if not path.exists():
-        raise InputError(
-            f"The config file must exist. Received: {path}. Check the path."
-        )
-    if path.is_dir():
-        raise InputError(
-            "The config must be a YAML file, not a directory. "
-            f"Received: {path}. Name a file in it."
-        )
-    try:
-        values = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            "The config file must be readable. "
-            f"Received: {path} ({error.strerror}). Check its permissions."
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(
-            "The config file must be YAML. "
-            f"Received: {path}, which is not: {error}. Correct that place."
-        ) from error
-    if not isinstance(values, dict):
-        kind = "an empty file" if values is None else type(values).__name__
-        raise InputError(
-            "The config file must be a mapping of keys to values. "
-            f"Received: {path}, which holds {kind}. Start with {example}."
-        )
-    return values

@@ -52,6 +52,7 @@ class _Methods(StrictModel):
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, MethodConfig]
+    others = MethodConfig
 
     def of(self, name: str) -> Any:
         """Read how a method is set; by default where the config is silent."""

@@ -2,12 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
+from atsc_keras.config.strict_model import inner_section
 from atsc_keras.config.yaml_text import write_yaml
 
 _RULES = {
@@ -29,18 +31,26 @@ _RULES = {
     "less_than_equal": "must be at most {le}",
     "invalid_key": "is not a key: keys are text",
 }
+EXTENDS = "extends"
 _LONGEST_SHOWN = 60  # characters of a received value
 
 
-def describe(error: ValidationError, schema: type[BaseModel]) -> list[str]:
+def describe(
+    error: ValidationError,
+    schema: type[BaseModel],
+    extended: Mapping[tuple[str, ...], Path] = MappingProxyType({}),
+) -> list[str]:
     """Describe every finding in a line of its own.
 
     Args:
         error: what pydantic found.
         schema: the model that it was checking.
+        extended: the file of each value, by its keys, that is in another file
+            than the one that was asked for.
 
     Returns:
-        Lines "dotted.key: rule. Received: key=value. Way out."
+        Lines "dotted.key: rule. Received: key=value. Way out.", and where that
+        is if it is in another file.
     """
     lines = []
     for found in error.errors(include_url=False):
@@ -50,7 +60,12 @@ def describe(error: ValidationError, schema: type[BaseModel]) -> list[str]:
         received = f"{keys[-1]}={_shown(found['input'])}"
         if found["type"] == "missing":
             received = "nothing"
-        lines.append(f"{dotted}: {rule}. Received: {received}. {way_out}")
+        line = f"{dotted}: {rule}. Received: {received}. {way_out}"
+        for end in range(len(keys), 0, -1):
+            if tuple(keys[:end]) in extended:
+                line += f" It is in {extended[tuple(keys[:end])]}."
+                break
+        lines.append(line)
     return lines
 
 
@@ -68,6 +83,10 @@ def _rule_and_way_out(
     kind = found["type"]
     if kind == "mistake":
         return context["rule"], context["way_out"]
+    if kind == "extra_forbidden" and keys[-1] == EXTENDS:
+        return "is for the top of a config file only", (
+            f"Write it there, for example {EXTENDS}: common/cifar100.yaml."
+        )
     if kind == "extra_forbidden":
         return "unknown key", _nearest(keys, schema)
     if kind == "literal_error":
@@ -86,7 +105,7 @@ def _rule_and_way_out(
 
 def _nearest(keys: list[str], schema: type[BaseModel]) -> str:
     section = _section(keys[:-1], schema)
-    known = list(section.model_fields if section else schema.model_fields)
+    known = _key_names(section or schema, schema)
     near = difflib.get_close_matches(keys[-1], known, n=1)
     if near:
         return f"Did you mean `{near[0]}`?"
@@ -95,28 +114,33 @@ def _nearest(keys: list[str], schema: type[BaseModel]) -> str:
     ]
     if elsewhere:
         return f"Did you mean `{elsewhere[0]}`?"
-    return _known(section or schema)
+    return _known(section or schema, schema)
 
 
-def _known(section: type[BaseModel]) -> str:
-    return f"Known keys: {', '.join(section.model_fields)}."
+def _known(section: type[BaseModel], schema: type[BaseModel]) -> str:
+    return f"Known keys: {', '.join(_key_names(section, schema))}."
+
+
+def _key_names(section: type[BaseModel], schema: type[BaseModel]) -> list[str]:
+    # Of the file, no setting of the experiment.
+    return [*section.model_fields, *([EXTENDS] if section is schema else [])]
 
 
 def _example(keys: list[str], schema: type[BaseModel]) -> str:
     # Without the places in lists; the schema is the same for each of them.
     named = [key for key in keys if not key.isdecimal()]
     if not named:
-        return _known(schema)
+        return _known(schema, schema)
     section = _section(named[:-1], schema)
     field = section.model_fields.get(named[-1]) if section else None
     if section is None or field is None:
-        return _known(schema)
+        return _known(schema, schema)
     value = field.get_default(call_default_factory=True)
     if field.examples:
         value = field.examples[0]
-    inner = _model_in(field.annotation)
+    inner = inner_section(section, named[-1])
     if inner is not None:
-        return _known(inner)
+        return _known(inner, schema)
     return f"Write, for example, {named[-1]}: {_shown(value)}."
 
 
@@ -125,27 +149,15 @@ def _section(
 ) -> type[BaseModel] | None:
     section: type[BaseModel] | None = schema
     for key in keys:
-        if key.isdecimal() or section is None:
-            continue
-        field: FieldInfo | None = section.model_fields.get(key)
-        section = _model_in(field.annotation) if field else None
+        if not key.isdecimal():
+            section = inner_section(section, key)
     return section
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type):
-        return annotation if issubclass(annotation, BaseModel) else None
-    for argument in get_args(annotation):
-        model = _model_in(argument)
-        if model is not None:
-            return model
-    return None
-
-
 def _all_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for key, field in schema.model_fields.items():
+    for key in schema.model_fields:
         yield prefix + key
-        inner = _model_in(field.annotation)
+        inner = inner_section(schema, key)
         if inner is not None:
             yield from _all_keys(inner, f"{prefix}{key}.")
 

@@ -1,7 +1,7 @@
 """The rules that every section of a config follows."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -25,6 +25,13 @@ class StrictModel(BaseModel):
     count is a slip of the pen, not a value.
     """
 
+    # The key that says of which kind a section is, and the keys that count for
+    # one kind alone; None = all of them.
+    kind: ClassVar[str | None] = None
+    of_kind: ClassVar[tuple[str, ...] | None] = None
+    # What a key that is no field holds, where those are allowed.
+    others: ClassVar[type[BaseModel] | None] = None
+
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
@@ -36,6 +43,7 @@ class StrictModel(BaseModel):
 class NamedSection(StrictModel):
     """A section whose `name` decides which of its other keys count."""
 
+    kind = "name"
     # Names that a key is for; one that is not here is for all.
     used_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
@@ -48,7 +56,8 @@ class NamedSection(StrictModel):
         if users and name is not None and name not in users:
             raise mistake(
                 f"is only for name: {', '.join(users)}, not for name: {name}",
-                f"Leave it out or use name: {' or '.join(users)}.",
+                f"Leave it out, give all of it as {{name: {name}, ...}} or use "
+                f"name: {' or '.join(users)}.",
             )
         return value
 
@@ -62,6 +71,32 @@ class NamedSection(StrictModel):
             for key, value in values.items()
             if values["name"] in self.used_by.get(key, (values["name"],))
         }
+
+
+def inner_section(
+    section: type[BaseModel] | None, key: str
+) -> type[BaseModel] | None:
+    """Find the section that a key of another holds, if it holds one.
+
+    Args:
+        section: None = unknown, and so is what it holds.
+        key: of the section; of one in a list or a union too.
+    """
+    if section is None:
+        return None
+    if key in section.model_fields:
+        return _model_in(section.model_fields[key].annotation)
+    return section.others if issubclass(section, StrictModel) else None
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, BaseModel) else None
+    for argument in get_args(annotation):
+        model = _model_in(argument)
+        if model is not None:
+            return model
+    return None
 
 
 def mistake(rule: str, way_out: str) -> PydanticCustomError:

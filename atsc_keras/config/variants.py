@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from atsc_keras.config.experiment_config import ExperimentConfig
-from atsc_keras.config.loading import load_config, read_mapping
+from atsc_keras.config.loading import load_config
+from atsc_keras.config.yaml_text import read_mapping
 from atsc_keras.errors import InputError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")

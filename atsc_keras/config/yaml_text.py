@@ -1,9 +1,12 @@
 """YAML as people write it: `5e-4` is a number, a key given twice an error."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from atsc_keras.errors import InputError
 
 # YAML 1.1, which PyYAML reads, wants a dot in every float: `5e-4` would be
 # text.
@@ -77,6 +80,46 @@ def write_yaml(data: Any) -> str:
         data, Dumper=_Dumper, sort_keys=False, allow_unicode=True
     )
     return text
+
+
+def read_mapping(path: Path, example: str) -> dict[str, Any]:
+    """Read a YAML file of keys and values.
+
+    Args:
+        path: the file.
+        example: what it may start with, for the message.
+
+    Raises:
+        InputError: if there is none, or it holds something else.
+    """
+    if not path.exists():
+        raise InputError(
+            f"The config file must exist. Received: {path}. Check the path."
+        )
+    if path.is_dir():
+        raise InputError(
+            "The config must be a YAML file, not a directory. "
+            f"Received: {path}. Name a file in it."
+        )
+    try:
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            "The config file must be readable. "
+            f"Received: {path} ({error.strerror}). Check its permissions."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(
+            "The config file must be YAML. "
+            f"Received: {path}, which is not: {error}. Correct that place."
+        ) from error
+    if not isinstance(values, dict):
+        kind = "an empty file" if values is None else type(values).__name__
+        raise InputError(
+            "The config file must be a mapping of keys to values. "
+            f"Received: {path}, which holds {kind}. Start with {example}."
+        )
+    return values
 
 
 def _copied(data: Any) -> Any:
