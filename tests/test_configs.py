@@ -1,5 +1,6 @@
 """Every shipped config is valid, says what it is, and trains."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,16 @@ CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 PUBLISHED = [
     path for path in CONFIGS if path.stem.startswith(("cifar", "imag"))
 ]
+COMMON = sorted((Path(__file__).parent.parent / "configs/common").glob("*"))
+# What a recipe says itself: a default that changes would change it in silence.
+LOSSES = {
+    *("feature_loss", "feature_loss_weight", "l2sp_weight", "l2sp_scope"),
+    *("student_loss_weight", "logits_loss_weight", "temperature", "reduction"),
+}
+OPTIMIZERS = {"teacher_optimizer", "classifier_optimizer"}
+OPTIMIZER = {"name", "learning_rate", "momentum", "nesterov", "weight_decay"}
+SCHEDULE = {"name", "milestones", "factor", "warmup_epochs"}
+DATA = {"source", "batch_size", "crop_padding", "crop_area", "flip"}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
@@ -29,13 +40,47 @@ def test_config_loads_and_names_known_networks(path: Path) -> None:
     config = load_config(path)
     for network in (*config.teachers, config.student):
         build_encoder(network.network, (32, 32, 3))
-    header = path.read_text().split("\ndata:")[0]
+    header = path.read_text().split("\nextends:")[0]
     assert header.startswith("# What: ")
     assert f"configs/{path.name}" in header
 
 
 def test_there_are_configs() -> None:
-    assert CONFIGS
+    assert CONFIGS and COMMON
+
+
+@pytest.mark.parametrize("path", COMMON, ids=[path.stem for path in COMMON])
+def test_common_file_says_what_it_is_and_is_extended(path: Path) -> None:
+    header = re.split(r"\n(?!#)", path.read_text())[0]
+    assert header.startswith("# What: ")
+    assert "no experiment by itself" in header.replace("\n# ", " ")
+    assert any(
+        f"\nextends: common/{path.name}\n" in config.read_text()
+        for config in CONFIGS
+    )
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
+def test_recipe_says_what_a_default_may_change(path: Path) -> None:
+    config = load_config(path)
+    distillation, data = config.distillation, config.data
+    assert distillation.model_fields_set >= LOSSES | OPTIMIZERS
+    given = data.model_dump(exclude_none=True).keys()
+    assert data.model_fields_set >= DATA & given
+    recipes = [
+        *(x.training for x in (*config.teachers, config.student, distillation)),
+        *(method.training for _, method in config.methods if method),
+    ]
+    optimizers = [getattr(distillation, name) for name in OPTIMIZERS]
+    for recipe in filter(None, recipes):
+        optimizers.append(recipe.optimizer)
+        schedule = recipe.schedule
+        assert schedule.model_fields_set == (
+            SCHEDULE & schedule.model_dump().keys()
+        )
+    for optimizer in filter(None, optimizers):
+        said = optimizer.model_fields_set
+        assert said >= OPTIMIZER & optimizer.model_dump().keys()
 
 
 @ONCE
@@ -55,8 +100,11 @@ def test_published_recipe_trains_on_made_up_images(
 
     smaller = ["data.batch_size=6", "distillation.training.epochs=1"]
     if path.stem.startswith("imagenet_"):  # weights cannot be downloaded
-        smaller += ["data.image_size=64", "teacher.weights=null"]
-        smaller += ["teacher.training={epochs: 1}"]
+        smaller += ["data.image_size=64"]
+        several = isinstance(load_config(path).teacher, tuple)
+        for teacher in ("teacher.0", "teacher.1") if several else ("teacher",):
+            smaller += [f"{teacher}.weights=null"]
+            smaller += [f"{teacher}.training={{epochs: 1}}"]
     if path.stem.startswith(("cifar20", "imagenette")):
         smaller += ["data.source=npz", "data.name=null", "data.classes=null"]
         smaller += [f"data.path={write_data(tmp_path)}", "data.batch_size=24"]
