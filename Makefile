@@ -11,7 +11,7 @@ TEST := -m pytest --numprocesses $(WORKERS) --dist worksteal
 # The demo is the TensorFlow one unless another backend is asked for.
 export KERAS_BACKEND ?= tensorflow
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.user
 	$(RUN) -m atsc_keras distill $(DEMO) --run-dir runs/demo --overwrite --export
@@ -31,6 +31,10 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+# Pages in build/docs, from docs/, the docstrings and the config models.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
 
@@ -46,4 +50,8 @@ $(VENV)/.user: requirements.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/.test: requirements-test.txt pyproject.toml $(VENV)/.user
 	$(RUN) -m pip install --quiet $$(grep '^torch==' requirements-test.txt)
 	$(RUN) -m pip install --quiet -r requirements-test.txt
+	touch $@
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.user
+	$(RUN) -m pip install --quiet -e '.[docs]'
 	touch $@

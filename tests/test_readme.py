@@ -1,89 +1,210 @@
-"""README says what is true of the code."""
+"""README and `docs/` say what is true of the code, and what they show runs."""
 
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+import keras
+import nbclient
+import nbformat
 import pytest
+import typer
 import yaml
-from pydantic import BaseModel
+from typer.testing import CliRunner
 
-from atsc_keras.config import AugmentationConfig, ExperimentConfig, load_config
-from tests.tiny import batch, tiny_encoder, tiny_teacher
+import atsc_keras
+import export
+from atsc_keras.cli.app import app
+from atsc_keras.config import load_config
+from atsc_keras.config.shipped import find_config
+from export.cli import app as export_app
+from tools import documentation
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-REFERENCE = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1]
-
-
-def models(annotation: Any) -> list[type[BaseModel]]:
-    """The config sections inside an annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for part in get_args(annotation) for m in models(part)]
-
-
-def check(values: dict[str, Any], section: type[BaseModel]) -> None:
-    """Every key is there, and stands at its default."""
-    assert set(values) == set(section.model_fields), section.__name__
-    for key, field in section.model_fields.items():
-        inner = models(field.annotation)
-        value = values[key]
-        if inner and isinstance(value, dict):
-            check(value, inner[0])
-        elif not field.is_required() and not inner and key != "name":
-            default = field.get_default(call_default_factory=True)
-            default = list(default) if isinstance(default, tuple) else default
-            assert value == default, f"{section.__name__}.{key}"
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {
+    path.relative_to(ROOT): path.read_text("utf-8")
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+_EPOCHS = [
+    f"{part}.training.epochs=1"
+    for part in ("teacher", "student", "distillation")
+]
+SHORTER = {
+    **dict.fromkeys(("distill", "train", "compare"), _EPOCHS),
+    "benchmark": ["--steps", "2", "--no-memory"],
+    "export": ["--no-compare", "--formats", "tflite"],
+}
 
 
-def test_every_config_key_is_listed_with_its_default(tmp_path: Path) -> None:
-    path = tmp_path / "reference.yaml"
-    path.write_text(REFERENCE)
-    assert load_config(path).name == "reference"
-    text = REFERENCE.replace("5e-4", "0.0005")  # YAML 1.1 wants the dot
-    check(yaml.safe_load(text), ExperimentConfig)
+def blocks(language: str, text: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_every_augmentation_is_listed_with_its_defaults() -> None:
-    block = re.search(r"```yaml\naugmentations:\n(.*?)```", README, re.DOTALL)[
-        1
-    ]
-    listed = yaml.safe_load(block)
-    names = get_args(AugmentationConfig.model_fields["name"].annotation)
-    assert [values["name"] for values in listed] == list(names)
-    for values in listed:
-        default = AugmentationConfig(name=values["name"])
-        assert AugmentationConfig(**values) == default
-        assert set(values) == set(default.model_dump())
+def commands() -> Iterator[list[str]]:
+    """All that pages show of `atsc`, in blocks and in text."""
+    for text in PAGES.values():
+        lines = [line for b in blocks("sh", text) for line in b.splitlines()]
+        lines += re.findall(r"`(atsc \w+ (?!-)[^`]+)`", text)
+        for line in lines:
+            if line.startswith("atsc ") and not line.endswith("..."):
+                yield shlex.split(line, comments=True)[1:]
 
 
-@pytest.mark.parametrize("command", ["make demo", "make test"])
-def test_first_screen_has_the_two_commands(command: str) -> None:
-    assert command in README.split("## ")[0]
+def test_readme_is_short_and_begins_with_the_two_commands() -> None:
+    assert len(README.splitlines()) <= 200
+    (first, *_) = blocks("sh", README)
+    words = [line.partition("#")[0].strip() for line in first.splitlines()]
+    assert words == ["make demo", "make test"]
 
 
-def test_links_lead_to_files() -> None:
-    root = Path(__file__).parent.parent
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links
-    assert not [link for link in links if not (root / link).exists()]
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", PAGES[page])
+    folder = (ROOT / page).parent
+    assert not [link for link in links if not (folder / link).exists()]
 
 
-@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
-def test_example_of_the_first_screen_runs(
+def test_shown_commands_are_taken() -> None:
+    known = documentation.commands(app)
+    known["export"] = documentation.commands(export_app).popitem()[1]
+    seen = set()
+    for name, *words in commands():
+        with known[name].make_context(name, list(words)) as context:
+            seen.add(name)
+            config = context.params.get("config")
+            if config is not None and config.name not in {
+                *("CONFIG", "my.yaml", "photos.yaml"),
+            }:
+                assert find_config(config).exists(), config
+    assert seen == known.keys()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_commands_of_readme_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tensorflow as tf
-
     monkeypatch.chdir(tmp_path)
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    data = tf.data.Dataset.from_tensor_slices(batch()).batch(4)
-    names: dict[str, Any] = {
-        "teacher": tiny_teacher(),
-        "student": tiny_encoder(4),
-        "train": data,
-        "test": data,
-    }
-    exec(code.replace("epochs=240", "epochs=1"), names)
-    assert "val_accuracy" in names["atsc"].history.history
-    assert (tmp_path / "student.keras").exists()
+    shown = re.findall(r"^\| `(atsc [^`]+)`", README, re.MULTILINE)
+    assert len(shown) == 8
+    for line in shown:
+        name, *words = shlex.split(line)[1:]
+        words += SHORTER.get(name, [])
+        words = [word.replace("FILE.keras", "made.keras") for word in words]
+        done = CliRunner().invoke(app, [name, *words], catch_exceptions=False)
+        assert done.exit_code == 0, (line, done.output[-2000:])
+        if name == "distill":
+            run = tmp_path / "runs" / words[0]
+            (tmp_path / "made.keras").symlink_to(run / "student.keras")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_example_of_readme_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python", README)
+    assert len(code.split("# ---")[1].splitlines()) == 6  # five and the rule
+    names: dict[str, Any] = {}
+    exec(code, names)
+    history = names["atsc"].history.history
+    # Without a teacher the student has 88 to 90 %.
+    assert history["val_accuracy"][-1] > 0.9
+    assert "43,450 weights became 4,366" in capsys.readouterr().out
+    assert keras.saving.load_model("student.keras").count_params() == 4366
+
+
+def test_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = nbformat.read(ROOT / "docs" / "quickstart.ipynb", as_version=4)
+    (tmp_path / "atsc").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m atsc_keras "$@"\n'
+    )
+    (tmp_path / "atsc").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    where = {"metadata": {"path": tmp_path}}
+    nbclient.NotebookClient(notebook, timeout=300, resources=where).execute()
+    outputs = "\n".join(str(cell.get("outputs")) for cell in notebook.cells)
+    assert outputs.count("accepted") == 3
+    alone, distilled = re.findall(r"student \w+ +([\d.]+)%", outputs)[:2]
+    assert float(distilled) > float(alone)
+
+
+def test_pages_are_built(tmp_path: Path) -> None:
+    """With no dead link, and each made part in its place."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for text in (p.read_text("utf-8") for p in tmp_path.rglob("index.html")):
+        assert "made: " not in text
+    assert "gradient_accumulation_steps" in (
+        tmp_path / "config" / "index.html"
+    ).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["", "config", "methods", "records", "errors"])
+def test_api_pages_have_the_public_names(name: str) -> None:
+    module = getattr(atsc_keras, name) if name else atsc_keras
+    page = PAGES[Path("docs", "api", f"{name or 'atsc_keras'}.md")]
+    shown = re.findall(rf"^::: {module.__name__}\.(\w+)$", page, re.MULTILINE)
+    modules = {"config", "errors", "methods", "records", "__version__"}
+    public = set(module.__all__) - (modules if not name else set())
+    assert sorted(shown) == sorted(public)
+    assert sorted(dir(module)) == sorted(module.__all__)
+
+
+def test_api_page_of_export_has_its_public_names() -> None:
+    page = PAGES[Path("docs", "api", "export.md")]
+    shown = re.findall(r"(?:^::: |`)export\.(\w+)(?:`|$)", page, re.MULTILINE)
+    assert sorted(shown) == sorted(export.__all__)
+
+
+def test_configs_of_the_pages_are_right(tmp_path: Path) -> None:
+    for place, text in enumerate(
+        block
+        for page in ("config.md", "guide/photos.md")
+        for block in blocks("yaml", PAGES[Path("docs", page)])
+        if len(yaml.safe_load(block)) > 1
+    ):
+        path = tmp_path / f"page{place}.yaml"
+        path.write_text(text)
+        assert load_config(path).name == path.stem
+    assert place == 2
+
+
+def test_shown_augmentations_stand_at_their_defaults() -> None:
+    from atsc_keras.config import AugmentationConfig
+
+    (block,) = (
+        b
+        for b in blocks("yaml", PAGES[Path("docs", "config.md")])
+        if "augmentations" in b
+    )
+    for values in yaml.safe_load(block)["data"]["augmentations"]:
+        default = AugmentationConfig(name=values["name"])
+        assert AugmentationConfig(**values) == default
+
+
+def test_config_reference_has_every_key_and_default() -> None:
+    made = documentation.config_reference()
+    for section in documentation.SECTIONS.values():
+        for key, field in section.model_fields.items():
+            assert f"| `{key}` | {documentation.default(field)} | " in made
+    assert "| `batch_size` | `64` | images a batch; default 64. |" in made
+    assert "| `epochs` | required | passes over the training images" in made
+
+
+def test_command_reference_is_of_the_command() -> None:
+    parser = typer.main.get_command(app).commands["compare"]
+    made = documentation.command_reference(parser)
+    assert "| `--seeds` | `0` |" in made and "| `CONFIG` |" in made

@@ -1,4 +1,4 @@
-"""What README says of results is what `configs/results` holds."""
+"""README and `docs/results.md` say what `configs/results` holds."""
 
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,13 @@ from tools.results_table import (
 RECORDS = sorted(RESULTS.glob("*.json"))
 
 
-def test_readme_has_the_tables_of_the_records() -> None:
+def test_pages_have_the_tables_of_the_records() -> None:
     text = README.read_text("utf-8")
     written = text.split(results_table.BEGIN)[1].split(results_table.END)[0]
-    assert written.strip() == results_table.results_text()
+    assert written.strip() == results_table.short_table()
     assert with_results(text) == text
+    for record in map(load, RECORDS):
+        assert methods_table(record) in results_table.results_text()
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=[path.stem for path in RECORDS])

@@ -1,4 +1,4 @@
-"""The server that README shows answers as Keras does."""
+"""The server that `docs/export/clients.md` shows answers as Keras does."""
 
 import contextlib
 import io
@@ -24,10 +24,12 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
     reason="clients never see the backend: once is enough",
 )
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+PAGE = Path(__file__).parents[2] / "docs" / "export" / "clients.md"
 (SERVER,) = (
     block
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    for block in re.findall(
+        r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL
+    )
     if "HTTPServer" in block
 )
 LONGEST_START = 60  # seconds
