@@ -207,4 +207,4 @@ def test_config_reference_has_every_key_and_default() -> None:
 def test_command_reference_is_of_the_command() -> None:
     parser = typer.main.get_command(app).commands["compare"]
     made = documentation.command_reference(parser)
-    assert "| `--seeds` | `0` |" in made and "| `CONFIG` |" in made
+    assert "| `--seeds`{ .whole } | `0` |" in made and "| `CONFIG`" in made

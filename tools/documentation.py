@@ -137,7 +137,11 @@ def command_reference(command: Any) -> str:
         word = parameter.name.upper() if is_argument else parameter.opts[0]
         shown = "" if parameter.default in (None, False) else parameter.default
         rows.append(
-            [f"`{word}`", f"`{shown}`" if shown else "", parameter.help or ""]
+            [
+                f"`{word}`{{ .whole }}",
+                f"`{shown}`" if shown else "",
+                parameter.help or "",
+            ]
         )
     about = inspect.cleandoc(command.help or "")
     return f"{about}\n\n{text_table(('Word', 'Default', 'Meaning'), rows)}"
