@@ -43,6 +43,8 @@ def load_config(
             weights inside it are relative to the working directory.
         overrides: changes to the file, each `key.sub=value` with the value in
             YAML; a place in a list is its number: `teacher.0.network=x`.
+            Another `name` or `source` leaves out what the file says of the
+            old one alone, such as the momentum of `sgd`.
 
     Returns:
         The experiment, with nothing left to extend; its name is the stem of
@@ -54,7 +56,7 @@ def load_config(
     """
     path = find_config(Path(path))
     values, files = read_config(path)
-    mistakes = apply_overrides(values, overrides)
+    mistakes = apply_overrides(values, overrides, ExperimentConfig)
     if values.get("name") is None:
         values["name"] = path.stem
     try:

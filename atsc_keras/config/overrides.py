@@ -4,24 +4,35 @@ from collections.abc import Sequence
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
+from atsc_keras.config.strict_model import StrictModel, inner_section
 from atsc_keras.config.yaml_text import parse_yaml
 
 
 def apply_overrides(
-    values: dict[str, Any], overrides: Sequence[str]
+    values: dict[str, Any],
+    overrides: Sequence[str],
+    section: type[BaseModel] | None = None,
 ) -> list[str]:
     """Write overrides into the values of a config file.
+
+    One that names another kind, as `optimizer.name=adam` does, also takes out
+    what the file says of the old kind alone, such as its momentum.
 
     Args:
         values: the mapping of the file; changed in place.
         overrides: each `key.sub=value`: keys joined by dots, a number for a
             place in a list, the value in YAML.
+        section: whose values they are; default: unknown, and its kinds too.
 
     Returns:
         The mistakes, a line each; an override with a mistake changes nothing.
     """
     mistakes = []
+    # The kinds first: what another override says of the new one stays.
+    for override in overrides:
+        _leave_out_old_kind(values, override, section)
     for override in overrides:
         problem = _apply(values, override)
         if problem:
@@ -59,3 +70,26 @@ def _apply(values: dict[str, Any], override: str) -> str | None:
             place[index] = {}
         place = place[index]
     return None
+
+
+def _leave_out_old_kind(
+    values: dict[str, Any], override: str, section: type[BaseModel] | None
+) -> None:
+    key, _, text = override.partition("=")
+    *parts, last = key.strip().split(".")
+    place: Any = values
+    for part in parts:
+        if isinstance(place, list):
+            known = part.isdecimal() and int(part) < len(place)
+            place = place[int(part)] if known else None
+        else:
+            section = inner_section(section, part)
+            place = place.get(part) if isinstance(place, dict) else None
+    if not (
+        section and issubclass(section, StrictModel) and last == section.kind
+    ):
+        return
+    kind = text.strip()
+    if isinstance(place, dict) and place.get(last) != kind:
+        for old in section.of_other_kinds(kind):
+            place.pop(old, None)

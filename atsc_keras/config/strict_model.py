@@ -39,6 +39,11 @@ class StrictModel(BaseModel):
         allow_inf_nan=False,
     )
 
+    @classmethod
+    def of_other_kinds(cls, kind: Any) -> tuple[str, ...]:
+        """Name the keys that do not count for a kind that replaces another."""
+        return cls.of_kind or ()
+
 
 class NamedSection(StrictModel):
     """A section whose `name` decides which of its other keys count."""
@@ -46,6 +51,10 @@ class NamedSection(StrictModel):
     kind = "name"
     # Names that a key is for; one that is not here is for all.
     used_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @classmethod
+    def of_other_kinds(cls, kind: Any) -> tuple[str, ...]:
+        return tuple(key for key, of in cls.used_by.items() if kind not in of)
 
     # Runs for given values only: the defaults are never a mistake.
     @field_validator("*")

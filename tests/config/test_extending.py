@@ -201,14 +201,32 @@ def test_overrides_change_what_was_merged(folder: Path) -> None:
     assert config.teachers[0].training.epochs == 7
 
 
-def test_override_of_a_kind_is_told_to_replace_the_section(
+def test_override_of_a_kind_leaves_out_what_was_of_the_old_one(
     folder: Path,
 ) -> None:
-    kind = "student.training.optimizer"
-    with pytest.raises(InputError, match="{name: adam, ...}.* It is in .*base"):
-        _load(folder, "", f"{kind}.name=adam")
-    optimizer = _load(folder, "", f"{kind}={{name: adam}}")
-    assert optimizer.student.training.optimizer.name == "adam"
+    key = "student.training.optimizer"
+    changed = _load(folder, "", f"{key}.name=adam").student.training.optimizer
+    before = _load(folder, "").student.training.optimizer
+    assert (before.name, before.momentum) == ("sgd", 0.8)
+    assert changed.name == "adam" and "momentum" not in changed.model_dump()
+    assert changed.learning_rate == before.learning_rate
+    same = _load(folder, "", f"{key}.name=sgd").student.training.optimizer
+    assert same == before
+    # In either order, what is said of the new kind is checked as ever.
+    for words in (
+        [".name=adam", ".momentum=0.5"],
+        [".momentum=0.5", ".name=adam"],
+    ):
+        with pytest.raises(InputError, match="momentum: is only for name: sgd"):
+            _load(folder, "", *(f"{key}{word}" for word in words))
+
+
+def test_override_of_the_source_leaves_out_path_and_name(folder: Path) -> None:
+    own = "data: {source: tfds, name: mnist, batch_size: 8}\n"
+    data = _load(folder, own, "data.source=npz", "data.path=x.npz").data
+    assert (data.source, data.name, data.path) == ("npz", None, "x.npz")
+    assert data.batch_size == 8
+    assert _load(folder, own, "data.source=digits").data.name is None
 
 
 def test_resolved_config_loads_alone_and_has_the_digest_of_one_file(
