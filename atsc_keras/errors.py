@@ -41,7 +41,7 @@ class BusyError(InputError):
 
 
 class WriteError(OSError):
-    """A file of a run could not be written; all that it replaces is whole.
+    """A file of a run could not be written; what was there is untouched.
 
     The message is complete; the command line prints it and exits with 1.
 
@@ -57,12 +57,18 @@ class WriteError(OSError):
     def __init__(self, path: Path, cause: OSError) -> None:
         self.reason = cause.strerror or first_line(cause)
         self.is_for_room = cause.errno in _FULL
-        way_out = "Make room" if self.is_for_room else "Make it writable"
+        received = f"Received: {path} ({self.reason}). "
+        if cause.errno == errno.ENOENT:
+            rest = "What it held is lost. Let the folder stay, and run again."
+        else:
+            way_out = "Make room" if self.is_for_room else "Make it writable"
+            rest = (
+                "What was written before is whole, the last checkpoint too. "
+                f"{way_out} and run again; --resume goes on with what was "
+                "trained."
+            )
         super().__init__(
-            f"A run must be able to write its files. Received: {path} "
-            f"({self.reason}). What was written before is whole, the last "
-            f"checkpoint too. {way_out} and run again; --resume goes on with "
-            "what was trained."
+            f"A run must be able to write its files. {received}{rest}"
         )
 
 
