@@ -19,6 +19,12 @@ class UpdateTrainer(keras.Model):
     def train_step(self, data: Any) -> Logs:
         return self.update(data)
 
+    def make_train_function(self, force: bool = False) -> Any:
+        # What a step makes when it is traced has it traced a second time.
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
 
 def value_and_grad(
     objective: Callable[[], tuple[Tensor, Any]],
