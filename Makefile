@@ -1,17 +1,19 @@
-# The two commands of README: `make demo` and `make test`.
+# The two commands of README, `make demo` and `make test`; `make check` is for
+# between two edits.
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO := configs/digits_resnet14_resnet8x0.125.yaml
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# Tests that run at once; each worker takes up to 5 GB, and torch one thread.
+# Tests that run at once; each worker takes up to 4 GB, and torch one thread. A
+# file stays with one worker, so that what its tests share is made once.
 WORKERS ?= 2
-TEST := -m pytest --numprocesses $(WORKERS) --dist worksteal
+TEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
 # The demo is the TensorFlow one unless another backend is asked for.
 export KERAS_BACKEND ?= tensorflow
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test check lint docs clean
 
 demo: $(VENV)/.user
 	$(RUN) -m atsc_keras distill $(DEMO) --run-dir runs/demo --overwrite --export
@@ -25,6 +27,10 @@ test: lint
 	    failed="$$failed $$backend"; \
 	done; \
 	[ -z "$$failed" ] || { echo "tests failed on:$$failed" >&2; exit 1; }
+
+# In minutes, on torch alone: without what `tests/conftest.py` lists as slow.
+check: lint
+	env KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(RUN) $(TEST) -m "not slow"
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .

@@ -1,6 +1,9 @@
 """Fixtures that every room's tests share."""
 
+import gc
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 # Compiling is most of JAX's time here: it keeps what it has compiled, for the
@@ -11,31 +14,58 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+if os.environ.get("KERAS_BACKEND") == "jax":
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import keras  # noqa: E402
 import pytest  # noqa: E402
 
-from tests.markers import ONCE  # noqa: E402
+from tests.markers import ON_TENSORFLOW, ONCE  # noqa: E402
+
+# Most of what collection would look at, over and over, is here to stay.
+gc.collect()
+gc.freeze()
+gc.set_threshold(50_000, 20, 50)
 
 _HERE = Path(__file__).parent
-# What is tested there computes nothing by the backend, or by TensorFlow's
-# converters alone.
+# What is tested there computes nothing by the backend.
 _ONCE = (
-    *("config", "records", "reports", "files", "export", "clients"),
+    *("cli", "config", "records", "reports", "files"),
     *("data/tensorflow", "data/test_array_sources.py", "data/test_choosing.py"),
     *("data/test_folder_source.py", "data/test_randomness.py"),
     *("test_readme.py", "test_results.py"),
 )
+# By TensorFlow's converters.
+_ON_TENSORFLOW = ("clients", "export", "test_quickstart.py")
+# What `make check` leaves out: minutes, or processes that load a framework.
+_SLOW = (
+    *("benchmarking", "cli", "clients", "comparing", "export"),
+    *("test_configs.py", "test_processes.py", "test_quickstart.py"),
+    *("test_readme.py", "test_registration.py", "test_wheel.py"),
+    *("training/test_augment_on.py", "training/test_given_data.py"),
+    "training/test_interruptions.py",
+)
+_MARKS = (
+    (_ONCE, ONCE),
+    (_ON_TENSORFLOW, ON_TENSORFLOW),
+    (_SLOW, pytest.mark.slow),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run on one backend what no backend changes."""
-    for item in items:
-        if any(item.path.is_relative_to(_HERE / place) for place in _ONCE):
-            item.add_marker(ONCE)
+    """Mark by folder what runs on one backend, and what is slow."""
+    for places, mark in _MARKS:
+        for item in items:
+            if any(item.path.is_relative_to(_HERE / place) for place in places):
+                item.add_marker(mark)
 
 
 @pytest.fixture(autouse=True)
-def _fixed_seed() -> None:
-    """Every test starts from the same random state."""
+def _fixed_seed() -> Iterator[None]:
+    """Every test starts from the same random state, and leaves no networks."""
     keras.utils.set_random_seed(0)
+    began = time.perf_counter()
+    yield
+    # Networks are cycles, and what took long has made some.
+    if time.perf_counter() - began > 1:
+        gc.collect()

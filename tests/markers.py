@@ -5,10 +5,14 @@ import os
 import keras
 import pytest
 
-# The backend changes nothing of what is tested, or little and much time.
+BACKEND = keras.backend.backend()
+# The backend changes nothing of what is tested, or little and much time. Torch
+# starts soonest and compiles nothing.
 ONCE = pytest.mark.skipif(
-    keras.backend.backend() != os.environ.get("ONCE_ON", "tensorflow"),
-    reason="once is enough",
+    os.environ.get("ONCE_ON", "torch") != BACKEND, reason="once is enough"
+)
+ON_TENSORFLOW = pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="of TensorFlow"
 )
 
 

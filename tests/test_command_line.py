@@ -12,6 +12,7 @@ import yaml
 from keras import layers
 
 from tests.full_disk import largest_file
+from tests.markers import ONCE
 from tests.tiny_experiment import write_config, write_data
 
 
@@ -264,10 +265,7 @@ def test_labels_outside_the_classes_are_one_message(
     )
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="its steps are tested on every backend: words once",
-)
+@ONCE  # its steps are tested on every backend
 def test_benchmark_prints_a_table(command: object, tmp_path: Path) -> None:
     config = write_config(tmp_path)
     words = ["--steps", 2, "--no-memory", "--batch-size", 8]
@@ -281,10 +279,7 @@ def test_benchmark_prints_a_table(command: object, tmp_path: Path) -> None:
     assert (run_dir / "benchmark.md").is_file()
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="its methods are tested on every backend: words once",
-)
+@ONCE  # its methods are tested on every backend
 def test_compare_prints_a_table_and_goes_on(
     command: object, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """README and `docs/` say what is true of the code, and what they show runs."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -9,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import nbclient
-import nbformat
 import pytest
 import typer
 import yaml
@@ -30,12 +29,13 @@ PAGES = {
     path.relative_to(ROOT): path.read_text("utf-8")
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
-_EPOCHS = [
-    f"{part}.training.epochs=1"
-    for part in ("teacher", "student", "distillation")
+_PARTS = ("teacher", "student", "distillation")
+_LESS = [
+    "teacher.network=resnet8x0.125",
+    *(f"{part}.training.epochs=1" for part in _PARTS),
 ]
 SHORTER = {
-    **dict.fromkeys(("distill", "train", "compare"), _EPOCHS),
+    **dict.fromkeys(("distill", "train", "compare"), _LESS),
     "benchmark": ["--steps", "2", "--no-memory"],
     "export": ["--no-compare", "--formats", "tflite"],
 }
@@ -95,6 +95,12 @@ def test_commands_of_readme_run(
         name, *words = shlex.split(line)[1:]
         words += SHORTER.get(name, [])
         words = [word.replace("FILE.keras", "made.keras") for word in words]
+        if name == "export":  # has a backend of its own
+            command = [sys.executable, "-m", "atsc_keras", name, *words]
+            bare = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+            bare["PYTHONPATH"] = str(ROOT)
+            subprocess.run(command, check=True, capture_output=True, env=bare)
+            continue
         done = CliRunner().invoke(app, [name, *words], catch_exceptions=False)
         assert done.exit_code == 0, (line, done.output[-2000:])
         if name == "distill":
@@ -118,22 +124,6 @@ def test_example_of_readme_runs(
     assert history["val_accuracy"][-1] > 0.9
     assert "43,450 weights became 4,366" in capsys.readouterr().out
     assert keras.saving.load_model("student.keras").count_params() == 4366
-
-
-def test_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    notebook = nbformat.read(ROOT / "docs" / "quickstart.ipynb", as_version=4)
-    (tmp_path / "atsc").write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -m atsc_keras "$@"\n'
-    )
-    (tmp_path / "atsc").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    where = {"metadata": {"path": tmp_path}}
-    nbclient.NotebookClient(notebook, timeout=300, resources=where).execute()
-    outputs = "\n".join(str(cell.get("outputs")) for cell in notebook.cells)
-    assert outputs.count("accepted") == 3
-    alone, distilled = re.findall(r"student \w+ +([\d.]+)%", outputs)[:2]
-    assert float(distilled) > float(alone)
 
 
 def test_pages_are_built(tmp_path: Path) -> None:
