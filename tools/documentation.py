@@ -12,6 +12,7 @@ import griffe
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -179,6 +180,13 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         path = f"results/{figure.name}"
         files.append(File.generated(config, path, abs_src_path=str(figure)))
     return files
+
+
+def on_page_content(html: str, *, page: Page, **_: Any) -> str:
+    """Lead links of the notebook to pages, as mkdocs does for Markdown."""
+    if page.file.src_uri.endswith(".ipynb"):
+        return re.sub(r'(href="[\w/]+)\.md"', r'\1.html"', html)
+    return html
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

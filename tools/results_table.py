@@ -246,9 +246,15 @@ def short_table() -> str:
         for method in _SHORT:
             runs = record.methods.get(method)
             row += [spread(runs.accuracy, record.test_examples) if runs else ""]
-        rows.append(row)
+        sizes = [teacher.parameters for teacher in record.teachers.values()]
+        sizes += [
+            record.methods[name].parameters[0]
+            for name in ("student_alone", "atsc")
+        ]
+        rows.append([*row, " / ".join(map(quantity, sizes))])
     labels = [method_label(method) for method in _SHORT]
-    return markdown_table(["Pair", "Teacher", *labels], rows)
+    sizes_label = "Parameters: teacher / alone / ATSC"
+    return markdown_table(["Pair", "Teacher", *labels, sizes_label], rows)
 
 
 def results_text() -> str:

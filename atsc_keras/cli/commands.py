@@ -97,7 +97,7 @@ def compare(
     methods: Annotated[
         str,
         typer.Option(help="Names, by commas; `all` for every method."),
-    ] = "student,kd,simkd,atsc",
+    ] = "student_alone,kd,simkd,atsc",
     seeds: Annotated[str, typer.Option(help="Whole numbers, by commas.")] = "0",
     variants: Annotated[
         Path | None,
