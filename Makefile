@@ -9,7 +9,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Tests that run at once; each worker takes up to 4 GB, and torch one thread. A
 # file stays with one worker, so that what its tests share is made once.
 WORKERS ?= 2
-TEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
+TEST := -m pytest --numprocesses $(WORKERS) --dist loadfile \
+  --no-loadscope-reorder
 # The demo is the TensorFlow one unless another backend is asked for.
 export KERAS_BACKEND ?= tensorflow
 

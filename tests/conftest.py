@@ -34,6 +34,7 @@ _ONCE = (
     *("data/tensorflow", "data/test_array_sources.py", "data/test_choosing.py"),
     *("data/test_folder_source.py", "data/test_randomness.py"),
     *("test_readme.py", "test_results.py"),
+    *("training/test_experiment.py", "training/test_given_data.py"),
 )
 # By TensorFlow's converters.
 _ON_TENSORFLOW = ("clients", "export", "test_quickstart.py")
@@ -45,6 +46,8 @@ _SLOW = (
     *("training/test_augment_on.py", "training/test_given_data.py"),
     "training/test_interruptions.py",
 )
+# What takes longest begins first, so that no worker waits for it at the end.
+_FIRST = ("training", "comparing", "distillation", "test_mirrored_strategy.py")
 _MARKS = (
     (_ONCE, ONCE),
     (_ON_TENSORFLOW, ON_TENSORFLOW),
@@ -56,8 +59,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by folder what runs on one backend, and what is slow."""
     for places, mark in _MARKS:
         for item in items:
-            if any(item.path.is_relative_to(_HERE / place) for place in places):
+            if _lies_in(item, places):
                 item.add_marker(mark)
+    slowly = (*_FIRST, *_SLOW)
+    items.sort(key=lambda item: not _lies_in(item, slowly))
+
+
+def _lies_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
+    return any(item.path.is_relative_to(_HERE / place) for place in places)
 
 
 @pytest.fixture(autouse=True)
