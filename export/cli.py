@@ -96,7 +96,11 @@ def export(
         typer.Option("--no-compare", help="With --from-run: the student only."),
     ] = False,
     tolerance: Annotated[
-        float, typer.Option(help="Largest difference of a float32 logit.")
+        float,
+        typer.Option(
+            help="Difference of a float32 logit; a tenth of it more for each "
+            "unit of the largest logit."
+        ),
     ] = ExportJob.tolerance,
     threads: Annotated[
         int, typer.Option(help="Of the runtimes while they are timed.")

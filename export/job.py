@@ -51,8 +51,8 @@ class ExportJob:
             default: none.
         compare: other `.keras` files, exported the same way to
             `out/<stem>/`, for the report only; default: none.
-        tolerance: largest difference of a float32 logit from Keras's;
-            default 1e-4.
+        tolerance: difference of a float32 logit from Keras's, default 1e-4;
+            a tenth of it more for each unit of the largest logit.
         threads: of the runtimes while they are timed; default 1.
         demo_page: folder of a web page to make, which runs the ONNX file, if
             every file was accepted; default: none.

@@ -1,5 +1,6 @@
 """The proof that an exported file computes what the Keras model does."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from atsc_keras.records.exports import Check, Verdict
 
 from .formats.base import OUTPUT, Outputs, Predict
 
-TOLERANCE = 1e-4  # largest difference of a float32 logit, by default
+TOLERANCE = 1e-4  # difference of a float32 logit, by default
 FLOAT16_TOLERANCE = 5e-2
+_RELATIVE = 0.1  # of either, for each unit of the largest logit
 QUANTIZED_AGREEMENT = 0.98  # smallest share of equal top-1 of int8 weights
 BATCH_SIZES = (1, 8)
 RANDOM_IMAGES = 16
@@ -23,7 +25,8 @@ class Limits:
     """What a file may lose.
 
     Attributes:
-        difference: largest difference of a logit; None for any.
+        difference: of a logit, where logits are small; None for any. Large
+            ones are rounded in proportion: see `allowed`.
         agreement: smallest share of images with Keras's top-1.
     """
 
@@ -38,6 +41,12 @@ class Limits:
         if precision == "float16":
             return cls(FLOAT16_TOLERANCE, 0.0)
         return cls(None, QUANTIZED_AGREEMENT)
+
+    def allowed(self, largest: float) -> float:
+        """Largest difference where Keras's logits reach `largest`."""
+        if self.difference is None:
+            return math.inf
+        return self.difference * (1 + _RELATIVE * largest)
 
 
 @dataclass(frozen=True)
@@ -178,15 +187,18 @@ def _consistent(outputs: Outputs) -> bool:
 
 
 def _fault(found: Verdict, samples: list[Sample], limits: Limits) -> str | None:
-    largest = max(float(np.abs(s.logits).max()) for s in samples)
-    difference, agreement = found.max_difference, found.top1_agreement
-    if difference is None or agreement is None:
+    largest = {s.name: float(np.abs(s.logits).max()) for s in samples}
+    agreement = found.top1_agreement
+    if found.max_difference is None or agreement is None:
         return "logits are not finite"
-    if limits.difference is not None and not difference <= limits.difference:
-        return (
-            f"logits differ by {difference:.2g}, more than "
-            f"{limits.difference:g}, where Keras gives up to {largest:.3g}"
-        )
+    for check in found.checks:
+        allowed = limits.allowed(largest[check.images])
+        if not (check.max_difference or 0.0) <= allowed:
+            return (
+                f"logits differ by {check.max_difference:.2g}, more than "
+                f"{allowed:.2g}, where Keras gives up to "
+                f"{largest[check.images]:.3g}"
+            )
     if agreement < limits.agreement:
         return (
             f"top-1 agrees on {agreement:.1%} only, of "

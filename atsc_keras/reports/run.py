@@ -165,7 +165,8 @@ def export_note(report: ExportReport) -> str:
     text = (
         "Each file was opened by its own runtime and its logits compared with "
         f"those of the Keras student on {' and '.join(counts)} images; largest "
-        f"difference allowed in float32: {difference(report.tolerance)}."
+        f"difference allowed in float32: {difference(report.tolerance)}, "
+        "and a tenth of it more for each unit of the largest logit."
     )
     accuracy = report.models[0].keras.accuracy
     if accuracy is None:

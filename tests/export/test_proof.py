@@ -44,6 +44,33 @@ def test_identical_logits_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("largest", "difference", "accepted"),
+    [
+        (1.0, 1.05e-4, True),
+        (1.0, 1.2e-4, False),
+        (28_400.0, 0.28, True),  # half a unit in the last place is 1e-3
+        (28_400.0, 0.29, False),
+    ],
+)
+def test_large_logits_may_differ_in_proportion(
+    largest: float, difference: float, accepted: bool
+) -> None:
+    logits = np.array([largest, 0, 0], "float64")
+    images = np.zeros((4, 2, 2, 1), "float32")
+    real = Sample("real", images, np.stack([logits] * 4))
+    predict = repeated(logits - np.array([difference, 0, 0]))
+    assert verify(predict, [real], Limits()).accepted is accepted
+    # What noise reaches is no measure for pictures.
+    noise = Sample("random", images + 1, real.logits * 1e6)
+
+    def of_both(x: np.ndarray) -> dict[str, np.ndarray]:
+        sample = noise if x.any() else real
+        return {"logits": sample.logits[: len(x)] - [difference, 0, 0]}
+
+    assert verify(of_both, [noise, real], Limits()).accepted is accepted
+
+
+@pytest.mark.parametrize(
     ("change", "reason"),
     [
         (lambda logits: logits + 0.01, "logits differ by 0.01"),
