@@ -1,69 +1,17 @@
-"""A run folder has one writer, and is deleted by its own list only."""
+"""A run folder is deleted by its own list only."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from atsc_keras.config import ExperimentConfig, load_config
-from atsc_keras.errors import BusyError, InputError, WriteError
+from atsc_keras.errors import InputError, WriteError
 from atsc_keras.processes import write_atomically
-from atsc_keras.records import locking
 from atsc_keras.records.models import Metrics, Origin
 from atsc_keras.records.run import Run
-from tests.tiny_experiment import write_config
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> ExperimentConfig:
-    return load_config(write_config(tmp_path))
-
-
-@pytest.fixture
-def origin(config: ExperimentConfig) -> Origin:
-    return Origin(
-        job="distill",
-        commands=(("atsc", "distill"),),
-        config=config,
-        data_digest="a" * 16,
-        weights_digests={"student": "b" * 16},
-    )
-
-
-@pytest.fixture
-def run(tmp_path: Path, origin: Origin) -> Path:
-    """The folder of a run that has begun and written a model."""
-    path = tmp_path / "run"
-    with Run.open(path, origin) as run:
-        run.write_text("student.keras", "weights")
-        run.write_text("checkpoints/teacher/epoch-00001.npz", "state")
-        run.note("student", "done")
-    return path
-
-
-def reopen(path: Path, origin: Origin, **arguments: Any) -> None:
-    with Run.open(path, origin, **arguments):
-        pass
-
-
-def contents(path: Path) -> dict[Path, bytes]:
-    return {f: f.read_bytes() for f in path.rglob("*") if f.is_file()}
-
-
-def refusal(path: Path, origin: Origin, **arguments: Any) -> str:
-    """The message, after a check that nothing has changed."""
-    before = contents(path)
-    with pytest.raises(InputError) as error:
-        reopen(path, origin, **arguments)
-    assert contents(path) == before
-    assert "Received: " in str(error.value)
-    return str(error.value)
+from tests.records.conftest import refusal, reopen
 
 
 def of_0_1(run: Path) -> None:
@@ -289,83 +237,6 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_atomically(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-WRITER = """
-import sys, time
-from pathlib import Path
-from atsc_keras.records.run import Run
-with Run.renew(Path(sys.argv[1])) as run:
-    run.write_text("history.csv", "")
-    print("writing", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.fixture
-def writer(run: Path) -> Any:
-    """Another process that writes to the run, until it is killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(run)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
-    yield process
-    process.kill()
-    process.communicate()
-
-
-def test_second_writer_is_refused_until_the_first_is_gone(
-    run: Path, origin: Origin, writer: Any
-) -> None:
-    for arguments in ({"resume": True}, {"overwrite": True}):
-        with pytest.raises(BusyError) as error:
-            reopen(run, origin, **arguments)
-        assert f"process {writer.pid} on {os.uname().nodename}" in str(
-            error.value
-        )
-        assert "-c" in str(error.value)  # its command
-    assert (run / "history.csv").exists()
-    with pytest.raises(BusyError), Run.renew(run):
-        pass
-    # Killed, it could tidy nothing: what it left refuses nobody.
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.wait()
-    assert (run / "writer.json").exists()
-    reopen(run, origin, resume=True)
-    assert not (run / "writer.json").exists()
-
-
-def test_disk_without_locks_has_one_writer_too(
-    run: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import fcntl
-
-    def no_locks(*_: Any) -> None:
-        raise OSError(38, "Function not implemented")
-
-    monkeypatch.setattr(fcntl, "flock", no_locks)
-    with Run.open(run, origin, resume=True):
-        with pytest.raises(BusyError):
-            reopen(run, origin, resume=True)
-    reopen(run, origin, resume=True)
-
-
-def test_lock_that_cannot_be_taken_is_one_message(
-    run: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Broken:
-        def __init__(self, *_: Any, **__: Any) -> None: ...
-
-        def acquire(self) -> None:
-            raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(locking, "FileLock", Broken)
-    message = refusal(run, origin, resume=True)
-    assert "must be writable" in message
-    assert "Permission denied" in message
 
 
 def test_folder_that_vanishes_is_one_message(
