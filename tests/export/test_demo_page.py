@@ -3,9 +3,7 @@
 import base64
 import gzip
 import io
-import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,50 +14,14 @@ from PIL import Image
 
 from atsc_keras.errors import InputError
 from export import demo_page
-from export.demo_page import write_demo_page
-from export.web_runtime import MODULE, PACKAGE, WASM
+from export.web_runtime import MODULE, WASM
+from tests.export.conftest import CONTENT, assert_nothing_but, value_of, written
 from tests.export.tiny_onnx import NAMES, SHAPE, write_linear_onnx
-
-CONTENT = {MODULE: b"export default 1;", WASM: b"\0asm\1\0\0\0"}
 
 
 def pixels(count: int = 14, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     random = np.random.default_rng(1)
     return random.integers(0, 256, (count, *shape)).astype("uint8")
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Path:
-    """A folder with the names of onnxruntime-web's files."""
-    folder = tmp_path / "dist"
-    folder.mkdir()
-    for name, content in CONTENT.items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return write_linear_onnx(tmp_path / "student.onnx")
-
-
-def value_of(script: Path) -> Any:
-    """The JSON that a script assigns to a global variable."""
-    text = script.read_text("utf-8")
-    found = re.fullmatch(r"globalThis\.[A-Z]+ = (.*);\n", text)
-    assert found
-    return json.loads(found[1])
-
-
-def written(folder: Path, model: Path, runtime: Path, **options: Any) -> Any:
-    """What the page is told about a model."""
-    options = {"class_names": None, "images": None, **options}
-    write_demo_page(folder, model, runtime=runtime, **options)
-    return value_of(folder / "model.js")
-
-
-def assert_nothing_but(folder: Path, names: set[str]) -> None:
-    assert {path.name for path in folder.iterdir()} == names
 
 
 def test_page_holds_all_that_it_needs(
@@ -278,74 +240,3 @@ def test_failed_writing_leaves_the_earlier_page_as_it_was(
         written(page, model, runtime)
     assert value_of(page / "model.js") == earlier
     assert_nothing_but(tmp_path, {"dist", "page", "student.onnx"})
-
-
-def test_wrong_runtime_folder_names_the_missing_file(
-    tmp_path: Path, model: Path, runtime: Path
-) -> None:
-    (runtime / WASM).unlink()
-    with pytest.raises(InputError, match=f"No such file.*: {WASM}"):
-        written(tmp_path / "page", model, runtime)
-    assert_nothing_but(tmp_path, {"dist", "student.onnx"})
-
-
-def fake_npm(folder: Path, code: str) -> None:
-    """An `npm` that runs Python code in the folder where it is called."""
-    folder.mkdir()
-    npm = folder / "npm"
-    npm.write_text(f"#!{sys.executable}\nimport sys, tarfile\n{code}\n")
-    npm.chmod(0o755)
-
-
-def test_missing_npm_is_named_with_the_way_out(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(InputError, match="no npm on the PATH.*--runtime DIR"):
-        write_demo_page(tmp_path / "page", model, class_names=None, images=None)
-    assert_nothing_but(tmp_path, {"student.onnx"})
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("sys.exit('npm error code E404')", r"failed \(npm error code E404\)"),
-        ("sys.exit(1)", r"failed \(no message\)"),
-        ("pass", "must give the package"),
-        ("open('o.tgz', 'w').write('no archive')", "must give the package"),
-        ("tarfile.open('o.tgz', 'w:gz').close()", "must give the package"),
-    ],
-)
-def test_failing_npm_is_named_with_its_reason(
-    code: str,
-    message: str,
-    tmp_path: Path,
-    model: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    fake_npm(tmp_path / "bin", code)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(InputError, match=message) as error:
-        write_demo_page(tmp_path / "page", model, class_names=None, images=None)
-    assert "--runtime DIR" in str(error.value)
-    assert_nothing_but(tmp_path, {"bin", "student.onnx"})
-
-
-def test_runtime_comes_from_npm_by_default(
-    tmp_path: Path,
-    model: Path,
-    runtime: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    code = (
-        f"assert sys.argv[-1] == {PACKAGE!r}\n"
-        "with tarfile.open('o.tgz', 'w:gz') as package:\n"
-        f"    package.add({str(runtime)!r}, 'package/dist')"
-    )
-    fake_npm(tmp_path / "bin", code)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    page = tmp_path / "page"
-    write_demo_page(page, model, class_names=None, images=None)
-    packed = value_of(page / "runtime.js")
-    wasm = gzip.decompress(base64.b64decode(packed["wasm"]))
-    assert wasm == CONTENT[WASM]
