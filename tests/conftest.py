@@ -1,5 +1,7 @@
 """Fixtures that every room's tests share."""
 
+import contextlib
+import ctypes
 import gc
 import os
 import time
@@ -33,8 +35,9 @@ _ONCE = (
     *("cli", "config", "records", "reports", "files"),
     *("data/tensorflow", "data/test_array_sources.py", "data/test_choosing.py"),
     *("data/test_folder_source.py", "data/test_randomness.py"),
-    *("test_readme.py", "test_results.py"),
-    *("training/test_experiment.py", "training/test_given_data.py"),
+    *("test_architecture.py", "test_readme.py", "test_registration.py"),
+    *("test_results.py", "training/test_experiment.py"),
+    "training/test_given_data.py",
 )
 # By TensorFlow's converters.
 _ON_TENSORFLOW = ("clients", "export", "test_quickstart.py")
@@ -67,6 +70,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _lies_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
     return any(item.path.is_relative_to(_HERE / place) for place in places)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_kept() -> Iterator[None]:
+    """What a file's tests have traced and compiled ends with them."""
+    yield
+    keras.utils.clear_session()
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # of the GNU libc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(autouse=True)

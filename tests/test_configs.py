@@ -35,6 +35,7 @@ SCHEDULE = {"name", "milestones", "factor", "warmup_epochs"}
 DATA = {"source", "batch_size", "crop_padding", "crop_area", "flip"}
 
 
+@ONCE
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
 def test_config_loads_and_names_known_networks(path: Path) -> None:
     config = load_config(path)
