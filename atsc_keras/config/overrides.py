@@ -77,6 +77,10 @@ def _leave_out_old_kind(
 ) -> None:
     key, _, text = override.partition("=")
     *parts, last = key.strip().split(".")
+    try:
+        kind = parse_yaml(text)
+    except yaml.YAMLError:
+        return  # told by `_apply`
     place: Any = values
     for part in parts:
         if isinstance(place, list):
@@ -89,7 +93,6 @@ def _leave_out_old_kind(
         section and issubclass(section, StrictModel) and last == section.kind
     ):
         return
-    kind = text.strip()
     if isinstance(place, dict) and place.get(last) != kind:
         for old in section.of_other_kinds(kind):
             place.pop(old, None)
