@@ -35,15 +35,18 @@ def heads_on_one_backbone() -> tuple[keras.Model, keras.Model]:
     return first, second
 
 
-def one_stem_in_both() -> tuple[keras.Model, keras.Model]:
-    stem = layers.Conv2D(4, 3, padding="same", name="stem")
+def both_behind(layer: layers.Layer) -> tuple[keras.Model, keras.Model]:
     models = []
     for channels in (8, 4):
         images = keras.Input(SHAPE)
-        x = layers.Conv2D(channels, 3, activation="relu")(stem(images))
+        x = layers.Conv2D(channels, 3, activation="relu")(layer(images))
         x = layers.GlobalAveragePooling2D()(x)
         models.append(keras.Model(images, layers.Dense(CLASSES)(x)))
     return models[0], models[1]
+
+
+def one_stem_in_both() -> tuple[keras.Model, keras.Model]:
+    return both_behind(layers.Conv2D(4, 3, padding="same", name="stem"))
 
 
 def one_model_twice() -> tuple[keras.Model, keras.Model]:
@@ -77,14 +80,7 @@ def test_teacher_given_twice_is_refused() -> None:
 def test_layer_without_weights_may_be_shared(
     trainer: type, tmp_path: Path
 ) -> None:
-    scale = layers.Rescaling(1 / 255)
-    models = []
-    for channels in (8, 4):
-        images = keras.Input(SHAPE)
-        x = layers.Conv2D(channels, 3, activation="relu")(scale(images))
-        x = layers.GlobalAveragePooling2D()(x)
-        models.append(keras.Model(images, layers.Dense(CLASSES)(x)))
-    made = trainer(*models)
+    made = trainer(*both_behind(layers.Rescaling(1 / 255)))
     made.save(tmp_path / "trainer.keras")
     loaded = keras.models.load_model(tmp_path / "trainer.keras")
     images, _ = batch()
