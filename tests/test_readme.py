@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import atsc_keras
 import export
 from atsc_keras.cli.app import app
-from atsc_keras.config import load_config
+from atsc_keras.config import AugmentationConfig, load_config
 from atsc_keras.config.shipped import find_config
 from export.cli import app as export_app
 from tools import documentation
@@ -172,8 +172,6 @@ def test_configs_of_the_pages_are_right(tmp_path: Path) -> None:
 
 
 def test_shown_augmentations_stand_at_their_defaults() -> None:
-    from atsc_keras.config import AugmentationConfig
-
     (block,) = (
         b
         for b in blocks("yaml", PAGES[Path("docs", "config.md")])

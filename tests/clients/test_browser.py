@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,10 +13,6 @@ from tests.clients.conftest import KINDS, Exported
 from tools.browser import Page, served
 from tools.cases import LIMIT
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="clients never see the backend: once is enough",
-)
 # A page shows a share of 1 as a percentage with one decimal.
 ROUNDING = 0.0005 + 1e-6
 

@@ -12,18 +12,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
-import pytest
 from PIL import Image
 
 from tests.clients.conftest import Exported
 from tools.cases import LIMIT
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="clients never see the backend: once is enough",
-)
 PAGE = Path(__file__).parents[2] / "docs" / "export" / "clients.md"
 (SERVER,) = (
     block

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pytest
 from keras import layers
 
 from atsc_keras.records.exports import (
@@ -21,10 +20,6 @@ from atsc_keras.records.exports import (
 SHAPE = (12, 12, 3)
 CLASSES = 5
 NAMES = ["ant", "bee", "cat", "dog", "elk"]
-tensorflow_only = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="the exporter itself runs on the TensorFlow backend only",
-)
 
 
 def randomize(model: keras.Model, scale: float = 0.5) -> keras.Model:

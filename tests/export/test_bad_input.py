@@ -16,7 +16,6 @@ from tests.export.models import (
     pixels,
     run_export,
     student,
-    tensorflow_only,
 )
 from tests.tiny import tiny_teacher
 
@@ -67,7 +66,6 @@ def bad_model(kind: str, folder: Path) -> Path:
     return path
 
 
-@tensorflow_only
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -116,7 +114,6 @@ def test_model_of_another_package_gets_one_short_message(
 # === Options ===
 
 
-@tensorflow_only
 def test_int8_without_training_images_is_refused(tmp_path: Path) -> None:
     from export.exporting import export
 
@@ -197,7 +194,6 @@ def test_wrong_words_on_the_command_line(
     assert "Traceback" not in done.stderr
 
 
-@tensorflow_only
 def test_models_to_compare_must_fit(tmp_path: Path) -> None:
     from export.exporting import export
 
@@ -223,7 +219,6 @@ def test_models_to_compare_must_fit(tmp_path: Path) -> None:
         assert [p.name for p in tmp_path.glob("*out*")] == []
 
 
-@tensorflow_only
 def test_class_names_must_fit_the_classes(tmp_path: Path) -> None:
     from export.loading import load_class_names
 

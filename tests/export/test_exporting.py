@@ -25,7 +25,6 @@ from tests.export.models import (
     pixels,
     run_export,
     student,
-    tensorflow_only,
 )
 
 
@@ -161,7 +160,6 @@ def test_existing_export_is_kept_without_overwrite(
     assert (exported["out"] / "student.onnx").exists()
 
 
-@tensorflow_only
 def test_folder_that_is_no_export_is_never_replaced(
     exported: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +181,6 @@ def test_folder_that_is_no_export_is_never_replaced(
     assert (out / "thesis.txt").read_text() == "mine"
 
 
-@tensorflow_only
 def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
     from export.exporting import export
 
@@ -195,7 +192,6 @@ def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
     assert names == {"s.tflite", "export_report.json", "export_report.md"}
 
 
-@tensorflow_only
 def test_overwriting_leaves_what_the_exporter_did_not_write(
     tmp_path: Path,
 ) -> None:
@@ -224,7 +220,6 @@ def test_overwriting_leaves_what_the_exporter_did_not_write(
         (out / name).unlink()
 
 
-@tensorflow_only
 def test_random_and_mixed_precision_layers_leave_no_trace(
     tmp_path: Path,
 ) -> None:
@@ -248,7 +243,6 @@ def test_random_and_mixed_precision_layers_leave_no_trace(
     assert {a.reason for a in artifacts} == {None}
 
 
-@tensorflow_only
 def test_one_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
     from export.exporting import export
 

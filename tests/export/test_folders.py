@@ -10,7 +10,7 @@ from atsc_keras.records.models import Metrics, ModelRecord
 from atsc_keras.records.reading import record_text
 from export import ExportJob
 from export.from_run import files_of_run
-from tests.export.models import export_report, tensorflow_only
+from tests.export.models import export_report
 
 
 def test_student_alone_is_exported_where_none_is_distilled(
@@ -70,7 +70,6 @@ def test_run_gives_names_only_where_they_fit(tmp_path: Path) -> None:
         files_of_run(tmp_path)
 
 
-@tensorflow_only
 @pytest.mark.parametrize(
     "text", ["no json", "[]", '{"files": 3}', '{"files": [["a"]]}', "{}"]
 )
@@ -94,7 +93,6 @@ def test_report_changed_by_hand_lets_nothing_be_deleted(
     assert check_folder(job) == [REPORT, "mine"]
 
 
-@tensorflow_only
 def test_export_of_the_first_release_is_known_by_its_names(
     tmp_path: Path,
 ) -> None:

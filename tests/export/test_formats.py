@@ -7,7 +7,7 @@ import pytest
 import export
 from export import FORMATS, Variant
 from export.formats.base import PRECISIONS
-from tests.export.models import run_export, student, tensorflow_only
+from tests.export.models import run_export, student
 
 OF_ONNX = ("onnx", "tf2onnx", "onnxruntime", "onnxconverter_common")
 OF_TFLITE = ("ai_edge_litert",)
@@ -40,7 +40,6 @@ def hide(
     monkeypatch.setenv("PYTHONPATH", str(folder / "hidden"))
 
 
-@tensorflow_only
 @pytest.mark.parametrize(
     ("kind", "of_others"),
     [("tflite", OF_ONNX), ("onnx", OF_TFLITE)],

@@ -11,7 +11,7 @@ from atsc_keras.config import DataConfig
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from export.job import Selection
-from tests.export.models import CLASSES, SHAPE, pixels, tensorflow_only
+from tests.export.models import CLASSES, SHAPE, pixels
 
 
 def load(path: Path, **counts: int) -> Any:
@@ -20,7 +20,6 @@ def load(path: Path, **counts: int) -> Any:
     return load_images(path, SHAPE, CLASSES, Selection(**counts))
 
 
-@tensorflow_only
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -52,7 +51,6 @@ def test_unusable_images_get_one_message(
         load(path)
 
 
-@tensorflow_only
 def test_npz_gives_a_seeded_part(tmp_path: Path) -> None:
     train, test = pixels(30, seed=2), pixels(40)
     labels = np.arange(40) % CLASSES
@@ -74,7 +72,6 @@ def save_pictures(folder: Path, images: np.ndarray) -> None:
         Image.fromarray(image).save(folder / f"{number}.png")
 
 
-@tensorflow_only
 def test_folder_of_classes_gives_its_labels(tmp_path: Path) -> None:
     images = pixels(2 * CLASSES)
     for number in range(CLASSES):
@@ -90,7 +87,6 @@ def test_folder_of_classes_gives_its_labels(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-@tensorflow_only
 def test_plain_folder_never_calibrates_by_what_it_compares(
     tmp_path: Path,
 ) -> None:
@@ -115,7 +111,6 @@ def test_plain_folder_never_calibrates_by_what_it_compares(
         load(tmp_path / "none")
 
 
-@tensorflow_only
 @pytest.mark.parametrize("suffix", ["png", "bmp", "webp"])
 def test_pictures_are_read_as_training_reads_them(
     suffix: str, tmp_path: Path
@@ -140,7 +135,6 @@ def test_pictures_are_read_as_training_reads_them(
     assert exported.labels.tolist() == trained.test.labels.tolist()
 
 
-@tensorflow_only
 def test_pictures_that_training_refuses_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "all"
     save_pictures(folder, pixels(2))

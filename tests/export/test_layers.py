@@ -12,9 +12,7 @@ from atsc_keras.records.exports import Verdict
 from export import FORMATS, Variant
 from export.formats.base import Source
 from export.verification import Limits, Sample, verify
-from tests.export.models import SHAPE, pixels, tensorflow_only
-
-pytestmark = tensorflow_only
+from tests.export.models import SHAPE, pixels
 
 
 def attention(x: Any) -> Any:

@@ -14,11 +14,9 @@ from tests.export.models import (
     pixels,
     randomize,
     run_export,
-    tensorflow_only,
 )
 
 
-@tensorflow_only
 @pytest.mark.parametrize(
     "ending", ["argument", "layer", "activation", "nested"]
 )
@@ -48,7 +46,6 @@ def test_softmax_is_taken_off(ending: str, tmp_path: Path) -> None:
     )
 
 
-@tensorflow_only
 def test_classifier_of_keras_hub_is_exported(tmp_path: Path) -> None:
     hub = pytest.importorskip("keras_hub")
     backbone = hub.models.ViTBackbone(
@@ -68,7 +65,6 @@ def test_classifier_of_keras_hub_is_exported(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@tensorflow_only
 def test_models_of_any_precision_keep_their_weights(tmp_path: Path) -> None:
     from export.loading import load_classifier
 

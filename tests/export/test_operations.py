@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from export import FORMATS
-from tests.export.models import SHAPE, tensorflow_only
+from tests.export.models import SHAPE
 
 
-@tensorflow_only
 def test_foldable_normalisation_left_in_a_file_is_caught(
     tmp_path: Path,
 ) -> None:

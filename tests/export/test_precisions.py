@@ -14,11 +14,9 @@ from tests.export.models import (
     pixels,
     run_export,
     student,
-    tensorflow_only,
 )
 
 
-@tensorflow_only
 def test_every_precision_and_output_beside_the_teacher(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
@@ -65,7 +63,6 @@ def test_every_precision_and_output_beside_the_teacher(tmp_path: Path) -> None:
         assert differences[precision] > 1e-4
 
 
-@tensorflow_only
 def test_uint8_and_float_files_say_the_same(tmp_path: Path) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -86,7 +83,6 @@ def test_uint8_and_float_files_say_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[0][name], found[1][name])
 
 
-@tensorflow_only
 def test_int8_is_calibrated_by_training_images_alone(tmp_path: Path) -> None:
     import onnx
 

@@ -19,7 +19,6 @@ from tests.export.models import (
     pixels,
     randomize,
     student,
-    tensorflow_only,
 )
 from tests.export.test_verification import sample
 
@@ -36,7 +35,6 @@ def written(model: keras.Model, folder: Path, kind: str) -> Path:
     return path
 
 
-@tensorflow_only
 @pytest.mark.parametrize("kind", ["onnx", "tflite"])
 def test_good_file_is_accepted_and_a_truncated_one_is_not(
     kind: str, tmp_path: Path
@@ -49,7 +47,6 @@ def test_good_file_is_accepted_and_a_truncated_one_is_not(
     assert not verdict.accepted and verdict.reason
 
 
-@tensorflow_only
 def test_clients_need_neither_tensorflow_nor_keras(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +65,6 @@ def test_clients_need_neither_tensorflow_nor_keras(
     assert verdict.reason == "ImportError: hidden"
 
 
-@tensorflow_only
 @pytest.mark.parametrize("kind", ["onnx", "tflite"])
 def test_wrong_weights_and_swapped_classes_are_caught(
     kind: str, tmp_path: Path
@@ -85,7 +81,6 @@ def test_wrong_weights_and_swapped_classes_are_caught(
         assert "logits differ by" in verdict.reason
 
 
-@tensorflow_only
 def test_tflite_file_without_weights_is_caught(tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -104,7 +99,6 @@ def test_tflite_file_without_weights_is_caught(tmp_path: Path) -> None:
     assert not verdict.accepted
 
 
-@tensorflow_only
 def test_onnx_file_with_nan_or_another_input_is_caught(tmp_path: Path) -> None:
     import onnx
 
@@ -128,7 +122,6 @@ def test_onnx_file_with_nan_or_another_input_is_caught(tmp_path: Path) -> None:
     assert "not 'image' alone" in verdict_on(path, model, "onnx").reason
 
 
-@tensorflow_only
 def test_active_random_layer_is_caught(tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -156,7 +149,6 @@ def test_active_random_layer_is_caught(tmp_path: Path) -> None:
     assert verdict.reason == "two runs on the same images differ"
 
 
-@tensorflow_only
 def test_operations_of_tensorflow_alone_are_caught(tmp_path: Path) -> None:
     import tensorflow as tf
 
