@@ -13,7 +13,7 @@ from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.graphs import is_never_negative, leaf_layers
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
-from atsc_keras.models.splitting import split_model
+from atsc_keras.models.splitting import split_student
 from atsc_keras.types import Shape, Tensor
 
 
@@ -277,22 +277,17 @@ def as_distilled_student(
     if isinstance(student, DistilledStudent):
         _check_heads(student, teachers)
         return student
-    classes: int | None
-    if isinstance(student, ImageClassifier):
-        encoder, classes = student.encoder, student.classes
-    else:
-        parts = split_model(student)
-        encoder = parts.encoder
-        classes = parts.classifier.units if parts.classifier else None
-    if teachers and classes not in (None, teachers[0].classes):
+    known = teachers[0].classes if teachers else None
+    parts = split_student(student, known)
+    classes = parts.classifier.units if parts.classifier else None
+    if known is not None and classes not in (None, known):
         raise InputError(
             "Teacher and student must know the same classes. Received: "
-            f"teacher classes={teachers[0].classes}, student "
-            f"classes={classes}. Train the teacher on the labels that the "
-            "student is to learn."
+            f"teacher classes={known}, student classes={classes}. Train the "
+            "teacher on the labels that the student is to learn."
         )
     return DistilledStudent(
-        encoder, teachers, reduction, batch_norm_momentum, name="student"
+        parts.encoder, teachers, reduction, batch_norm_momentum, name="student"
     )
 
 

@@ -132,6 +132,45 @@ def rewire(
     )
 
 
+def inline(model: keras.Model, last_axis: int) -> keras.Model:
+    """Put the layers of nested models in their place.
+
+    Args:
+        model: of one input and one output.
+        last_axis: only nested models that give vectors, or this many
+            channels, and are called on one tensor alone.
+
+    Returns:
+        A functional model of the same layers and weights.
+    """
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if (
+            not has_graph(layer)
+            or [len(layer.inputs), len(layer.outputs)] != [1, 1]
+            or any(value is not None for value in kwargs.values())
+            or (
+                len(layer.outputs[0].shape) > 2
+                and layer.outputs[0].shape[-1] != last_axis
+            )
+        ):
+            return layer(*args, **kwargs)
+        end = keras.layers.Identity()
+        reached: list[Any] = []
+
+        def call_inside(inner: Any, *args: Any, **kwargs: Any) -> Any:
+            if inner is not end:
+                return call(inner, *args, **kwargs)
+            reached.append(args[0])
+            return args[0]
+
+        marked = keras.Model(layer.inputs[0], end(layer.outputs[0]))
+        rewire(marked, call_inside, args[0])
+        return reached[0]
+
+    return rewire(keras.Model(model.inputs[0], model.outputs[0]), call)
+
+
 def function_of(operation: Any) -> str:
     """Tell which function of `keras.ops` an operation in a graph is.
 

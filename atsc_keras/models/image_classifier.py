@@ -6,7 +6,12 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.splitting import POOLER, no_classifier, split_model
+from atsc_keras.models.parts import POOLER
+from atsc_keras.models.splitting import (
+    no_classifier,
+    split_model,
+    split_student,
+)
 from atsc_keras.types import Shape, Tensor
 
 
@@ -122,7 +127,7 @@ class ImageClassifier(keras.Model):
         if isinstance(model, cls):
             _check_classes(model.classifier, classes)
             return model
-        parts = split_model(model)
+        parts = split_model(model, classes)
         classifier = parts.classifier
         if classifier is None:
             if classes is None:
@@ -142,7 +147,7 @@ class ImageClassifier(keras.Model):
         Raises:
             InputError: if the model cannot be split.
         """
-        parts = split_model(model)
+        parts = split_student(model, classes)
         classifier = parts.classifier
         if classifier is None or classifier.units != classes:
             classifier = keras.layers.Dense(classes, name="classifier")

@@ -13,12 +13,12 @@ from atsc_keras.models.building_blocks import batch_norm, conv, relu
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.libraries import PREFIXES, is_of_library, library_encoder
 from atsc_keras.models.mobilenet import mobilenet_v2_features
+from atsc_keras.models.parts import POOLER
 from atsc_keras.models.resnet import resnet_features
 from atsc_keras.models.shufflenet import (
     shufflenet_v1_features,
     shufflenet_v2_features,
 )
-from atsc_keras.models.splitting import POOLER
 from atsc_keras.models.vgg import vgg_features
 from atsc_keras.types import Shape, Tensor
 

@@ -1,6 +1,5 @@
 """Taking any Keras classifier apart: encoder, pooling layers, Dense."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,69 +9,23 @@ from atsc_keras.errors import InputError
 from atsc_keras.models.graphs import (
     Place,
     has_graph,
+    leaf_layers,
     model_until,
     step_back,
-    step_over,
+)
+from atsc_keras.models.heads import Head, read_head
+from atsc_keras.models.parts import (
+    RESHAPING,
+    SCORES,
+    VECTOR_POOLING,
+    Parts,
+    is_vector,
+    strip_pooling,
 )
 from atsc_keras.types import Tensor
 
 _HEAD_ACTIVATIONS = ("linear", "softmax", "sigmoid")
-_VECTOR_POOLING = (
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalMaxPooling2D,
-)
-# These pool to a vector where their size makes them.
-_MAP_POOLING = (
-    keras.layers.AveragePooling2D,
-    keras.layers.AdaptiveAveragePooling2D,
-    keras.layers.AdaptiveMaxPooling2D,
-)
-_RESHAPING = (keras.layers.Flatten, keras.layers.Reshape)
-# A nested model of this name is the pooler, whatever it is made of.
-POOLER = "pooler"
 _LAYERS_SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A classifier's parts; layers are those of the model, not copies.
-
-    Attributes:
-        encoder: image -> features, a map `(B, h, w, C)` or a vector `(B, C)`.
-        pooling: layers from the features to the Dense's vector, in order.
-        classifier: a linear Dense; None where the model has no head.
-    """
-
-    encoder: keras.Model
-    pooling: list[keras.layers.Layer]
-    classifier: keras.layers.Dense | None
-
-    @property
-    def pooler(self) -> keras.layers.Layer | None:
-        """The pooling layers as one; None where they give no vector.
-
-        A 1x1 map may have become one only in the head.
-        """
-        shape = tuple(self.encoder.output_shape[1:])
-        features = x = keras.Input(shape, name="features")
-        for layer in self.pooling:
-            x = layer(x)
-        if not self.pooling or len(x.shape) != 2:
-            return None
-        if len(self.pooling) == 1:
-            return self.pooling[0]
-        if isinstance(self.pooling[0], _VECTOR_POOLING):
-            # The student's map may be smaller than the teacher's.
-            features = x = keras.Input((None, None, shape[-1]), name="features")
-            for layer in self.pooling:
-                x = layer(x)
-        return keras.Model(features, x, name=POOLER)
-
-
-def _is_vector(tensor: Tensor) -> bool:
-    """Tell whether a tensor is a vector an image, possibly as a 1x1 map."""
-    shape = tuple(tensor.shape)
-    return len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
 
 
 def _activation(layer: Any) -> str | None:
@@ -89,28 +42,40 @@ def _name(activation: Any) -> str | None:
     return getattr(activation, "__name__", None)
 
 
-def _strip_activations(place: Place) -> Place:
-    step = step_back(place)
-    while step is not None and _activation(step[0]) in _HEAD_ACTIVATIONS:
+def _strip_activations(place: Place) -> tuple[Place, bool]:
+    """Take activations off, one softmax or sigmoid at most; tell if so."""
+    taken = False
+    while (step := step_back(place)) is not None:
+        name = _activation(step[0])
+        if name not in _HEAD_ACTIVATIONS or (taken and name != "linear"):
+            break
+        taken = taken or name != "linear"
         place = step[1]
-        step = step_back(place)
-    return place
+    return place, taken
 
 
 def _strip_dense(
-    place: Place,
+    place: Place, activated: bool
 ) -> tuple[keras.layers.Dense | None, Place]:
-    """Take the last Dense, or the 1x1 convolution of a pooled map, off."""
+    """Take the last Dense, or the 1x1 convolution of a pooled map, off.
+
+    Args:
+        place: of what it gives.
+        activated: whether a softmax or sigmoid follows.
+    """
     step = step_back(place)
-    while step is not None and isinstance(step[0], _RESHAPING):
-        if not _is_vector(step[1].tensor):
+    while step is not None and isinstance(step[0], RESHAPING):
+        if not is_vector(step[1].tensor):
             return None, place
         step = step_back(step[1])
     if step is None:
         return None, place
     layer, before = step
     activation = _name(getattr(layer, "activation", None))
-    if activation not in _HEAD_ACTIVATIONS or not _is_vector(before.tensor):
+    allowed = _HEAD_ACTIVATIONS[:1] if activated else _HEAD_ACTIVATIONS
+    if activation not in allowed or not is_vector(before.tensor):
+        return None, place
+    if place.tensor.shape[-1] == 1:  # two classes in one sigmoid unit
         return None, place
     if isinstance(layer, keras.layers.Dense):
         return layer if activation == "linear" else _dense_of(layer), before
@@ -148,42 +113,7 @@ def _dense_of(layer: Any) -> keras.layers.Dense:
     return dense
 
 
-def _strip_pooling(
-    place: Place,
-) -> tuple[list[keras.layers.Layer], Place]:
-    """Take the layers off that turn the last map into a vector."""
-    step = step_over(place)
-    if step is not None and has_graph(step[0]) and step[0].name == POOLER:
-        return [step[0]], step[1]
-    pooling: list[keras.layers.Layer] = []
-    while (step := step_back(place)) is not None:
-        layer, before = step
-        regular = isinstance(layer, (keras.layers.Dropout, *_RESHAPING))
-        pools = isinstance(layer, _VECTOR_POOLING) or (
-            # Only in front of a Flatten: it may as well end an encoder.
-            bool(pooling)
-            and isinstance(layer, _MAP_POOLING)
-            and _is_vector(place.tensor)
-        )
-        if not pools and not (regular and _is_vector(place.tensor)):
-            break
-        pooling.insert(0, _global(layer, before.tensor))
-        place = before
-        if pools or not _is_vector(place.tensor):
-            break
-    return pooling, place
-
-
-def _global(layer: Any, features: Tensor) -> keras.layers.Layer:
-    """Free a pooling layer that covers the whole map from the map's size."""
-    if not isinstance(layer, keras.layers.AveragePooling2D):
-        return layer
-    if tuple(layer.pool_size) != tuple(features.shape[1:3]):
-        return layer
-    return keras.layers.GlobalAveragePooling2D(keepdims=True, name=layer.name)
-
-
-def split_model(model: keras.Model) -> Parts:
+def split_model(model: keras.Model, classes: int | None = None) -> Parts:
     """Split a Functional or Sequential model, nested models included.
 
     From the output backwards: softmax or sigmoid layers, the last Dense (a
@@ -192,10 +122,16 @@ def split_model(model: keras.Model) -> Parts:
     another activation belongs to the encoder. A head that is not a linear
     Dense is copied as one; all other weights are shared with the model.
 
+    Any other end is read by `read_head`: where it equals a Dense on the mean
+    or maximum of the last map (a 1x1 convolution in front of averaging, a
+    temperature, an average of two heads), that Dense is made; else the class
+    scores are the features, and the Dense passes them on.
+
     Args:
         model: image `(B, H, W, C)` -> one output. A model without top is its
             own encoder, up to its pooling layers; a model made of `encoder`,
             `pooler` and `classifier` is split already.
+        classes: that a head should know; default: not known.
 
     Returns:
         The parts.
@@ -212,17 +148,82 @@ def split_model(model: keras.Model) -> Parts:
             f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs",
         )
     end = Place(model.outputs[0], (model,))
-    classifier, place = _strip_dense(_strip_activations(end))
-    pooling, features = _strip_pooling(place if classifier else end)
+    classifier, place = _strip_dense(*_strip_activations(end))
+    if classifier is None and _may_be_scores(end.tensor):
+        head = read_head(model, classes)
+        if head is not None:
+            return _parts_of(model, head)
+        if end.tensor.shape[-1] == 1:
+            raise _cannot_split(
+                model,
+                "gives one number an image, and no sigmoid makes it that of "
+                "two classes",
+            )
+    pooling, features = strip_pooling(place if classifier else end)
     if len(features.tensor.shape) not in (2, 4):
         raise _cannot_split(
             model,
             f"gives features of shape {tuple(features.tensor.shape)}, "
             "neither a map (B, h, w, C) nor a vector (B, C)",
         )
-    if features.tensor is model.outputs[0]:
-        return Parts(model, pooling, classifier)
-    return Parts(model_until(features), pooling, classifier)
+    encoder = model
+    if features.tensor is not model.outputs[0]:
+        encoder = model_until(features)
+    if classifier is not None and classifier in leaf_layers(encoder):
+        classifier = _dense_of(classifier)  # it is used in the encoder too
+    return Parts(encoder, pooling, classifier, encoder)
+
+
+def split_student(model: keras.Model, classes: int | None) -> Parts:
+    """Split a model whose encoder is to give features, not class scores.
+
+    Args:
+        model: as for `split_model`.
+        classes: likewise.
+
+    Returns:
+        The parts; no classifier where that one needs the scores.
+
+    Raises:
+        InputError: if the model cannot be split so.
+    """
+    parts = split_model(model, classes)
+    if not parts.of_scores:
+        return parts
+    if parts.body is None:
+        raise _cannot_split(
+            model, "gives class scores for features; give the model it is of"
+        )
+    return Parts(parts.body, [], None, parts.body)
+
+
+def _may_be_scores(tensor: Tensor) -> bool:
+    return all(size == 1 for size in tensor.shape[1:-1])
+
+
+def _parts_of(model: keras.Model, head: Head) -> Parts:
+    """Make parts of an end that was read by its numbers."""
+    images, before = head.logits.inputs[0], head.before
+    body = None if before is None else keras.Model(images, before)
+    place = Place(head.logits.outputs[0], (head.logits,))
+    kernel, bias = head.kernel, head.bias
+    if kernel is None or bias is None:
+        count = head.logits.output_shape[-1]
+        kernel, bias = np.eye(count), np.zeros(count)
+        name = SCORES
+    else:
+        name = "classifier"
+        place = Place(before, (head.logits,))
+    classifier = keras.layers.Dense(
+        len(bias), trainable=model.trainable, name=name, dtype="float32"
+    )
+    classifier.build((None, len(kernel)))
+    classifier.set_weights([kernel, bias])
+    pooling, features = strip_pooling(place)
+    if not is_vector(place.tensor):
+        pools = {"mean": VECTOR_POOLING[0], "max": VECTOR_POOLING[1]}
+        pooling, features = [pools[head.pooling or "mean"]()], place
+    return Parts(model_until(features), pooling, classifier, body)
 
 
 def _named_parts(model: Any) -> Parts:
@@ -240,7 +241,8 @@ def _named_parts(model: Any) -> Parts:
             "has no graph of layers to follow (a Sequential has one if it "
             "begins with keras.Input)",
         )
-    return Parts(encoder, [pooler], classifier)
+    body = None if classifier.name == SCORES else encoder
+    return Parts(encoder, [pooler], classifier, body)
 
 
 def _cannot_split(model: Any, reason: str) -> InputError:
@@ -250,8 +252,12 @@ def _cannot_split(model: Any, reason: str) -> InputError:
         f"{getattr(model, 'name', model)} ({type(model).__name__}), which "
         f"{reason}. Its last layers:\n"
         + ("\n".join(map(_describe, layers)) or "  none")
-        + "\nName the parts yourself: ImageClassifier(\n"
-        "    encoder=keras.Model(images, features),\n"
+        + "\nIf it gives scores of classes, end it in a softmax, which keeps "
+        "what it has learnt:\n"
+        "    keras.Model(model.input, keras.layers.Softmax()(model.output))\n"
+        "Or name its parts, where a new Dense must be trained before "
+        "it can teach:\n"
+        "ImageClassifier(\n    encoder=keras.Model(images, features),\n"
         "    classifier=keras.layers.Dense(classes))"
     )
 
