@@ -51,9 +51,9 @@ def export(job: ExportJob) -> ExportReport:
     if job.demo_page is not None:
         _check_demo_page(job.variants)
     check_packages(job.variants)
-    model = load_classifier(job.model)
-    shape = tuple(model.inputs[0].shape[1:])
-    classes = int(model.outputs[0].shape[-1])
+    classifier = load_classifier(job.model)
+    shape = tuple(classifier.logits.input_shape[1:])
+    classes = classifier.logits.output_shape[-1]
     names = (
         load_class_names(job.class_names, classes) if job.class_names else None
     )
@@ -69,10 +69,10 @@ def export(job: ExportJob) -> ExportReport:
     calibration = None if real is None else real.calibration
     out = job.out.resolve()
     with folder_written_whole(out, "--out", REPORT, earlier) as beside:
-        models = [export_one(model, job.model, beside, job, real, names)]
+        models = [export_one(classifier, job.model, beside, job, real, names)]
         for path in job.compare:
             other = load_classifier(path)
-            _check_same_images(other, path, shape)
+            _check_same_images(other.given, path, shape)
             folder = beside / path.stem
             folder.mkdir()
             # Its own number of classes may be another: no names.

@@ -7,18 +7,19 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.endings import Ending, read_ending
 from atsc_keras.models.loading import load_keras_file
 
 
-def load_classifier(path: Path) -> keras.Model:
+def load_classifier(path: Path) -> Ending:
     """Load a saved classifier, in float32 whatever it was trained in.
 
     Args:
         path: of the `.keras` file.
 
     Returns:
-        A model of one image input `(B, H, W, C)` and one output, logits
-        `(B, K)`; a softmax at its end is taken off.
+        The model as it is given, and that of its logits: images
+        `(B, H, W, C)` -> `(B, K)`; two classes of one sigmoid unit.
 
     Raises:
         InputError: if the file is missing, cut short, needs other code, or
@@ -32,7 +33,9 @@ def load_classifier(path: Path) -> keras.Model:
         "`atsc.student.to_functional()`; custom layers cannot be exported.",
     )
     _check_shapes(model, path)
-    return _ending_in_logits(_in_float32(model), path)
+    ending = read_ending(_in_float32(model))
+    _check_classes(ending, path)
+    return ending
 
 
 def _check_shapes(model: keras.Model, path: Path) -> None:
@@ -53,18 +56,33 @@ def _check_shapes(model: keras.Model, path: Path) -> None:
             f"({names}). Save the part that classifies: "
             "keras.Model(model.inputs, model.outputs[0])."
         )
-    image, logits = model.inputs[0].shape, model.outputs[0].shape
-    if (
-        len(image) != 4
-        or None in image[1:]
-        or len(logits) != 2
-        or logits[1] < 2
-    ):
+    image, scores = model.inputs[0].shape, model.outputs[0].shape
+    vector = len(scores) >= 2 and all(size == 1 for size in scores[1:-1])
+    if len(image) != 4 or None in image[1:] or not vector or not scores[-1]:
         raise InputError(
             "MODEL must take images (batch, height, width, channels) of known "
-            "size and give (batch, classes), two or more. Received: "
-            f"{path} with input {tuple(image)}, output {tuple(logits)}. Build "
+            "size and give (batch, classes). Received: "
+            f"{path} with input {tuple(image)}, output {tuple(scores)}. Build "
             "it for a fixed image size."
+        )
+
+
+def _check_classes(ending: Ending, path: Path) -> None:
+    """See that a model tells classes apart, one of them an image."""
+    count = ending.logits.output_shape[-1]
+    if count == 1:
+        raise InputError(
+            "MODEL must give scores of classes. Received: "
+            f"{path}, which gives one number an image that no sigmoid made. "
+            "If it is the logit of a second class, end it in a sigmoid: "
+            "keras.Model(model.input, keras.ops.sigmoid(model.output))."
+        )
+    if ending.activation == "sigmoid":
+        raise InputError(
+            "MODEL must tell which one class an image is of. Received: "
+            f"{path}, which ends in {count} sigmoid units: several labels an "
+            "image. Where an image has one, save the model with "
+            "activation=None in its last layer: its logits are exported."
         )
 
 
@@ -93,32 +111,6 @@ def _policies(config: Any) -> list[dict[str, Any]]:
     if isinstance(config, list | tuple):
         return [policy for value in config for policy in _policies(value)]
     return []
-
-
-def _ending_in_logits(model: keras.Model, path: Path) -> keras.Model:
-    """Take a softmax off: clients get logits, and probabilities if asked."""
-    owner, last = model, model.layers[-1]
-    while isinstance(last, keras.Model):
-        owner, last = last, last.layers[-1]
-    ending = _ending(last)
-    if isinstance(last, keras.layers.Softmax) and owner is model:
-        return keras.Model(model.inputs[0], last.input, name=model.name)
-    if ending == "softmax" and hasattr(last, "activation"):
-        last.activation = keras.activations.linear
-    elif ending not in ("linear", "log_softmax"):
-        raise InputError(
-            "MODEL must be a classifier, whose last layer gives logits or "
-            f"ends in a softmax. Received: {path}, whose last layer "
-            f"{last.name!r} ends in {ending}. Save the model without it."
-        )
-    return model
-
-
-def _ending(layer: Any) -> str:
-    """Name of the function that a layer ends in."""
-    if isinstance(layer, keras.layers.Softmax | keras.layers.ReLU):
-        return type(layer).__name__.lower()
-    return getattr(getattr(layer, "activation", None), "__name__", "linear")
 
 
 def load_class_names(path: Path, classes: int) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from atsc_keras.errors import first_line
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
+from atsc_keras.models.endings import Ending
 from atsc_keras.models.graphs import leaf_layers
 from atsc_keras.records.exports import Artifact, ExportedModel, KerasFile
 
@@ -23,7 +24,7 @@ _KERAS_BATCH = 32  # images at a time, for the logits to compare with
 
 
 def export_one(
-    model: keras.Model,
+    classifier: Ending,
     path: Path,
     folder: Path,
     job: ExportJob,
@@ -33,7 +34,7 @@ def export_one(
     """Write and prove all variants of one model to a folder.
 
     Args:
-        model: the classifier, as `load_classifier` gives it.
+        classifier: as `load_classifier` gives it.
         path: of its `.keras` file.
         folder: to write to.
         job: what to write.
@@ -43,10 +44,11 @@ def export_one(
     Returns:
         What the report says of this model.
     """
+    model = classifier.logits
     shape = tuple(model.inputs[0].shape[1:])
-    samples = [_sample(model, "random", random_images(shape))]
+    samples = [_sample(classifier, "random", random_images(shape))]
     if real is not None:
-        samples.append(_sample(model, "real", real.test, real.labels))
+        samples.append(_sample(classifier, "real", real.test, real.labels))
     with tempfile.TemporaryDirectory() as workspace:
         source = Source(
             model,
@@ -69,7 +71,7 @@ def export_one(
         multiply_adds=_multiply_adds(model),
         input_shape=shape,
         classes=int(model.outputs[0].shape[-1]),
-        keras=_keras_file(model, path, samples[-1]),
+        keras=_keras_file(classifier.given, path, samples[-1]),
         artifacts=tuple(artifacts),
     )
 
@@ -93,15 +95,19 @@ def refusal(model: keras.Model, kind: str) -> str | None:
 
 
 def _sample(
-    model: keras.Model,
+    classifier: Ending,
     name: str,
     images: np.ndarray,
     labels: np.ndarray | None = None,
 ) -> Sample:
-    logits = model.predict(
-        images.astype(model.inputs[0].dtype), batch_size=_KERAS_BATCH, verbose=0
+    """Run the model as it is given, and that of its logits."""
+    dtype = classifier.given.inputs[0].dtype
+    logits, given = (
+        model.predict(images.astype(dtype), batch_size=_KERAS_BATCH, verbose=0)
+        for model in (classifier.logits, classifier.given)
     )
-    return Sample(name, images, logits, labels)
+    probabilities = None if classifier.activation == "linear" else given
+    return Sample(name, images, logits, labels, probabilities)
 
 
 def _keras_file(model: keras.Model, path: Path, sample: Sample) -> KerasFile:
@@ -113,7 +119,7 @@ def _keras_file(model: keras.Model, path: Path, sample: Sample) -> KerasFile:
     images = sample.images.astype(model.inputs[0].dtype)
     return KerasFile(
         bytes=_size(path),
-        accuracy=sample.accuracy(sample.logits),
+        accuracy=sample.accuracy(sample.given),
         latency=measure_latency(predict, images),
     )
 

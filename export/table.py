@@ -14,7 +14,7 @@ _COLUMNS = (
 
 
 def text_report(report: ExportReport) -> str:
-    """Aligned columns for each model, and why files were rejected."""
+    """Aligned columns for each model, why files were rejected, and notes."""
     blocks = []
     for model in report.models:
         rows = [*_rows(model)]
@@ -114,7 +114,7 @@ def _milliseconds(latency: Latency | None) -> Iterator[str]:
 
 def _reasons(model: ExportedModel) -> list[str]:
     return [
-        f"{artifact.path}: {artifact.reason}"
+        f"{artifact.path}: {artifact.reason or artifact.note}"
         for artifact in model.artifacts
-        if not artifact.accepted
+        if artifact.reason or artifact.note
     ]

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -58,32 +57,36 @@ class Sample:
         images: `(N, H, W, C)` of the dtype that the file takes.
         logits: of the Keras model, `(N, classes)`.
         labels: `(N,)`, or None.
+        probabilities: `(N, classes)`, where the model gives them: its logits
+            were found behind these; None where it gives logits.
     """
 
     name: str
     images: np.ndarray
     logits: np.ndarray
     labels: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+
+    @property
+    def given(self) -> np.ndarray:
+        """What the model gives: probabilities or logits."""
+        if self.probabilities is None:
+            return self.logits
+        return self.probabilities
 
     def save(self, folder: Path) -> Path:
         """Write `<name>.npz`, for the processes that prove files."""
         path = folder / f"{self.name}.npz"
-        labels: dict[str, Any] = {}
-        if self.labels is not None:
-            labels["labels"] = self.labels
-        np.savez(path, images=self.images, logits=self.logits, **labels)
+        arrays = {k: v for k, v in vars(self).items() if v is not None}
+        np.savez(path, **{k: v for k, v in arrays.items() if k != "name"})
         return path
 
     @classmethod
     def load(cls, path: Path, dtype: str) -> "Sample":
         """Read what `save` wrote, with images of a dtype."""
         with np.load(path) as arrays:
-            return cls(
-                path.stem,
-                arrays["images"].astype(dtype),
-                arrays["logits"],
-                arrays["labels"] if "labels" in arrays else None,
-            )
+            found = dict(arrays)
+        return cls(path.stem, found.pop("images").astype(dtype), **found)
 
     def accuracy(self, logits: np.ndarray) -> float | None:
         """Share of right answers; None without labels."""
@@ -144,13 +147,20 @@ def _check(
             f"logits have the shape {logits.shape}, not {expected.shape}"
         )
     difference = np.abs(logits - expected)
-    agreement = np.mean(logits.argmax(-1) == expected.argmax(-1))
+    given = sample.given[: len(logits)]
+    # What the model gives may have two largest, as clipped probabilities have.
+    chosen = np.take_along_axis(given, logits.argmax(-1)[:, None], -1)[:, 0]
+    agreement = np.mean(chosen == given.max(-1))
+    of_probabilities = None
+    if sample.probabilities is not None:
+        of_probabilities = float(np.abs(_softmax(logits) - given).max())
     check = Check(
         images=sample.name,
         batch_size=size,
         count=len(logits),
         max_difference=float(difference.max()),
         mean_difference=float(difference.mean()),
+        probability_difference=of_probabilities,
         top1_agreement=float(agreement),
         repeatable=bool(np.array_equal(again, logits[: len(again)])),
         consistent=_consistent(outputs),
@@ -173,10 +183,8 @@ def _run(predict: Predict, images: np.ndarray, size: int) -> Outputs:
 
 def _consistent(outputs: Outputs) -> bool:
     """Whether probabilities and label are those of the file's own logits."""
-    logits = outputs[OUTPUT].astype("float64")
-    with np.errstate(invalid="ignore"):  # infinite ones are found by `_fault`
-        powers = np.exp(logits - logits.max(-1, keepdims=True))
-    expected = powers / powers.sum(-1, keepdims=True)
+    logits = outputs[OUTPUT]
+    expected = _softmax(logits)
     # int8 probabilities come in steps of 1/256.
     probabilities = outputs.get("probabilities", expected)
     label = outputs.get("label", logits.argmax(-1))
@@ -184,6 +192,14 @@ def _consistent(outputs: Outputs) -> bool:
         np.allclose(probabilities, expected, rtol=0, atol=1 / 128)
         and np.array_equal(label, logits.argmax(-1))
     )
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """Compute in float64."""
+    logits = logits.astype("float64")
+    with np.errstate(invalid="ignore"):  # infinite ones are found by `_fault`
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
 def _fault(found: Verdict, samples: list[Sample], limits: Limits) -> str | None:
@@ -198,6 +214,12 @@ def _fault(found: Verdict, samples: list[Sample], limits: Limits) -> str | None:
                 f"logits differ by {check.max_difference:.2g}, more than "
                 f"{allowed:.2g}, where Keras gives up to "
                 f"{largest[check.images]:.3g}"
+            )
+        if (check.probability_difference or 0.0) > allowed:
+            return (
+                "softmax of the logits differs from the model's probabilities "
+                f"by {check.probability_difference:.2g}, more than "
+                f"{allowed:.2g}"
             )
     if agreement < limits.agreement:
         return (

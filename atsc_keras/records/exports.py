@@ -58,6 +58,8 @@ class Check(Entry):
         count: images that were compared.
         max_difference: largest of a logit; None where one is not finite;
             `mean_difference` likewise.
+        probability_difference: largest of a probability, between softmax of
+            the logits and what the model gives; None where it gives logits.
         top1_agreement: share of images with Keras's top-1.
         repeatable: whether two runs gave the same.
         consistent: whether probabilities and label are those of the logits.
@@ -68,6 +70,7 @@ class Check(Entry):
     count: int
     max_difference: Difference
     mean_difference: Difference
+    probability_difference: Difference = None
     top1_agreement: Share
     repeatable: bool
     consistent: bool
@@ -79,6 +82,7 @@ class Verdict(Entry):
     Attributes:
         accepted: whether it computes what Keras does.
         reason: why not; None where it does.
+        note: of its form, where that could be better; None where not.
         max_difference: over all checks, as in `Check`; likewise
             `mean_difference` and `top1_agreement`.
         accuracy: on labelled images; None without.
@@ -90,6 +94,7 @@ class Verdict(Entry):
 
     accepted: bool
     reason: str | None = None
+    note: str | None = None
     max_difference: Difference = None
     mean_difference: Difference = None
     top1_agreement: Share | None = None

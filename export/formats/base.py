@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -233,13 +234,16 @@ def check_inputs(names: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Keep converters' progress off the terminal; errors still raise."""
+    """Keep converters' progress and advice quiet; errors still raise."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            with contextlib.redirect_stderr(io.StringIO()):
-                yield
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+        ):
+            yield
     finally:
         logger.setLevel(level)

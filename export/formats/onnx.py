@@ -208,14 +208,19 @@ def _in_float16(source: Path) -> "ModelProto":
     import onnx
     from onnxconverter_common import float16
 
+    proto = onnx.load(source)
+    if any(node.op_type == "Loop" for node in proto.graph.node):
+        raise ValueError(
+            "a loop (of a GRU, SimpleRNN or ConvLSTM) has no float16 form: "
+            "build the layer with unroll=True, or take float32"
+        )
+    # The converter loses track of the types around these. By their names: of
+    # kinds it would take the casts too that it adds, without end.
+    lost = ("Cast", "Softmax", "ArgMax", "IsInf", "IsNaN")
     return float16.convert_float_to_float16(
-        onnx.load(source),
+        proto,
         keep_io_types=True,
-        # The converter loses track of the types around these.
-        op_block_list=[
-            *float16.DEFAULT_OP_BLOCK_LIST,
-            *("Cast", "Softmax", "ArgMax"),
-        ],
+        node_block_list=[x.name for x in proto.graph.node if x.op_type in lost],
     )
 
 

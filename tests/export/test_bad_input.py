@@ -60,9 +60,8 @@ def bad_model(kind: str, folder: Path) -> Path:
     elif kind == "sigmoid":
         x = layers.Dense(3, activation="sigmoid", name="tags")(flat)
         keras.Model(images, x).save(path)
-    elif kind == "features":
-        x = layers.GlobalAveragePooling2D(name="pool")(images)
-        keras.Model(images, layers.ReLU(name="last")(x)).save(path)
+    elif kind == "map":
+        keras.Model(images, layers.Conv2D(2, 1)(images)).save(path)
     return path
 
 
@@ -79,9 +78,9 @@ def bad_model(kind: str, folder: Path) -> Path:
         ("two outputs", r"1 inputs and 2 outputs \(keras_tensor"),
         ("vector", "must take images"),
         ("any size", "of known size"),
-        ("one number", "two or more"),
-        ("sigmoid", "whose last layer 'tags' ends in sigmoid"),
-        ("features", "whose last layer 'last' ends in relu"),
+        ("one number", "one number an image that no sigmoid made"),
+        ("sigmoid", "ends in 3 sigmoid units: several labels"),
+        ("map", r"output \(None, 12, 12, 2\)"),
     ],
 )
 def test_unusable_models_get_one_message(

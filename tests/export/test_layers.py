@@ -133,7 +133,7 @@ def test_student_of_two_teachers_is_exported(tmp_path: Path) -> None:
     model.save(tmp_path / "m.keras")
     from export.loading import load_classifier
 
-    loaded = load_classifier(tmp_path / "m.keras")
+    loaded = load_classifier(tmp_path / "m.keras").logits
     for kind in ("tflite", "onnx"):
         (tmp_path / kind).mkdir()
         assert verdict_on(loaded, kind, tmp_path / kind).accepted

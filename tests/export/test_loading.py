@@ -40,7 +40,7 @@ def test_softmax_is_taken_off(ending: str, tmp_path: Path) -> None:
             outer = keras.Input(SHAPE)
             model = keras.Model(outer, model(outer))
     model.save(tmp_path / "m.keras")
-    loaded = load_classifier(tmp_path / "m.keras")
+    loaded = load_classifier(tmp_path / "m.keras").logits
     np.testing.assert_allclose(
         logits_of(loaded, pixels()), logits_of(expected, pixels()), atol=1e-6
     )
@@ -74,7 +74,7 @@ def test_models_of_any_precision_keep_their_weights(tmp_path: Path) -> None:
         x = layers.GlobalAveragePooling2D(dtype=policy)(x)
         model = keras.Model(images, layers.Dense(3, dtype=policy)(x))
         randomize(model).save(tmp_path / "m.keras")
-        loaded = load_classifier(tmp_path / "m.keras")
+        loaded = load_classifier(tmp_path / "m.keras").logits
         assert {weight.dtype for weight in loaded.weights} == {"float32"}
         for mine, theirs in zip(
             loaded.get_weights(), model.get_weights(), strict=True
