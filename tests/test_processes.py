@@ -63,6 +63,7 @@ fit(load_config(sys.argv[1], ["devices=all"]), Path(sys.argv[2]))
 
 def start(index: int, port: int, *arguments: Path) -> subprocess.Popen:
     """One of two processes, each with one CPU device."""
+    one_device = "--xla_force_host_platform_device_count=1"
     place = (f"127.0.0.1:{port}", "2", str(index))
     return subprocess.Popen(
         [sys.executable, "-c", JOB, *map(str, arguments)],
@@ -72,7 +73,7 @@ def start(index: int, port: int, *arguments: Path) -> subprocess.Popen:
         cwd=ROOT,
         env={
             **os.environ,
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+            "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {one_device}",
             **dict(zip(processes._VARIABLES, place, strict=True)),
         },
     )
