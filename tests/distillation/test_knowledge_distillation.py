@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -35,6 +35,7 @@ from tests.tiny import batch, moved, sgd, tiny_teacher
 from tests.tiny import values as weights_of
 
 FIXED = [m for m, p in METHODS.items() if p.kind == "fixed_teacher"]
+WITH_A_LOSS = [m for m, p in METHODS.items() if p.loss]
 DATA = TrainingSet(images=100, batch_size=8)
 
 
@@ -102,41 +103,51 @@ def test_kd_is_that_of_keras() -> None:
     )
 
 
-@pytest.mark.parametrize("method", FIXED)
-def test_method_moves_the_student_and_never_the_teacher(method: str) -> None:
-    trainer = tiny(method, student_loss_weight=0.0)
-    trainer.compile(optimizer=sgd(0.01))
-    before = weights_of(trainer.teacher), weights_of(trainer.student.encoder)
-    trainer.fit(*batch(16), batch_size=8, epochs=2, verbose=0)
-    assert not any(moved(before[0], trainer.teacher))
-    assert any(moved(before[1], trainer.student.encoder))
-    for weight in trainer.weights:
-        assert np.all(np.isfinite(ops.convert_to_numpy(weight))), weight.path
+class Fitted(NamedTuple):
+    """A trainer after some epochs on one batch and a half."""
+
+    method: str
+    trainer: KnowledgeDistillation
+    teacher: list[np.ndarray]  # as it was before
+    student: list[np.ndarray]
+    transfer_losses: list[float]  # of each epoch, where it has one
 
 
-WITH_A_LOSS = [m for m, p in METHODS.items() if p.loss]
-
-
-@pytest.mark.parametrize("method", WITH_A_LOSS)
-def test_transfer_loss_falls_on_one_batch(method: str) -> None:
-    """Its layers learn too: the last, smaller batch passes as well."""
-    trainer = tiny(method, student_loss_weight=0.0, transfer_weight=1.0)
+@pytest.fixture(scope="module")
+def fitted(request: pytest.FixtureRequest) -> Fitted:
+    keras.utils.set_random_seed(0)
+    trainer = tiny(request.param, student_loss_weight=0.0)
     trainer.compile(optimizer=keras.optimizers.Adam(0.01))
+    before = weights_of(trainer.teacher), weights_of(trainer.student.encoder)
     images, labels = batch(12)
     logs = trainer.fit(
         images, labels, batch_size=8, epochs=15, shuffle=False, verbose=0
     ).history
-    assert logs["transfer_loss"][-1] < logs["transfer_loss"][1]
+    return Fitted(
+        request.param, trainer, *before, logs.get("transfer_loss", [])
+    )
 
 
-@pytest.mark.parametrize("method", WITH_A_LOSS)
+@pytest.mark.parametrize("fitted", FIXED, indirect=True)
+def test_method_moves_the_student_and_never_the_teacher(fitted: Fitted) -> None:
+    trainer = fitted.trainer
+    assert not any(moved(fitted.teacher, trainer.teacher))
+    assert any(moved(fitted.student, trainer.student.encoder))
+    for weight in trainer.weights:
+        assert np.all(np.isfinite(ops.convert_to_numpy(weight))), weight.path
+
+
+@pytest.mark.parametrize("fitted", WITH_A_LOSS, indirect=True)
+def test_transfer_loss_falls_on_one_batch(fitted: Fitted) -> None:
+    """Its layers learn too: the last, smaller batch passes as well."""
+    assert fitted.transfer_losses[-1] < fitted.transfer_losses[1]
+
+
+@pytest.mark.parametrize("fitted", WITH_A_LOSS, indirect=True)
 def test_transfer_loss_is_made_anew_from_its_config_and_weights(
-    method: str, tmp_path: Path
+    fitted: Fitted, tmp_path: Path
 ) -> None:
-    trainer = tiny(method)
-    trainer.compile(optimizer=sgd(0.01))
-    images, labels = batch()
-    trainer.train_on_batch(images, labels)
+    trainer = fitted.trainer
     path = tmp_path / "trainer.weights.h5"
     trainer.save_weights(path)
     config = keras.saving.serialize_keras_object(trainer.transfer)
@@ -145,7 +156,7 @@ def test_transfer_loss_is_made_anew_from_its_config_and_weights(
     assert type(transfer) is type(trainer.transfer)
     assert transfer is not trainer.transfer
     assert transfer.get_config() == trainer.transfer.get_config()
-    again = tiny(method, transfer=transfer)
+    again = tiny(fitted.method, transfer=transfer)
     again.load_weights(path)
     for one, two in zip(
         weights_of(trainer.transfer), weights_of(again.transfer), strict=True
