@@ -23,6 +23,7 @@ import keras  # noqa: E402
 import pytest  # noqa: E402
 
 from tests.markers import ON_TENSORFLOW, ONCE  # noqa: E402
+from tests.tiny_experiment import build_tiny_too  # noqa: E402
 
 # Most of what collection would look at, over and over, is here to stay.
 gc.collect()
@@ -70,6 +71,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _lies_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
     return any(item.path.is_relative_to(_HERE / place) for place in places)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tiny_networks() -> Iterator[None]:
+    """Runs of this process know the networks of `tests.tiny_experiment`."""
+    name = "atsc_keras.training.networks.build_classifier"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(name, build_tiny_too)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

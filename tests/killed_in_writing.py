@@ -10,6 +10,9 @@ import runpy
 import signal
 import sys
 
+import atsc_keras.training.networks as networks
+from tests.tiny_experiment import build_tiny_too
+
 
 def main(file_name: str, words: list[str]) -> None:
     fsync = os.fsync
@@ -21,6 +24,7 @@ def main(file_name: str, words: list[str]) -> None:
         fsync(file)
 
     os.fsync = kill
+    networks.build_classifier = build_tiny_too
     sys.argv = ["atsc_keras", *words]
     runpy.run_module("atsc_keras", run_name="__main__")
 

@@ -16,18 +16,17 @@ from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError, MeasurementError
 from atsc_keras.models.complexity import count_multiply_adds
-from atsc_keras.models.networks import build_classifier
 from atsc_keras.records.benchmarks import Benchmark, BenchmarkSettings
 from atsc_keras.records.models import Origin
 from atsc_keras.records.run import Run
 from atsc_keras.reports.benchmark import STEPS, benchmark_table
 from atsc_keras.training.devices import placed
 from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.networks import build_network
 from tests.markers import ONCE
 from tests.tiny import batch, tiny_teacher
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import PUBLISHED, TINY, write_config
 
-SHAPE = (8, 8, 3)
 QUICK = BenchmarkSettings(steps=2, memory=False)
 
 
@@ -57,9 +56,9 @@ def test_every_step_is_timed_against_the_supervised_ones(
 def test_multiply_adds_are_those_of_passes_that_are_needed(
     done: dict[str, Any],
 ) -> None:
+    dataset = load_dataset(done["result"].origin.config.data)
     teacher, student = (
-        count_multiply_adds(build_classifier(name, SHAPE, 3))
-        for name in ("resnet8x0.25", "resnet8x0.125")
+        count_multiply_adds(build_network(name, dataset)) for name in TINY
     )
     found = {
         name: step.multiply_adds / 16  # a batch
@@ -82,7 +81,7 @@ def test_files_hold_what_the_table_shows(done: dict[str, Any]) -> None:
     page = (done["folder"] / "benchmark.md").read_text()
     for text in (table, page):
         assert "ATSC, last stage" in text
-        assert "resnet8x0.25 -> resnet8x0.125, batches of 16" in text
+        assert "tiny_teacher -> tiny, batches of 16" in text
     ratio = f"{saved.steps['atsc'].cpu_ratio[1]:.2f} ("
     assert ratio in table and ratio in page
 
@@ -101,7 +100,7 @@ def test_too_few_steps_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_adapts_in_part_can_be_named(tmp_path: Path) -> None:
-    config = load_config(write_config(tmp_path))
+    config = load_config(write_config(tmp_path, networks=PUBLISHED))
     dataset = load_dataset(config.data)
     costs = []
     for patterns in (None, ("stage3_block0_conv2",), (".*",)):
@@ -129,10 +128,7 @@ def test_precision_is_that_of_the_steps_only(tmp_path: Path) -> None:
 @ONCE
 def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
     recipe = {"epochs": 1}
-    teachers = [
-        {"network": name, "training": recipe}
-        for name in ("resnet8x0.25", "resnet8x0.5")
-    ]
+    teachers = [{"network": name, "training": recipe} for name in TINY]
     config = load_config(write_config(tmp_path, teacher=teachers))
     result = benchmark(config, tmp_path / "run", QUICK)
     assert list(result.steps) == list(STEPS[:-1])  # no Distiller of two
@@ -149,7 +145,7 @@ def test_several_teachers_are_timed_together(tmp_path: Path) -> None:
 def test_peak_memory_grows_with_the_batch(tmp_path: Path) -> None:
     peaks = []
     for size in (1, 48):
-        path = write_config(tmp_path)
+        path = write_config(tmp_path, networks=PUBLISHED)
         # Maps of 64 x 64 pixels, so that the batch outweighs the rest.
         changes = [f"data.batch_size={size}", "data.image_size=64"]
         config = load_config(path, changes)

@@ -12,7 +12,7 @@ import atsc_keras
 from atsc_keras.config import METHODS
 from atsc_keras.config.shipped import shipped_configs
 from atsc_keras.models.networks import network_names
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import PUBLISHED, write_config
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -102,7 +102,7 @@ def test_backend_that_is_not_installed_is_one_message(
     asked: str | None, hidden: tuple, message: str, atsc: Run, tmp_path: Path
 ) -> None:
     done = atsc(
-        *("train", write_config(tmp_path)),
+        *("train", write_config(tmp_path, networks=PUBLISHED)),
         hidden=hidden,
         KERAS_BACKEND=asked,
         KERAS_HOME=str(tmp_path),
@@ -117,7 +117,12 @@ def test_package_that_is_missing_is_one_message(
     atsc: Run, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    words = ("train", write_config(tmp_path), "--run-dir", run_dir)
+    words = (
+        "train",
+        write_config(tmp_path, networks=PUBLISHED),
+        "--run-dir",
+        run_dir,
+    )
     done = atsc(*words, hidden=("matplotlib",))
     assert done.returncode == 2
     assert "Received: No module named matplotlib" in done.stderr
@@ -157,7 +162,7 @@ def test_export_hands_its_words_to_the_exporter(
 def test_quiet_training_says_where_its_result_is(
     atsc: Run, tmp_path: Path
 ) -> None:
-    config = write_config(tmp_path, epochs=1)
+    config = write_config(tmp_path, epochs=1, networks=PUBLISHED)
     words = ("train", config, "--role", "student", "--run-dir", "run")
     done = atsc(*words, "--quiet")
     assert done.stdout == "Report: run/report.html\n", done.stderr

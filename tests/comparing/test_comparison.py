@@ -94,7 +94,7 @@ def test_methods_begin_with_one_student(
 
     monkeypatch.setattr(Trial, "_fit", note)
     teacher = {
-        "network": "resnet8x0.25",
+        "network": "tiny_teacher",
         "weights": str(finished["dir"] / "teacher.keras"),
     }
     config = load_config(write_config(tmp_path, teacher=teacher))

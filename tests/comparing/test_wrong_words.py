@@ -43,14 +43,14 @@ def test_wrong_words_are_refused(
 
 
 def test_student_without_a_recipe_cannot_be_compared(tmp_path: Path) -> None:
-    student = {"network": "resnet8x0.125"}
+    student = {"network": "tiny"}
     config = load_config(write_config(tmp_path, student=student))
     with pytest.raises(InputError, match="train with kd. Received: student"):
         compare(config, tmp_path / "run", ("atsc", "kd"))
 
 
 def test_several_teachers_are_for_simkd_and_atsc_only(tmp_path: Path) -> None:
-    one = {"network": "resnet8x0.25", "weights": "t.keras"}
+    one = {"network": "tiny_teacher", "weights": "t.keras"}
     config = load_config(write_config(tmp_path, teacher=[one, one]))
     with pytest.raises(InputError, match="kd with 2 teachers"):
         compare(config, tmp_path / "run", ("atsc", "kd"))

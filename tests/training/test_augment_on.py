@@ -15,7 +15,7 @@ from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.jobs import train
 from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.trainers import build_atsc, build_method
-from tests.tiny_experiment import write_config
+from tests.tiny_experiment import PUBLISHED, write_config
 
 
 def test_classifier_trains_on_the_device_as_on_the_host(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def run_without_tensorflow(*words: str) -> subprocess.CompletedProcess[str]:
     keras.backend.backend() == "tensorflow", reason="it is the backend"
 )
 def test_run_on_the_device_needs_no_tensorflow(tmp_path: Path) -> None:
-    config = str(write_config(tmp_path, epochs=1))
+    config = str(write_config(tmp_path, epochs=1, networks=PUBLISHED))
     words = ["distill", config, "--run-dir", str(tmp_path / "run")]
     # Resized, too, as the data of the demo are.
     changes = ["data.image_size=10", "student.training=null"]

@@ -84,7 +84,7 @@ def test_name_of_no_class_is_found_before_anything_is_trained(
 
 def test_weight_zero_silences_a_class(tmp_path: Path) -> None:
     recipe = {"epochs": 1, "class_weight": {"0": 0.0, "1": 0.0, "2": 0.0}}
-    teacher = {"network": "resnet8x0.25", "training": recipe}
+    teacher = {"network": "tiny_teacher", "training": recipe}
     config = load_config(write_config(tmp_path, teacher=teacher))
     train(config, tmp_path / "run")
     text = (tmp_path / "run" / "history.csv").read_text().splitlines()

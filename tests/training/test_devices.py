@@ -160,7 +160,10 @@ if os.environ["KERAS_BACKEND"] == "tensorflow":
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * count
     )
+from atsc_keras.training import networks
 from atsc_keras.training.jobs import distill
+from tests.tiny_experiment import build_tiny_too
+networks.build_classifier = build_tiny_too
 changes = [f"devices={count}", "data.augment_on=device"]
 changes += ["student.training=null"]
 config = load_config(sys.argv[2], changes)
@@ -172,6 +175,7 @@ print(json.dumps({k: v.loss for k, v in metrics.models.items()}))
 def losses(folder: Path, count: int) -> dict[str, Any]:
     """Test losses of a whole run on so many devices."""
     forced = f"--xla_force_host_platform_device_count={count}"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {forced}"
     root = Path(devices.__file__).parents[2]
     done = subprocess.run(
         [
@@ -181,7 +185,7 @@ def losses(folder: Path, count: int) -> dict[str, Any]:
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "XLA_FLAGS": forced, "PYTHONPATH": str(root)},
+        env={**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(root)},
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

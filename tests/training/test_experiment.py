@@ -26,7 +26,7 @@ def test_distilling_builds_each_network_once(
     monkeypatch.setattr(networks, "build_classifier", counted)
     distill(load_config(write_config(tmp_path, epochs=1)), tmp_path / "run")
     # The teacher, the student that is distilled and the one that is alone.
-    assert built == ["resnet8x0.25", "resnet8x0.125", "resnet8x0.125"]
+    assert built == ["tiny_teacher", "tiny", "tiny"]
 
 
 def test_networks_begin_as_the_seed_says_whatever_was_built_before(

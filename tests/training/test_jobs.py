@@ -117,7 +117,7 @@ def test_metrics_are_those_of_the_files(finished: dict[str, Any]) -> None:
     entry = finished["metrics"].models["student"]
     assert entry.accuracy == pytest.approx(np.mean(logits.argmax(-1) == labels))
     assert entry.top5_accuracy == 1  # of three classes
-    assert entry.network == "resnet8x0.125"
+    assert entry.network == "tiny"
     scores = evaluate(finished["config"], finished["dir"] / "student.keras")
     assert scores.loss == pytest.approx(entry.loss, rel=1e-5)
 
@@ -184,9 +184,7 @@ def test_given_teacher_is_not_trained(
     finished: dict[str, Any], tmp_path: Path
 ) -> None:
     teacher = finished["dir"] / "teacher.keras"
-    path = write_config(
-        tmp_path, epochs=1, student={"network": "resnet8x0.125"}
-    )
+    path = write_config(tmp_path, epochs=1, student={"network": "tiny"})
     config = load_config(path, [f"teacher.weights={teacher}"])
     metrics = distill(config, tmp_path / "run")
     assert "student_alone" not in metrics.models
@@ -243,11 +241,11 @@ def test_weights_of_another_network_are_refused(
     other = config.model_copy(
         update={
             "student": config.student.model_copy(
-                update={"network": "resnet8x0.25"}
+                update={"network": "tiny_teacher"}
             )
         }
     )
-    with pytest.raises(InputError, match="network=resnet8x0.25 of"):
+    with pytest.raises(InputError, match="network=tiny_teacher of"):
         train(other, tmp_path / "run", role="student")
     assert not (tmp_path / "run").exists()
 

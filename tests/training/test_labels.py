@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from tests.tiny import tiny_encoder
 from tests.tiny_experiment import history, write_config
 
 
-def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, str]]:
+def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, Any]]:
     """What a run of one step a phase logged."""
     config = load_config(
         write_config(folder, epochs=1),
@@ -38,8 +39,20 @@ def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, str]]:
     return history(run)
 
 
-def test_class_weights_weigh_their_own_class(tmp_path: Path) -> None:
-    plain = float(_history(tmp_path, "train")[-1]["loss"])
+ALONE = "student.training=null"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What teacher and distillation log where nothing is weighed or mixed."""
+    return _history(tmp_path_factory.mktemp("plain"), "distill", ALONE)
+
+
+def test_class_weights_weigh_their_own_class(
+    plain: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    assert plain[0]["phase"] == "teacher"
+    alike = float(plain[0]["loss"])
     by_class = []
     for name in "012":
         (tmp_path / name).mkdir()
@@ -48,18 +61,18 @@ def test_class_weights_weigh_their_own_class(tmp_path: Path) -> None:
             float(_history(tmp_path / name, "train", weight)[-1]["loss"])
         )
     # Three weights of 3 in turn: 1 + 1 + 3 times every image's loss.
-    assert sum(by_class) == pytest.approx(5 * plain, rel=1e-4)
-    assert min(by_class) > plain
+    assert sum(by_class) == pytest.approx(5 * alike, rel=1e-4)
+    assert min(by_class) > alike
     assert len(set(by_class)) == 3
 
 
-def test_class_weights_reach_distillation(tmp_path: Path) -> None:
-    alone = "student.training=null"
-    plain = _history(tmp_path, "distill", alone)[-1]
+def test_class_weights_reach_distillation(
+    plain: list[dict[str, Any]], tmp_path: Path
+) -> None:
     weight = "distillation.training.class_weight={0: 3, 1: 3, 2: 3}"
-    tripled = _history(tmp_path, "distill", alone, weight)[-1]
+    tripled = _history(tmp_path, "distill", ALONE, weight)[-1]
     for key in ("teacher_loss", "feature_loss"):
-        expected = pytest.approx(3 * float(plain[key]), rel=1e-4)
+        expected = pytest.approx(3 * float(plain[-1][key]), rel=1e-4)
         assert float(tripled[key]) == expected, key
 
 
@@ -69,7 +82,7 @@ MIXED = "data.augmentations=[{name: mixup}, {name: cutmix}]"
 def test_mixed_labels_train_teacher_student_and_distillation(
     tmp_path: Path,
 ) -> None:
-    config = load_config(write_config(tmp_path), [MIXED])
+    config = load_config(write_config(tmp_path, epochs=1), [MIXED])
     metrics = distill(config, tmp_path / "run")
     for row in history(tmp_path / "run"):
         assert np.isfinite(float(row["loss"])), row["phase"]
@@ -84,12 +97,10 @@ def test_mixed_labels_train_teacher_student_and_distillation(
 
 
 def test_rows_that_mix_nothing_give_the_loss_of_class_numbers(
-    tmp_path: Path,
+    plain: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     never = "data.augmentations=[{name: mixup, probability: 1e-9}]"
-    alone = "student.training=null"
-    plain = _history(tmp_path, "distill", alone)
-    rows = _history(tmp_path, "distill", alone, never)
+    rows = _history(tmp_path, "distill", ALONE, never)
     for first, second in zip(plain, rows, strict=True):
         for key in ("loss", "accuracy", "val_accuracy", "top5_accuracy"):
             expected = pytest.approx(float(first[key]), rel=1e-4)

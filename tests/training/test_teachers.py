@@ -43,12 +43,12 @@ def test_two_teachers_run_end_to_end(teacher: Path, tmp_path: Path) -> None:
         epochs=2,
         teacher=[
             {
-                "network": "resnet8x0.25",
+                "network": "tiny_teacher",
                 "weights": str(teacher),
             },
             {"network": "foreign", "weights": str(tmp_path / "foreign.keras")},
         ],
-        student={"network": "resnet8x0.125"},
+        student={"network": "tiny"},
     )
     config = load_config(path)
     metrics = distill(config, tmp_path / "run")
@@ -79,11 +79,11 @@ def distil_partly(
         folder,
         epochs=1,
         teacher={
-            "network": "resnet8x0.25",
+            "network": "tiny_teacher",
             "weights": str(original),
             "trainable": trainable,
         },
-        student={"network": "resnet8x0.125"},
+        student={"network": "tiny"},
     )
     distill(load_config(path), folder / "run")
     before, after = (
