@@ -13,7 +13,7 @@ from keras import layers
 
 from tests.full_disk import largest_file
 from tests.markers import ONCE
-from tests.tiny_experiment import write_config, write_data
+from tests.tiny_experiment import PUBLISHED, write_config, write_data
 
 
 def run(
@@ -94,7 +94,7 @@ def test_all_mistakes_of_a_file_come_at_once(
 def test_networks_that_cannot_be_built_leave_no_run_folder(
     command: object, tmp_path: Path
 ) -> None:
-    path = write_config(tmp_path)
+    path = write_config(tmp_path, networks=PUBLISHED)
     refuse(
         command,
         "Nearest: resnet",
@@ -152,7 +152,7 @@ def test_unwritable_run_folder_is_one_message(
 def test_full_disk_is_one_message(command: object, tmp_path: Path) -> None:
     config = write_config(tmp_path, epochs=1)
     words = ("train", config, "--role", "student", "--run-dir")
-    with largest_file(20_000):
+    with largest_file(10_000):
         status, _, err = command(*words, tmp_path / "run")
     assert status == 1
     assert "Traceback" not in err
