@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.endings import Ending, read_ending
 from atsc_keras.models.loading import load_keras_file
+from atsc_keras.models.quantized import check_not_quantized
 
 
 def load_classifier(path: Path) -> Ending:
@@ -31,9 +31,11 @@ def load_classifier(path: Path) -> Ending:
         code="Keras",
         way_out="Save a model of stock layers, of a distillation "
         "`atsc.student.to_functional()`; custom layers cannot be exported.",
+        as_float32=True,
     )
+    check_not_quantized(model, f"MODEL {path}")
     _check_shapes(model, path)
-    ending = read_ending(_in_float32(model))
+    ending = read_ending(model)
     _check_classes(ending, path)
     return ending
 
@@ -84,33 +86,6 @@ def _check_classes(ending: Ending, path: Path) -> None:
             "image. Where an image has one, save the model with "
             "activation=None in its last layer: its logits are exported."
         )
-
-
-def _in_float32(model: keras.Model) -> keras.Model:
-    """Rebuild a mixed-precision model: converters cannot take its casts.
-
-    Its variables are float32 already, so weights stay exact.
-    """
-    config = keras.saving.serialize_keras_object(model)
-    policies = _policies(config)
-    if all(policy["config"]["name"] == "float32" for policy in policies):
-        return model
-    for policy in policies:
-        policy["config"]["name"] = "float32"
-    rebuilt = keras.saving.deserialize_keras_object(config)
-    rebuilt.set_weights(model.get_weights())
-    return rebuilt
-
-
-def _policies(config: Any) -> list[dict[str, Any]]:
-    """Every dtype policy inside a serialised model."""
-    if isinstance(config, dict):
-        inner = [p for value in config.values() for p in _policies(value)]
-        own = str(config.get("class_name", "")).endswith("DTypePolicy")
-        return [config, *inner] if own else inner
-    if isinstance(config, list | tuple):
-        return [policy for value in config for policy in _policies(value)]
-    return []
 
 
 def load_class_names(path: Path, classes: int) -> list[str]:

@@ -42,7 +42,7 @@ ROOMS = {
         {*("numpy", "matplotlib", "scipy", "rich", "jinja2", "markupsafe")},
         {"reports", "records", "config", "files", "processes"},
     ),
-    "atsc_keras/models": ({"numpy", "keras"}, {"models"}),
+    "atsc_keras/models": ({"numpy", "keras", "h5py"}, {"models", "files"}),
     "atsc_keras/backend": ({"keras"}, {"backend"}),
     "atsc_keras/distillation": (
         {"numpy", "keras"},

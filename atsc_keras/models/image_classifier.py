@@ -7,6 +7,7 @@ import keras
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.parts import POOLER
+from atsc_keras.models.quantized import check_not_quantized
 from atsc_keras.models.splitting import (
     no_classifier,
     split_model,
@@ -122,8 +123,10 @@ class ImageClassifier(keras.Model):
 
         Raises:
             InputError: if the model cannot be split, with the layers seen
-                and the explicit form; or if it has other `classes`.
+                and the explicit form; has other `classes`; or was quantised
+                by Keras.
         """
+        check_not_quantized(model)
         if isinstance(model, cls):
             _check_classes(model.classifier, classes)
             return model
@@ -145,8 +148,9 @@ class ImageClassifier(keras.Model):
             classes: of the result.
 
         Raises:
-            InputError: if the model cannot be split.
+            InputError: if the model cannot be split, or was quantised.
         """
+        check_not_quantized(model)
         parts = split_student(model, classes)
         classifier = parts.classifier
         if classifier is None or classifier.units != classes:
