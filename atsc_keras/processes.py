@@ -40,6 +40,8 @@ def prepare_frameworks() -> None:
     asked = os.environ.get("KERAS_BACKEND")
     if asked:
         _check_name(asked, "KERAS_BACKEND")
+        if not _is_installed(asked):
+            check_backend_is_installed(ModuleNotFoundError(name=asked))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:

@@ -77,7 +77,7 @@ def write_demo_page(
         InputError: if model, names, images, runtime or folder cannot be used.
     """
     folder, model = Path(folder).resolve(), Path(model)
-    _check_folder(folder)
+    check_page_folder(folder)
     described = _read_model(model)
     data = {
         "name": model.stem,
@@ -128,7 +128,12 @@ def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-def _check_folder(folder: Path) -> None:
+def check_page_folder(folder: Path) -> None:
+    """See that a demo page may be made in a folder.
+
+    Raises:
+        InputError: if it holds anything else.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(
             "The demo page must be a folder. "

@@ -1,32 +1,27 @@
 """One export: check, load, convert, prove, report."""
 
 import json
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import keras
+from typing import TYPE_CHECKING
 
 from atsc_keras.errors import InputError
 from atsc_keras.files.whole import files_in, folder_written_whole
 from atsc_keras.records.exports import ExportReport
-from atsc_keras.records.manifest import exported_files
 from atsc_keras.records.reading import record_text
 
+from .checks import LABELS, PAGE, REPORT, check_job, load_class_names
 from .demo_page import write_demo_page
-from .formats import FORMATS, check_packages
+from .formats import FORMATS
 from .formats.base import Variant
 from .images import RealImages, load_images
 from .job import ExportJob
-from .loading import load_class_names, load_classifier
-from .one_model import export_one
 from .table import markdown_report
 from .verification import RANDOM_IMAGES
 
-REPORT = ExportReport.file_name  # by it an export is known
-PAGE = "export_report.md"
-LABELS = "labels.json"
+if TYPE_CHECKING:
+    import keras
 
 
 def export(job: ExportJob) -> ExportReport:
@@ -44,13 +39,14 @@ def export(job: ExportJob) -> ExportReport:
             cannot be used.
     """
     started = time.monotonic()
-    _check_stems([job.model, *job.compare])
-    earlier = check_folder(job)
-    _check_data(job.variants, job.data)
-    _check_tolerance(job.tolerance)
-    if job.demo_page is not None:
-        _check_demo_page(job.variants)
-    check_packages(job.variants)
+    earlier = check_job(job)
+    # TensorFlow and Keras take seconds: nothing is said after them that can
+    # be said before.
+    import keras
+
+    from .loading import load_classifier
+    from .one_model import export_one
+
     classifier = load_classifier(job.model)
     shape = tuple(classifier.logits.input_shape[1:])
     classes = classifier.logits.output_shape[-1]
@@ -106,126 +102,7 @@ def export(job: ExportJob) -> ExportReport:
     return report
 
 
-# === What must be true before anything is written ===
-
-
-def check_folder(job: ExportJob) -> list[str]:
-    """See that an export may be made in its folder, and destroys nothing else.
-
-    Returns:
-        Files of an earlier export, by their paths from the folder on, which
-        may go.
-
-    Raises:
-        InputError: if not.
-    """
-    out = job.out.resolve()
-    if out.exists() and not out.is_dir():
-        raise InputError(
-            "--out must be a folder. "
-            f"Received: {out}, which is a file. Name another."
-        )
-    around = Path.cwd().is_relative_to(out)
-    if not around and not (out.exists() and any(out.iterdir())):
-        return []
-    if around or not (out / REPORT).is_file():
-        raise InputError(
-            "--out must be new, empty, or hold an earlier export. "
-            f"Received: {out}, which holds other files. Name another folder."
-        )
-    if not job.overwrite:
-        raise InputError(
-            "--out must be new or empty. "
-            f"Received: {out}, which holds an earlier export. Add --overwrite "
-            "to replace it."
-        )
-    # A damaged report names nothing; by it the folder is known all the same.
-    own = {REPORT, *exported_files(out)}
-    in_the_way = [
-        name
-        for name in files_in(out)
-        if name not in own
-        and any(_meet(name, other) for other in _planned(job))
-    ]
-    if in_the_way:
-        raise InputError(
-            "--overwrite replaces what an export wrote, and nothing else. "
-            f"Received: {out}, where {', '.join(in_the_way[:3])} would be in "
-            "the way and is not of the export. Move it, or name another "
-            "folder."
-        )
-    return sorted(own)
-
-
-def _planned(job: ExportJob) -> Iterator[str]:
-    """Paths, from the folder on, of what an export may write."""
-    yield from (REPORT, PAGE, LABELS)
-    for path in (job.model, *job.compare):
-        folder = "" if path is job.model else f"{path.stem}/"
-        for variant in job.variants:
-            kind = FORMATS[variant.format]
-            yield folder + kind.file_name(variant, path.stem)
-
-
-def _meet(name: str, other: str) -> bool:
-    """Whether one path is the other, or inside it."""
-    one, two = Path(name), Path(other)
-    return one.is_relative_to(two) or two.is_relative_to(one)
-
-
-def _check_stems(paths: Sequence[Path]) -> None:
-    """See that every model has a folder of its own.
-
-    Raises:
-        InputError: if not.
-    """
-    stems = [path.stem for path in paths]
-    if len(set(stems)) < len(stems):
-        raise InputError(
-            "--compare must name files unlike MODEL and each other, for their "
-            f"folders. Received: {', '.join(stems)}. Rename one."
-        )
-
-
-def _check_data(variants: Sequence[Variant], data: object) -> None:
-    """See that files of whole numbers can be proven.
-
-    Raises:
-        InputError: if not.
-    """
-    quantized = sorted({v.precision for v in variants if v.quantized})
-    if quantized and data is None:
-        raise InputError(
-            "--precision dynamic and int8 need real images, to calibrate by "
-            f"and to prove the files on. Received: {', '.join(quantized)} "
-            "without any. Add --data."
-        )
-
-
-def _check_tolerance(tolerance: float) -> None:
-    """See that differences can be more than it, or not.
-
-    Raises:
-        InputError: if not.
-    """
-    if not 0 <= tolerance < math.inf:
-        raise InputError(
-            "--tolerance must be a number of 0 or more. "
-            f"Received: {tolerance}. Leave it out for the default."
-        )
-
-
-def _check_demo_page(variants: Sequence[Variant]) -> None:
-    """See that the page has a model to run.
-
-    Raises:
-        InputError: if not.
-    """
-    if Variant("onnx") not in variants:
-        raise InputError(
-            "--demo-page runs the float32 ONNX file. Received: --formats and "
-            "--pixels without it. Add onnx to --formats, float32 to --pixels."
-        )
+# === What can be known only of model and images ===
 
 
 def _check_calibration(
@@ -247,7 +124,7 @@ def _check_calibration(
 
 
 def _check_same_images(
-    model: keras.Model, path: Path, shape: tuple[int, ...]
+    model: "keras.Model", path: Path, shape: tuple[int, ...]
 ) -> None:
     """See that a model to compare with takes the same images.
 

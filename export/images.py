@@ -8,10 +8,12 @@ import numpy as np
 
 from atsc_keras.errors import InputError
 from atsc_keras.files.pictures import (
+    Form,
     ImageReader,
     list_classes,
     list_pictures,
     read_npz,
+    read_npz_forms,
 )
 
 from .job import Selection
@@ -64,6 +66,34 @@ def load_images(
     return _from_npz(path, shape, classes, selection)
 
 
+def check_data(path: Path) -> None:
+    """See that data are of a kind that `load_images` reads, by their names.
+
+    Raises:
+        InputError: if nothing is there, or it is of another kind.
+    """
+    if path.is_dir():
+        if not (path / "test").is_dir():
+            _pictures_of(path)
+        return
+    try:
+        shapes = read_npz_forms(path)
+        labels = shapes.get("y_test")
+        count = shapes["x_test"].shape[0] if shapes["x_test"].shape else 0
+    except (ValueError, KeyError) as error:
+        raise _unreadable(path, error) from error
+    if labels is not None:
+        _check_label_form(path, labels, count)
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = f"no array {error}" if isinstance(error, KeyError) else error
+    return InputError(
+        "--data must be images that can be read. "
+        f"Received: {path} ({reason}). {_HINT}"
+    )
+
+
 # === npz ===
 
 
@@ -73,12 +103,8 @@ def _from_npz(
     try:
         arrays = read_npz(path)
         test, labels = arrays["x_test"], arrays.get("y_test")
-    except (ValueError, KeyError) as e:
-        reason = f"no array {e}" if isinstance(e, KeyError) else e
-        raise InputError(
-            "--data must be images that can be read. "
-            f"Received: {path} ({reason}). {_HINT}"
-        ) from e
+    except (ValueError, KeyError) as error:
+        raise _unreadable(path, error) from error
     train = arrays.get("x_train")
     if labels is not None:
         labels = _labels(path, labels, len(test), classes)
@@ -96,13 +122,8 @@ def _from_npz(
 def _labels(
     path: Path, labels: np.ndarray, images: int, classes: int
 ) -> np.ndarray:
-    labels = labels.reshape(-1) if labels.shape == (images, 1) else labels
-    if labels.shape != (images,) or labels.dtype.kind not in "iuf":
-        raise InputError(
-            "--data must hold one label an image. Received: "
-            f"{path} with {images} images, labels {labels.shape} of type "
-            f"{labels.dtype}. Leave `y_test` out, or give one number each."
-        )
+    _check_label_form(path, Form(labels.shape, labels.dtype), images)
+    labels = labels.reshape(-1)
     if images and not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(
             "--data must hold labels that the model knows, 0 to "
@@ -110,6 +131,16 @@ def _labels(
             f"{labels.max()}. Leave `y_test` out, or number them so."
         )
     return labels
+
+
+def _check_label_form(path: Path, labels: Form, images: int) -> None:
+    one_each = labels.shape in ((images,), (images, 1))
+    if not one_each or labels.dtype.kind not in "iuf":
+        raise InputError(
+            "--data must hold one label an image. Received: "
+            f"{path} with {images} images, labels {labels.shape} of type "
+            f"{labels.dtype}. Leave `y_test` out, or give one number each."
+        )
 
 
 def _pixels(
@@ -155,12 +186,7 @@ def _from_folder(
             rows = selection.choose(len(files), selection.calibration)
             train = _decode([files[i][0] for i in rows], shape)
         return RealImages(test, labels, train)
-    pictures = list_pictures(path)
-    if len(pictures) < 2:
-        raise InputError(
-            "--data must be a folder with images. "
-            f"Received: {path} with {len(pictures)}. {_HINT}"
-        )
+    pictures = _pictures_of(path)
     # At most half of them calibrate; none of these compares.
     rows = selection.choose(
         len(pictures), min(selection.calibration, len(pictures) // 2)
@@ -173,6 +199,16 @@ def _from_folder(
         None,
         _decode([pictures[i] for i in rows], shape),
     )
+
+
+def _pictures_of(path: Path) -> list[Path]:
+    pictures = list_pictures(path)
+    if len(pictures) < 2:
+        raise InputError(
+            "--data must be a folder with images. "
+            f"Received: {path} with {len(pictures)}. {_HINT}"
+        )
+    return pictures
 
 
 def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:

@@ -1,6 +1,5 @@
 """A `.keras` file -> a float32 classifier of images, checked."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -86,26 +85,3 @@ def _check_classes(ending: Ending, path: Path) -> None:
             "image. Where an image has one, save the model with "
             "activation=None in its last layer: its logits are exported."
         )
-
-
-def load_class_names(path: Path, classes: int) -> list[str]:
-    """Read a JSON list with the name of each class.
-
-    Raises:
-        InputError: if it is no list of as many names as classes.
-    """
-    try:
-        names = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as e:
-        raise InputError(
-            "--class-names must be a JSON file. "
-            f"Received: {path} ({e}). Write a list of names."
-        ) from e
-    count = len(names) if isinstance(names, list) else type(names).__name__
-    if count != classes:
-        raise InputError(
-            "--class-names must be a list with one name a class. Received: "
-            f"{path} with {count}, model with {classes} classes. Give them "
-            "in the order of the labels."
-        )
-    return [str(name) for name in names]

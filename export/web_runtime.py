@@ -46,17 +46,33 @@ def read_web_runtime(folder: Path | None = None) -> WebRuntime:
         InputError: if the folder lacks a file, or npm is missing or fails.
     """
     with contextlib.nullcontext(folder) if folder else _fetched() as dist:
+        check_web_runtime(dist)
+        return WebRuntime(
+            module=(dist / MODULE).read_bytes(),
+            wasm=(dist / WASM).read_bytes(),
+        )
+
+
+def check_web_runtime(folder: Path | None) -> None:
+    """See that onnxruntime-web is there, or can be fetched.
+
+    Args:
+        folder: the package's `dist`; None = to be fetched.
+
+    Raises:
+        InputError: if the folder lacks a file, or there is no npm.
+    """
+    if folder is None:
+        _find_npm()
+        return
+    for name in (MODULE, WASM):
         try:
-            return WebRuntime(
-                module=(dist / MODULE).read_bytes(),
-                wasm=(dist / WASM).read_bytes(),
-            )
+            (folder / name).open("rb").close()
         except OSError as error:
             raise InputError(
                 "--runtime must be the folder `dist` of onnxruntime-web, with "
-                f"{MODULE} and {WASM}. Received: {dist} ({error.strerror}: "
-                f"{Path(error.filename).name}). Unpack {PACKAGE} and name "
-                "that folder."
+                f"{MODULE} and {WASM}. Received: {folder} ({error.strerror}: "
+                f"{name}). Unpack {PACKAGE} and name that folder."
             ) from error
 
 
@@ -97,14 +113,18 @@ def _fetched() -> Iterator[Path]:
         yield folder
 
 
-def _pack(folder: Path) -> None:
+def _find_npm() -> str:
     npm = shutil.which("npm")
     if npm is None:
         raise InputError(
             "The demo page needs onnxruntime-web, which npm fetches. "
             f"Received: no npm on the PATH. {_WAY_OUT}"
         )
-    command = [npm, "pack", "--silent", "--ignore-scripts", PACKAGE]
+    return npm
+
+
+def _pack(folder: Path) -> None:
+    command = [_find_npm(), "pack", "--silent", "--ignore-scripts", PACKAGE]
     try:
         done = subprocess.run(
             command,

@@ -20,10 +20,12 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.errors import InputError
 from atsc_keras.records.benchmarks import (
+    TURN,
     Benchmark,
     BenchmarkSettings,
     Quartiles,
     StepRecord,
+    check_steps,
 )
 from atsc_keras.records.run import Run
 from atsc_keras.reports.benchmark import (
@@ -38,7 +40,6 @@ from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.opening import open_experiment
 from atsc_keras.training.recipe_checks import check_xla
 
-_TURN = 2  # steps of one kind before the next has its turn
 _INPUT_BATCHES = 50
 
 
@@ -72,11 +73,7 @@ def benchmark(
         InputError: if config, data, settings or folder cannot be used.
     """
     settings = settings or BenchmarkSettings()
-    if settings.steps < _TURN:
-        raise InputError(
-            f"`steps` must be at least {_TURN}. Received: "
-            f"steps={settings.steps}. Use 20."
-        )
+    check_steps(settings)
     if dataset is not None and settings.memory:
         raise InputError(
             "Memory is measured in processes that load the data themselves. "
@@ -131,12 +128,12 @@ def _take_turns(
 ) -> tuple[dict[str, StepTime], list[dict[str, StepTime]]]:
     """Time each kind's first step, and its mean step in every round."""
     batch_size = experiment.config.data.batch_size
-    images, labels = experiment.dataset.train.first(_TURN * batch_size)
+    images, labels = experiment.dataset.train.first(TURN * batch_size)
     images = images.astype("float32")
     first, rounds = {}, []
-    for number in range(1 + -(-steps // _TURN)):
+    for number in range(1 + -(-steps // TURN)):
         end = "\r" if sys.stdout.isatty() else "\n"
-        print(f"round {number} of {-(-steps // _TURN)}", end=end, flush=True)
+        print(f"round {number} of {-(-steps // TURN)}", end=end, flush=True)
         times = {}
         for kind in kinds:
             timed = kind.run(images, labels, batch_size)

@@ -8,6 +8,7 @@ import typer
 
 import atsc_keras
 from atsc_keras.cli import commands
+from atsc_keras.cli.listing import list_names
 from atsc_keras.errors import InputError
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app.command(
         "ignore_unknown_options": True,
     },
 )(commands.export)
-app.command("list")(commands.list_names)
+app.command("list")(list_names)
 
 
 def _print_version(is_wanted: bool) -> None:

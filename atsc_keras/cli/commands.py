@@ -17,13 +17,21 @@ from atsc_keras.cli.options import (
     parse_numbers,
 )
 from atsc_keras.cli.output import muted, print_summary
+from atsc_keras.comparing.candidates import candidates_of, check_choices
 from atsc_keras.config import METHODS, load_config, load_variants
-from atsc_keras.config.shipped import shipped_configs
+from atsc_keras.data.looking import look_at_data
 from atsc_keras.errors import InputError
+from atsc_keras.files.model_files import check_model_file
 from atsc_keras.processes import (
     join_frameworks,
     prepare_frameworks,
     write_atomically,
+)
+from atsc_keras.records.benchmarks import BenchmarkSettings, check_steps
+from atsc_keras.training.first_checks import (
+    check_finished,
+    check_first,
+    check_role,
 )
 from atsc_keras.training.termination import ended_by_sigterm
 
@@ -43,6 +51,13 @@ def train(
     """Train a plain supervised classifier: a teacher, or a baseline."""
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / f"{experiment.name}_{role}"
+    check_first(
+        experiment,
+        folder,
+        networks=[check_role(experiment, role)[0]],
+        resume=resume,
+        overwrite=overwrite,
+    )
     join_frameworks()
     from atsc_keras.training.jobs import train as run
 
@@ -73,6 +88,7 @@ def distill(
     """Distil a student; trains the teacher first where it has no weights."""
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / experiment.name
+    check_first(experiment, folder, resume=resume, overwrite=overwrite)
     join_frameworks()
     from atsc_keras.training.jobs import distill as run
 
@@ -119,6 +135,9 @@ def compare(
     numbers = parse_numbers("--seeds", seeds, int)
     rates = parse_numbers("--learning-rates", learning_rates, float)
     varied = load_variants(variants, config, overrides or ())
+    asked = METHODS if names == ["all"] else names
+    check_choices(candidates_of(experiment, asked, varied), numbers, rates)
+    check_first(experiment, folder, resume=resume, overwrite=overwrite)
     join_frameworks()
     from atsc_keras.comparing.comparison import compare as run
     from atsc_keras.reports.comparison import comparison_table
@@ -127,7 +146,7 @@ def compare(
         summary = run(
             experiment,
             folder,
-            METHODS if names == ["all"] else names,
+            asked,
             numbers,
             variants=varied,
             learning_rates=rates,
@@ -184,17 +203,18 @@ def benchmark(
     folder = run_dir or Path("runs") / f"{experiment.name}_benchmark"
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
-    prepare_frameworks()
-    from atsc_keras.benchmarking.benchmark import benchmark as run
-    from atsc_keras.records.benchmarks import BenchmarkSettings
-    from atsc_keras.reports.benchmark import benchmark_table
-
     settings = BenchmarkSettings(
         jit_compile="auto" if jit_compile == "auto" else jit_compile == "true",
         trainable=tuple(trainable) if trainable else None,
         steps=steps,
         memory=memory,
     )
+    check_steps(settings)
+    check_first(experiment, folder, overwrite=overwrite)
+    prepare_frameworks()
+    from atsc_keras.benchmarking.benchmark import benchmark as run
+    from atsc_keras.reports.benchmark import benchmark_table
+
     with muted(quiet):
         result = run(
             experiment,
@@ -228,6 +248,8 @@ def evaluate(
             "`evaluate` needs a model, or the folder of a run. Received: "
             f"{config} without --model. Add --model FILE.keras."
         )
+    check_model_file(model)
+    look_at_data(experiment.data)
     prepare_frameworks()
     from atsc_keras.training.jobs import evaluate as run
 
@@ -252,6 +274,7 @@ def samples(
             f"{out}{', which is there already' if out.exists() else ''}. Name "
             "another, or add --overwrite."
         )
+    look_at_data(experiment.data)
     prepare_frameworks()
     from atsc_keras.data import load_dataset
     from atsc_keras.training.samples import write_samples
@@ -271,23 +294,6 @@ def export(context: typer.Context) -> None:
     app(args=context.args, prog_name=context.command_path)
 
 
-def list_names() -> None:
-    """Show the shipped configs, the methods and the networks by name."""
-    configs = shipped_configs()
-    width = max(map(len, configs), default=0)
-    print("Configs:")
-    for name, what in configs.items():
-        print(f"  {name:<{width}}  {what}")
-    width = max(map(len, METHODS))
-    print("\nMethods:")
-    for name, method in METHODS.items():
-        print(f"  {name:<{width}}  {method.label}  {method.reference}".rstrip())
-    prepare_frameworks()
-    from atsc_keras.models.networks import network_names
-
-    print(f"\nNetworks:\n  {', '.join(network_names())}")
-
-
 def _evaluate_run(folder: Path, overrides: list[str]) -> None:
     if overrides:
         raise InputError(
@@ -295,6 +301,7 @@ def _evaluate_run(folder: Path, overrides: list[str]) -> None:
             f"Received: {' '.join(overrides)}. Leave it out, or name one "
             "model with --model."
         )
+    check_finished(folder)
     prepare_frameworks()
     from atsc_keras.training.jobs import evaluate_run
 

@@ -1,11 +1,12 @@
 """What a comparison trains: methods, and variants of ATSC."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from atsc_keras.config import STUDENT_ALONE, ExperimentConfig, RecipeConfig
+from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
 
 _ALONE_IN_0_1 = "student"  # what its folder was called
@@ -123,3 +124,50 @@ def candidates_of(
             for name, variant in variants.items()
         ),
     ]
+
+
+def check_choices(
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+    rates: Sequence[float],
+) -> None:
+    """Check what is to be compared, before anything is loaded.
+
+    Args:
+        candidates: methods and variants.
+        seeds: of students, order and augmentation.
+        rates: learning rates to choose from; may be empty.
+
+    Raises:
+        InputError: if a method has no recipe or too many teachers, or seeds
+            or rates cannot be compared.
+    """
+    for candidate in candidates:
+        if candidate.recipe is None:
+            raise InputError(
+                "`compare` must know how to train with "
+                f"{candidate.method}. Received: student.training=null. Give "
+                "at least its epochs."
+            )
+    fixed = [
+        candidate
+        for candidate in candidates
+        if find_method(candidate.method).kind == "fixed_teacher"
+    ]
+    if fixed and len(fixed[0].config.teachers) > 1:
+        raise InputError(
+            "Methods of a fixed teacher have one teacher. Received: "
+            f"{', '.join(x.method for x in fixed)} with "
+            f"{len(fixed[0].config.teachers)} teachers. Compare "
+            f"{STUDENT_ALONE}, simkd and atsc, or name one teacher."
+        )
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise InputError(
+            "`--seeds` must be different whole numbers from 0 on. Received: "
+            f"{','.join(map(str, seeds)) or 'none'}. Use, for example, 0,1,2."
+        )
+    if len(set(rates)) < len(rates) or any(rate <= 0 for rate in rates):
+        raise InputError(
+            "`--learning-rates` must be different numbers above 0. Received: "
+            f"{','.join(map(str, rates))}. Use, for example, 0.05,0.2."
+        )

@@ -9,10 +9,13 @@ from typing import Any
 
 import keras
 
-from atsc_keras.comparing.candidates import Candidate, candidates_of
+from atsc_keras.comparing.candidates import (
+    Candidate,
+    candidates_of,
+    check_choices,
+)
 from atsc_keras.comparing.rate_choice import (
     RateChoice,
-    check_rates,
     held_out_dataset,
 )
 from atsc_keras.comparing.summary import summarise
@@ -20,7 +23,6 @@ from atsc_keras.comparing.trial import Trial, build_trainer
 from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
-from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
 from atsc_keras.records.comparisons import Comparison, LearningRates
 from atsc_keras.records.run import Run
@@ -76,9 +78,8 @@ def compare(
             method; one that diverges beside others is reported as such.
     """
     candidates = candidates_of(config, methods, variants or {})
-    _check_methods(candidates, config)
-    _check_seeds(seeds)
-    check_rates(learning_rates)
+    check_choices(candidates, seeds, learning_rates)
+    _check_losses(candidates)
     experiment = open_experiment(config, dataset)
     held_out = held_out_dataset(config, dataset) if learning_rates else None
     dataset = experiment.dataset
@@ -132,39 +133,11 @@ def _with_chosen_rates(
     ]
 
 
-def _check_methods(
-    candidates: Sequence[Candidate], config: ExperimentConfig
-) -> None:
+def _check_losses(candidates: Sequence[Candidate]) -> None:
     for method in (candidate.method for candidate in candidates):
         loss = find_method(method).loss
         if loss is not None:  # what does not import is found now
             load_transfer_loss(loss)
-    for candidate in candidates:
-        if candidate.recipe is None:
-            raise InputError(
-                "`compare` must know how to train with "
-                f"{candidate.method}. Received: student.training=null. Give "
-                "at least its epochs."
-            )
-    fixed = [
-        c.method
-        for c in candidates
-        if find_method(c.method).kind == "fixed_teacher"
-    ]
-    if fixed and len(config.teachers) > 1:
-        raise InputError(
-            "Methods of a fixed teacher have one teacher. Received: "
-            f"{', '.join(fixed)} with {len(config.teachers)} teachers. "
-            f"Compare {STUDENT_ALONE}, simkd and atsc, or name one teacher."
-        )
-
-
-def _check_seeds(seeds: Sequence[int]) -> None:
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise InputError(
-            "`--seeds` must be different whole numbers from 0 on. Received: "
-            f"{','.join(map(str, seeds)) or 'none'}. Use, for example, 0,1,2."
-        )
 
 
 class _Progress(keras.callbacks.Callback):

@@ -9,7 +9,6 @@ from atsc_keras.config import DataConfig, ExperimentConfig
 from atsc_keras.data.assembly import choose, refuse_to_choose
 from atsc_keras.data.dataset import Dataset, Split
 from atsc_keras.data.loading import load_dataset
-from atsc_keras.errors import InputError
 from atsc_keras.records.comparisons import RateRecord
 from atsc_keras.records.run import Run
 
@@ -42,19 +41,6 @@ def held_out_dataset(
 
 def _data_of_choice(data: DataConfig) -> DataConfig:
     return data.model_copy(update={"hold_out": data.hold_out or _HOLD_OUT})
-
-
-def check_rates(rates: Sequence[float]) -> None:
-    """Check that learning rates can be compared.
-
-    Raises:
-        InputError: if they cannot.
-    """
-    if len(set(rates)) < len(rates) or any(rate <= 0 for rate in rates):
-        raise InputError(
-            "`--learning-rates` must be different numbers above 0. Received: "
-            f"{','.join(map(str, rates))}. Use, for example, 0.05,0.2."
-        )
 
 
 @dataclass(frozen=True)

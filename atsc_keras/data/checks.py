@@ -148,6 +148,25 @@ def check_classes(
     return class_names
 
 
+def check_batch_fits(batch_size: int, count: int, split: str) -> None:
+    """Check that a training batch can be filled.
+
+    Args:
+        batch_size: images a batch.
+        count: images to train on.
+        split: their name.
+
+    Raises:
+        InputError: if the batch is larger.
+    """
+    if batch_size > count:
+        raise InputError(
+            "`batch_size` must not be larger than the training data. "
+            f"Received: batch_size={batch_size}, {count} images in "
+            f"{split!r}. Use at most {count}."
+        )
+
+
 def check_channels(
     given: tuple[float, ...] | None, name: str, channels: int
 ) -> None:

@@ -1,13 +1,12 @@
 """A data section of a config -> a data set."""
 
 import importlib
-from pathlib import Path
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data.checks import check_channels
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.data.looking import check_path
 from atsc_keras.data.pipeline import check_batch_size
-from atsc_keras.errors import InputError
 
 
 def load_dataset(config: DataConfig) -> Dataset:
@@ -25,14 +24,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     Raises:
         InputError: if the data is missing, broken, or not what the config says.
     """
-    path = None if config.path is None else Path(config.path).expanduser()
-    # A data_dir of tfds may be made by it, and may be no path at all (gs://).
-    if path is not None and config.source != "tfds" and not path.exists():
-        raise InputError(
-            "`data.path` must exist. "
-            f"Received: path={config.path!r}, seen from {Path.cwd()}. "
-            "Relative paths begin at the working directory."
-        )
+    check_path(config)
     # Each source needs libraries that the others do not.
     room = "tensorflow" if config.source == "tfds" else "sources"
     source = importlib.import_module(f"{__package__}.{room}.{config.source}")

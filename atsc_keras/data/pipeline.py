@@ -8,8 +8,8 @@ import keras
 
 from atsc_keras.config import DataConfig
 from atsc_keras.data.array_batches import ArrayBatches, ArrayTrainingBatches
+from atsc_keras.data.checks import check_batch_fits
 from atsc_keras.data.dataset import Dataset, Split
-from atsc_keras.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,12 +133,7 @@ def check_batch_size(batch_size: int, split: Split) -> None:
     Raises:
         InputError: if the batch is larger than the split.
     """
-    if batch_size > len(split):
-        raise InputError(
-            "`batch_size` must not be larger than the training data. "
-            f"Received: batch_size={batch_size}, {len(split)} images in "
-            f"{split.name!r}. Use at most {len(split)}."
-        )
+    check_batch_fits(batch_size, len(split), split.name)
 
 
 def count_steps(split: Split, config: DataConfig) -> int:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,6 +188,39 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         *(zipfile.BadZipFile, zlib.error),
     ) as error:
         raise ValueError(str(error)) from error
+
+
+class Form(NamedTuple):
+    """Shape and type of an array, as the header of its file says."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def read_npz_forms(path: Path) -> dict[str, Form]:
+    """Read the headers of an npz file alone.
+
+    Raises:
+        ValueError: if it is none, with the reason.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                name.removesuffix(".npy"): _form(archive, name)
+                for name in archive.namelist()
+                if name.endswith(".npy")
+            }
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(str(error)) from error
+
+
+def _form(archive: zipfile.ZipFile, name: str) -> Form:
+    with archive.open(name) as file:
+        if np.lib.format.read_magic(file) == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    return Form(shape, dtype)
 
 
 def _check_depth(image: Image.Image, path: str | os.PathLike[str]) -> None:

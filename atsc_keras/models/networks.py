@@ -1,18 +1,16 @@
 """Encoders and classifiers by the names that papers give them."""
 
-import difflib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import keras
 
-from atsc_keras.errors import InputError
 from atsc_keras.models.building_blocks import batch_norm, conv, relu
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.libraries import PREFIXES, is_of_library, library_encoder
+from atsc_keras.models.libraries import library_encoder
 from atsc_keras.models.mobilenet import mobilenet_v2_features
+from atsc_keras.models.network_names import check_network_name, is_of_library
 from atsc_keras.models.parts import POOLER
 from atsc_keras.models.resnet import resnet_features
 from atsc_keras.models.shufflenet import (
@@ -50,66 +48,13 @@ _NETWORKS = {
         partial(shufflenet_v2_features, widths=(176, 352, 704)), 1024
     ),
 }
-_RESNET = re.compile(r"resnet(\d+)(?:x(\d+(?:\.\d+)?))?")
-_EXAMPLES = (
-    "resnet8",
-    "resnet20",
-    "resnet32",
-    "resnet56",
-    "resnet110",
-    "resnet14x2",
-    "resnet38x2",
-    "resnet8x4",
-    "resnet32x4",
-    "resnet8x0.25",
-    *_NETWORKS,
-)
-
-
-def network_names() -> list[str]:
-    """List every name that `build_encoder` knows, or its pattern."""
-    patterns = ["resnet<depth>", "resnet<depth>x<multiplier>"]
-    return [*patterns, *_NETWORKS, *(f"{prefix}<name>" for prefix in PREFIXES)]
-
-
-def resnet_widths(multiplier: float) -> tuple[int, int, int, int]:
-    """Count the channels of stem and stages for a width multiplier.
-
-    The published wide networks double or quadruple the stages (16, 32, 64)
-    but give the stem half of the first stage.
-    """
-    stages = [round(multiplier * width) for width in (16, 32, 64)]
-    stem = stages[0] // 2 if multiplier > 1 else stages[0]
-    return stem, stages[0], stages[1], stages[2]
 
 
 def _find(name: str) -> _Network:
-    if name in _NETWORKS:
+    resnet = check_network_name(name)
+    if resnet is None:
         return _NETWORKS[name]
-    match = _RESNET.fullmatch(name)
-    depth = int(match[1]) if match else 0
-    multiplier = float(match[2] or 1) if match else 0.0
-    widths = resnet_widths(multiplier)
-    if match and min(widths) < 1:
-        raise InputError(
-            "The multiplier of a `network` must leave at least one channel. "
-            f"Received: network={name!r}, channels {widths}. Use a larger "
-            "one."
-        )
-    if depth < 8 or (depth - 2) % 6:
-        raise InputError(
-            f"`network` must be {', '.join(_NETWORKS)}, `resnet<depth>` or "
-            "`resnet<depth>x<multiplier>` with a depth of 6n + 2, or "
-            f"{', '.join(f'`{x}<name>`' for x in PREFIXES)}. Received: "
-            f"network={name!r}. Nearest: {', '.join(_nearest(name))}."
-        )
-    return _Network(partial(resnet_features, depth=depth, widths=widths))
-
-
-def _nearest(name: str) -> list[str]:
-    spelled = {example.lower(): example for example in _EXAMPLES}
-    near = difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.0)
-    return [spelled[example] for example in near]
+    return _Network(partial(resnet_features, **resnet._asdict()))
 
 
 def normalize(

@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+from atsc_keras.errors import InputError
 from atsc_keras.records.models import Entry, Origin, Record
 
 Quartiles = tuple[float, float, float]
+TURN = 2  # steps of one kind before the next has its turn
 
 
 class StepRecord(Entry):
@@ -73,3 +75,16 @@ class Benchmark(Record):
     settings: BenchmarkSettings
     steps: dict[str, StepRecord]
     images_per_second: float
+
+
+def check_steps(settings: BenchmarkSettings) -> None:
+    """See that each kind of step has a turn.
+
+    Raises:
+        InputError: if not.
+    """
+    if settings.steps < TURN:
+        raise InputError(
+            f"`steps` must be at least {TURN}. Received: "
+            f"steps={settings.steps}. Use 20."
+        )

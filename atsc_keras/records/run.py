@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from atsc_keras.config import dump_config
+from atsc_keras.config import ExperimentConfig, dump_config
 from atsc_keras.errors import InputError, WriteError
 from atsc_keras.files.whole import (
     PART,
@@ -83,11 +83,6 @@ class Run:
             BusyError: if another process writes there.
             WriteError: if there is no room.
         """
-        if resume and overwrite:
-            raise InputError(
-                "A run goes on or starts again. Received: --resume and "
-                "--overwrite. Give one of them."
-            )
         run = cls(path)
         with ExitStack() as stack:
             with run._naming_what_cannot_be_written():
@@ -153,11 +148,42 @@ class Run:
             names = {name for name in names if PART in name}
         remove_files(self.path, names - _LOCKED)
 
+    @classmethod
+    def look(
+        cls,
+        path: Path,
+        config: ExperimentConfig,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        """Check the folder of a run that is to come, as far as names tell.
+
+        Raises:
+            InputError: as `open`, but for what the run itself must be.
+        """
+        run = cls(path)
+        with run._naming_what_cannot_be_written():
+            run._check_names(config, resume, overwrite)
+
     def _check(self, origin: Origin, resume: bool, overwrite: bool) -> None:
+        goes_on = self._check_names(origin.config, resume, overwrite)
+        if goes_on:
+            check_same(self.path, origin, self.demand(Origin))
+
+    def _check_names(
+        self, config: ExperimentConfig | None, resume: bool, overwrite: bool
+    ) -> bool:
+        """Look at what the folder holds; tell whether a run goes on there."""
+        if resume and overwrite:
+            raise InputError(
+                "A run goes on or starts again. Received: --resume and "
+                "--overwrite. Give one of them."
+            )
         found, own = set(files_in(self.path)) - _LOCKED, own_files(self.path)
         begun = {name for name in own if PART in name} | {Manifest.file_name}
         if found <= begun:  # by a run killed in its first write
-            return
+            return False
         foreign = found - own
         if foreign or not found & {Manifest.file_name, Origin.file_name}:
             shown = ", ".join(sorted(foreign)[:3]) or f"no {Origin.file_name}"
@@ -167,15 +193,15 @@ class Run:
                 "Name another folder, or move what the run did not write."
             )
         if overwrite:  # whether its records are whole or not
-            check_inputs_survive(self.path, origin.config)
-        elif not resume:
+            check_inputs_survive(self.path, config)
+            return False
+        if not resume:
             raise InputError(
                 "The run folder exists already. Received: "
                 f"--run-dir={self.path}. Add --resume to go on with it, or "
                 "--overwrite to start again."
             )
-        else:
-            check_same(self.path, origin, self.demand(Origin))
+        return True
 
     def file(self, name: str) -> Path:
         """Give the path of a file in the folder."""

@@ -15,6 +15,7 @@ from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.first_checks import check_finished, check_role
 from atsc_keras.training.opening import open_dataset, open_experiment
 from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.results import renew_results, write_results
@@ -54,13 +55,7 @@ def train(
         InputError: if config, data or folder cannot be used.
         DivergedError: if the loss is not finite.
     """
-    teacher, student = config.teachers[0], config.student
-    asked = teacher if role == "teacher" else student
-    if asked.training is None:
-        raise InputError(
-            f"The {role} of the config must say how it is trained. Received: "
-            "training=null. Give at least its epochs."
-        )
+    asked, recipe = check_role(config, role)
     experiment = open_experiment(config, dataset)
     part = Part(Role.TEACHER if role == "teacher" else Role.STUDENT_ALONE)
     origin = describe_origin(f"train {role}", experiment)
@@ -75,7 +70,7 @@ def train(
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
         )
-        phase = Phase(part.stem, asked.training, experiment, run)
+        phase = Phase(part.stem, recipe, experiment, run)
         train_classifier(phase, network, "model")
         return write_results(run, experiment, {part: ("model", asked.network)})
 
@@ -183,13 +178,7 @@ def evaluate_run(run_dir: str | Path) -> Metrics:
     Raises:
         InputError: if the folder holds no finished run.
     """
-    metrics = Run(Path(run_dir)).load(Metrics)
-    if metrics is None:
-        raise InputError(
-            "`evaluate` needs a config, or the folder of a finished run. "
-            f"Received: {run_dir}, which has no metrics.json. Finish the run "
-            "with --resume."
-        )
+    metrics = check_finished(Path(run_dir))
     with Run.renew(Path(run_dir)) as run:
         config = load_recorded(run.file(CONFIG))
         dataset = load_dataset(config.data)

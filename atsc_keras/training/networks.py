@@ -10,14 +10,15 @@ from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.libraries import are_of_library, pretrained_classifier
+from atsc_keras.models.libraries import pretrained_classifier
 from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.models.loading import load_keras_file
+from atsc_keras.models.network_names import are_of_library
 from atsc_keras.models.networks import build_classifier
 
 
 def load_classifier(path: str | Path) -> keras.Model:
-    """Load a `.keras` file.
+    """Load a `.keras` or `.h5` file of a whole model.
 
     Args:
         path: of the file.
@@ -70,7 +71,7 @@ def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
     """
     if asked.weights is None:
         teacher = build_network(asked.network, dataset)
-    elif are_of_library(asked.weights):
+    elif are_of_library(asked.weights, asked.network):
         found = _build_pretrained(asked.network, asked.weights, dataset)
         if asked.training is None and not found.knows_classes:
             raise InputError(
@@ -96,7 +97,7 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
     """
     if asked.weights is None:
         student = build_network(asked.network, dataset)
-    elif are_of_library(asked.weights):
+    elif are_of_library(asked.weights, asked.network):
         student = _build_pretrained(
             asked.network, asked.weights, dataset
         ).classifier

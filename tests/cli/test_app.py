@@ -11,7 +11,7 @@ import pytest
 import atsc_keras
 from atsc_keras.config import METHODS
 from atsc_keras.config.shipped import shipped_configs
-from atsc_keras.models.networks import network_names
+from atsc_keras.models.network_names import network_names
 from tests.tiny_experiment import PUBLISHED, write_config
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +134,8 @@ def test_backend_of_keras_own_settings_is_checked_too(
     atsc: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "keras.json").write_text('{"backend": "numpy"}')
-    done = atsc("list", KERAS_BACKEND=None, KERAS_HOME=str(tmp_path))
+    words = ("samples", write_config(tmp_path), "--out", "x.npz")
+    done = atsc(*words, KERAS_BACKEND=None, KERAS_HOME=str(tmp_path))
     assert done.returncode == 2
     assert "Received: backend=numpy." in done.stderr
 

@@ -70,11 +70,11 @@ def bad_model(kind: str, folder: Path) -> Path:
     [
         ("missing", "does not exist"),
         ("folder", "is a folder"),
-        ("text", "cut short"),
+        ("text", "begins with 'no zip'"),
         ("truncated", "cut short"),
         ("damaged", "damaged"),
         ("unbuilt", "of class Sequential, without inputs"),
-        ("empty zip", "must load with Keras alone"),
+        ("empty zip", "zip file without config.json"),
         ("two outputs", r"1 inputs and 2 outputs \(keras_tensor"),
         ("vector", "must take images"),
         ("any size", "of known size"),
@@ -219,7 +219,7 @@ def test_models_to_compare_must_fit(tmp_path: Path) -> None:
 
 
 def test_class_names_must_fit_the_classes(tmp_path: Path) -> None:
-    from export.loading import load_class_names
+    from export.checks import load_class_names
 
     path = tmp_path / "names.json"
     path.write_text('["a", "b"]')

@@ -76,7 +76,7 @@ def test_run_gives_names_only_where_they_fit(tmp_path: Path) -> None:
 def test_report_changed_by_hand_lets_nothing_be_deleted(
     text: str, tmp_path: Path
 ) -> None:
-    from export.exporting import REPORT, check_folder
+    from export.checks import REPORT, check_folder
 
     out = tmp_path / "out"
     out.mkdir()
@@ -96,7 +96,7 @@ def test_report_changed_by_hand_lets_nothing_be_deleted(
 def test_export_of_the_first_release_is_known_by_its_names(
     tmp_path: Path,
 ) -> None:
-    from export.exporting import REPORT, check_folder
+    from export.checks import REPORT, check_folder
 
     out = tmp_path / "out"
     job = ExportJob(tmp_path / "m.keras", out, overwrite=True)

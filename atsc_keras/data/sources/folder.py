@@ -20,6 +20,18 @@ from atsc_keras.files.pictures import (
 )
 
 
+def look(config: DataConfig) -> int | None:
+    """Find the folders of the classes.
+
+    Raises:
+        InputError: if train, test or classes are missing.
+    """
+    root = required_path(config, folder=True)
+    _class_names(root / "train")
+    _folders(root / "test")
+    return None
+
+
 def load(config: DataConfig) -> Dataset:
     """Load a folder of images; the names of its folders are the classes.
 

@@ -18,6 +18,29 @@ _UNSIGNED_BYTES = 8  # third byte of the file
 _RANKS = {"images": 3, "labels": 1}
 
 
+def look(config: DataConfig) -> int | None:
+    """Find the four files, and count the training images.
+
+    Raises:
+        InputError: if a file is missing.
+    """
+    folder = required_path(config, folder=True)
+    found = {
+        (split, kind): _find(folder, split, kind)
+        for split in ("train", "t10k")
+        for kind in _RANKS
+    }
+    images = found["train", "images"]
+    try:
+        opened = gzip.open if images.suffix == ".gz" else open
+        with opened(images, "rb") as file:
+            header = file.read(8)
+    except (OSError, EOFError, zlib.error):
+        return None  # told with the rest, when it is read
+    whole = header[:3] == bytes([0, 0, _UNSIGNED_BYTES]) and len(header) == 8
+    return int.from_bytes(header[4:], "big") if whole else None
+
+
 def load(config: DataConfig) -> Dataset:
     """Load train-* and t10k-*, images and labels, gzipped or not.
 

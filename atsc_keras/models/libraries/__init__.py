@@ -12,21 +12,13 @@ import keras
 from atsc_keras.errors import InputError
 from atsc_keras.models.libraries import applications, presets
 from atsc_keras.models.libraries.pretrained import Pretrained
+from atsc_keras.models.network_names import (
+    APPLICATIONS,
+    PREFIXES,
+    PRESET_WEIGHTS,
+    is_of_library,
+)
 from atsc_keras.types import Tensor
-
-PREFIXES = (applications.PREFIX, *presets.PREFIXES)
-
-
-def is_of_library(name: str) -> bool:
-    """Tell whether a network's name begins with that of a library."""
-    return name.startswith(PREFIXES)
-
-
-def are_of_library(weights: str) -> bool:
-    """Tell whether weights are a library's own, not a saved classifier."""
-    return weights in (applications.WEIGHTS, presets.WEIGHTS) or (
-        weights.endswith(".h5")
-    )
 
 
 def library_encoder(
@@ -47,7 +39,7 @@ def library_encoder(
     Raises:
         InputError: if there is no such network, or it cannot be built.
     """
-    room = applications if name.startswith(applications.PREFIX) else presets
+    room = applications if name.startswith(APPLICATIONS) else presets
     return room.build_encoder(name, image_shape, normalize)
 
 
@@ -86,8 +78,8 @@ def pretrained_classifier(
             f"weights={weights}, images {image_shape}. Leave the weights out, "
             "or give the images three channels."
         )
-    of_applications = name.startswith(applications.PREFIX)
-    if of_applications == (weights == presets.WEIGHTS):
+    of_applications = name.startswith(APPLICATIONS)
+    if of_applications == (weights == PRESET_WEIGHTS):
         own = "imagenet or a .h5 file" if of_applications else "preset"
         raise InputError(
             f"`weights` of {name} must be {own}, or a `.keras` file. "

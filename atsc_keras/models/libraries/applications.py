@@ -20,10 +20,10 @@ from atsc_keras.models.libraries.call_text import (
 )
 from atsc_keras.models.libraries.pixels import from_pixels
 from atsc_keras.models.libraries.pretrained import Pretrained
+from atsc_keras.models.network_names import APPLICATIONS as PREFIX
+from atsc_keras.models.network_names import APPLICATIONS_WEIGHTS as WEIGHTS
 from atsc_keras.types import Tensor
 
-PREFIX = "keras.applications/"
-WEIGHTS = "imagenet"
 _IMAGENET_CLASSES = 1000
 _OURS = ("include_top", "weights", "input_shape", "classes", "input_tensor")
 

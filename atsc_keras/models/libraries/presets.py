@@ -24,8 +24,6 @@ from atsc_keras.models.libraries.pixels import from_pixels
 from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.types import Tensor
 
-PREFIXES = ("keras_hub/", "keras_cv/")
-WEIGHTS = "preset"
 _BACKBONE = "Backbone"
 _CLASSIFIER = "_classifier"  # ends KerasCV's presets of whole classifiers
 _OURS = ("image_shape", "input_shape", "input_tensor", "include_rescaling")

@@ -1,0 +1,198 @@
+"""What must be true of an export before a framework is loaded."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from atsc_keras.errors import InputError
+from atsc_keras.files.model_files import check_model_file
+from atsc_keras.files.whole import files_in
+from atsc_keras.records.exports import ExportReport
+from atsc_keras.records.manifest import exported_files
+
+from .demo_page import check_page_folder
+from .formats import FORMATS, check_packages
+from .formats.base import Variant
+from .images import check_data
+from .job import ExportJob
+from .web_runtime import check_web_runtime
+
+REPORT = ExportReport.file_name  # by it an export is known
+PAGE = "export_report.md"
+LABELS = "labels.json"
+
+
+def check_job(job: ExportJob) -> list[str]:
+    """Check all of an export that needs neither Keras nor the model.
+
+    Returns:
+        Files of an earlier export in its folder, by their paths from the
+        folder on, which may go.
+
+    Raises:
+        InputError: for the first thing that cannot be.
+    """
+    _check_tolerance(job.tolerance)
+    _check_data(job.variants, job.data)
+    _check_stems([job.model, *job.compare])
+    for path in (job.model, *job.compare):
+        check_model_file(path, "MODEL" if path is job.model else "--compare")
+    earlier = check_folder(job)
+    if job.data is not None:
+        check_data(job.data)
+    if job.class_names is not None:
+        load_class_names(job.class_names)
+    if job.demo_page is not None:
+        _check_demo_page(job.variants)
+        check_page_folder(job.demo_page.resolve())
+        check_web_runtime(job.runtime)
+    check_packages(job.variants)
+    return earlier
+
+
+def check_folder(job: ExportJob) -> list[str]:
+    """See that an export may be made in its folder, and destroys nothing else.
+
+    Returns:
+        Files of an earlier export, by their paths from the folder on, which
+        may go.
+
+    Raises:
+        InputError: if not.
+    """
+    out = job.out.resolve()
+    if out.exists() and not out.is_dir():
+        raise InputError(
+            "--out must be a folder. "
+            f"Received: {out}, which is a file. Name another."
+        )
+    around = Path.cwd().is_relative_to(out)
+    if not around and not (out.exists() and any(out.iterdir())):
+        return []
+    if around or not (out / REPORT).is_file():
+        raise InputError(
+            "--out must be new, empty, or hold an earlier export. "
+            f"Received: {out}, which holds other files. Name another folder."
+        )
+    if not job.overwrite:
+        raise InputError(
+            "--out must be new or empty. "
+            f"Received: {out}, which holds an earlier export. Add --overwrite "
+            "to replace it."
+        )
+    # A damaged report names nothing; by it the folder is known all the same.
+    own = {REPORT, *exported_files(out)}
+    in_the_way = [
+        name
+        for name in files_in(out)
+        if name not in own
+        and any(_meet(name, other) for other in _planned(job))
+    ]
+    if in_the_way:
+        raise InputError(
+            "--overwrite replaces what an export wrote, and nothing else. "
+            f"Received: {out}, where {', '.join(in_the_way[:3])} would be in "
+            "the way and is not of the export. Move it, or name another "
+            "folder."
+        )
+    return sorted(own)
+
+
+def _planned(job: ExportJob) -> Iterator[str]:
+    """Paths, from the folder on, of what an export may write."""
+    yield from (REPORT, PAGE, LABELS)
+    for path in (job.model, *job.compare):
+        folder = "" if path is job.model else f"{path.stem}/"
+        for variant in job.variants:
+            kind = FORMATS[variant.format]
+            yield folder + kind.file_name(variant, path.stem)
+
+
+def _meet(name: str, other: str) -> bool:
+    """Whether one path is the other, or inside it."""
+    one, two = Path(name), Path(other)
+    return one.is_relative_to(two) or two.is_relative_to(one)
+
+
+def _check_stems(paths: Sequence[Path]) -> None:
+    """See that every model has a folder of its own.
+
+    Raises:
+        InputError: if not.
+    """
+    stems = [path.stem for path in paths]
+    if len(set(stems)) < len(stems):
+        raise InputError(
+            "--compare must name files unlike MODEL and each other, for their "
+            f"folders. Received: {', '.join(stems)}. Rename one."
+        )
+
+
+def _check_data(variants: Sequence[Variant], data: object) -> None:
+    """See that files of whole numbers can be proven.
+
+    Raises:
+        InputError: if not.
+    """
+    quantized = sorted({v.precision for v in variants if v.quantized})
+    if quantized and data is None:
+        raise InputError(
+            "--precision dynamic and int8 need real images, to calibrate by "
+            f"and to prove the files on. Received: {', '.join(quantized)} "
+            "without any. Add --data."
+        )
+
+
+def _check_tolerance(tolerance: float) -> None:
+    """See that differences can be more than it, or not.
+
+    Raises:
+        InputError: if not.
+    """
+    if not 0 <= tolerance < math.inf:
+        raise InputError(
+            "--tolerance must be a number of 0 or more. "
+            f"Received: {tolerance}. Leave it out for the default."
+        )
+
+
+def _check_demo_page(variants: Sequence[Variant]) -> None:
+    """See that the page has a model to run.
+
+    Raises:
+        InputError: if not.
+    """
+    if Variant("onnx") not in variants:
+        raise InputError(
+            "--demo-page runs the float32 ONNX file. Received: --formats and "
+            "--pixels without it. Add onnx to --formats, float32 to --pixels."
+        )
+
+
+def load_class_names(path: Path, classes: int | None = None) -> list[str]:
+    """Read a JSON list with the name of each class.
+
+    Args:
+        path: of the file.
+        classes: that the model knows; default: not known yet.
+
+    Raises:
+        InputError: if it is no list of as many names as classes.
+    """
+    try:
+        names = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as e:
+        raise InputError(
+            "--class-names must be a JSON file. "
+            f"Received: {path} ({e}). Write a list of names."
+        ) from e
+    count = len(names) if isinstance(names, list) else type(names).__name__
+    wrong = isinstance(count, str) or classes not in (None, count)
+    if wrong:
+        model = f", model with {classes} classes" if classes else ""
+        raise InputError(
+            "--class-names must be a list with one name a class. Received: "
+            f"{path} with {count}{model}. Give them in the order of the labels."
+        )
+    return [str(name) for name in names]
