@@ -1,14 +1,16 @@
 """The command line of the exporter: words -> one call."""
 
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, TerminatedError
 
 from .formats import FORMATS, check_packages, parse_list, variants
 from .formats.base import OUTPUTS, PIXELS, PRECISIONS
@@ -171,6 +173,7 @@ def export(
     from .exporting import export as run
     from .table import text_report
 
+    signal.signal(signal.SIGTERM, _end)  # nothing half-written is left
     report = run(job)
     print(text_report(report))
     print(f"\nReport: {job.out}/{PAGE}")
@@ -178,6 +181,10 @@ def export(
         print(f"Page: {demo_page}/index.html")
     if not report.accepted:
         raise typer.Exit(1)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise TerminatedError
 
 
 def _files(

@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ _CONFIGS: dict[str, dict[str, Any]] = {
     "no_data": {"data": {"path": "none.npz"}},
     "no_arrays": {"data": {"path": "train.npz"}},
     "large_batch": {"data": {"batch_size": 7}},
+    "promise": {"data": {"path": "promise.npz"}},
     "no_idx": {"data": {"source": "idx", "path": "empty"}},
     "large_idx_batch": {"data": {"source": "idx", "path": "idx"}},
     "no_folders": {"data": {"source": "folder", "path": "empty"}},
@@ -43,7 +45,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "train.npz", **train)
     np.savez(folder / "data.npz", **train, **test)
     np.savez(folder / "texts.npz", x_test=images, y_test=labels.astype("U"))
+    # A few bytes that promise terabytes.
+    with zipfile.ZipFile(folder / "promise.npz", "w") as archive:
+        for name in (*train, *test):
+            with archive.open(f"{name}.npy", "w") as file:
+                form = {"descr": "|u1", "fortran_order": False}
+                np.lib.format.write_array_header_1_0(
+                    file, {**form, "shape": (10**6, 1024, 1024, 3)}
+                )
     (folder / "text.keras").write_text("text")
+    os.mkfifo(folder / "pipe.yaml")
     (folder / "used").mkdir()
     (folder / "used" / "mine").touch()
     (folder / "empty").mkdir()
@@ -101,11 +112,13 @@ def refusal(place: Path) -> Callable[..., str]:
     ("words", "said"),
     [
         ("train none.yaml", "none.yaml"),
+        ("train pipe.yaml", "not a pipe"),
         ("train good.yaml data.batch=3", "unknown key"),
         ("train no_recipe.yaml --role student", "must say how it is trained"),
         ("train large_batch.yaml", "batch_size=7, 6 images"),
         ("distill no_data.yaml", "none.npz"),
         ("distill no_arrays.yaml", "missing: x_test, y_test"),
+        ("distill promise.yaml", "more than the file can hold"),
         ("distill no_idx.yaml", "no train-images-idx3-ubyte"),
         ("distill large_idx_batch.yaml", "batch_size=4, 2 images"),
         ("distill no_folders.yaml", "no folder train"),
@@ -147,6 +160,7 @@ def test_command_refuses_at_once(
         ("m.keras --out out --precision int8", "Add --data"),
         ("m.keras --out out --data none.npz", "none.npz"),
         ("m.keras --out out --data train.npz", "no array 'x_test'"),
+        ("m.keras --out out --data promise.npz", "more than the file"),
         ("m.keras --out out --data texts.npz", "type <U"),
         ("m.keras --out out --data empty", "a folder with images"),
         ("m.keras --out out --class-names none.json", "none.json"),

@@ -101,6 +101,11 @@ def read_mapping(path: Path, example: str) -> dict[str, Any]:
             "The config must be a YAML file, not a directory. "
             f"Received: {path}. Name a file in it."
         )
+    if not path.is_file():  # it could keep us waiting for ever
+        raise InputError(
+            "The config must be a file, not a pipe or device. "
+            f"Received: {path}. Write it to a file first."
+        )
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:

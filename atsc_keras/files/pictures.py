@@ -1,6 +1,7 @@
 """Pictures and arrays of them, read in one way for training and export."""
 
 import io
+import math
 import os
 import zipfile
 import zlib
@@ -23,6 +24,7 @@ _EVERYWHERE = ("PNG", "JPEG")  # Pillow's words for what TensorFlow decodes too
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's word for so many channels
 _GREY = ("1", "L", "LA")
 _DEEP = ("I", "F")  # and I;16, I;16B, ...: Pillow would clip them to 255
+_MOST_DEFLATED = 1032  # bytes that one byte of a zip file becomes
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -179,6 +181,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         ValueError: if they cannot be read, with the reason.
     """
+    read_npz_forms(path)
     try:
         # Opened here, because np.load leaves a broken file open.
         with path.open("rb") as stream, np.load(stream) as file:
@@ -201,7 +204,8 @@ def read_npz_forms(path: Path) -> dict[str, Form]:
     """Read the headers of an npz file alone.
 
     Raises:
-        ValueError: if it is none, with the reason.
+        ValueError: if it is none, with the reason; also if a header promises
+            more than the file can hold.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -210,7 +214,10 @@ def read_npz_forms(path: Path) -> dict[str, Form]:
                 for name in archive.namelist()
                 if name.endswith(".npy")
             }
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        *(OSError, EOFError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise ValueError(str(error)) from error
 
 
@@ -220,6 +227,13 @@ def _form(archive: zipfile.ZipFile, name: str) -> Form:
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         else:
             shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    promised = math.prod(shape) * dtype.itemsize
+    most = _MOST_DEFLATED * archive.getinfo(name).compress_size
+    if promised > most and not dtype.hasobject:
+        raise ValueError(
+            f"the header of {name} promises {promised} bytes, more than the "
+            "file can hold"
+        )
     return Form(shape, dtype)
 
 
