@@ -161,7 +161,8 @@ def methods_table(record: Comparison) -> str:
         strict=True,
     ):
         method, top1, _, best, gap, *sizes = row
-        rate = f"{rates[name].chosen:g}" if name in rates else ""
+        chosen = rates[name].chosen if name in rates else None
+        rate = "" if chosen is None else f"{chosen:g}"
         top1 += _fewer_seeds(record, name)
         rows.append([method, top1, best, gap, rate, *sizes])
     origin = record.origin

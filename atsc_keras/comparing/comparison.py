@@ -66,7 +66,8 @@ def compare(
             is chosen with the first seed on a tenth of the training images,
             which is then held out; default: the config's are used.
         resume: go on with the comparison that the folder holds; methods,
-            variants and seeds may be added.
+            variants and seeds may be added, and train with the learning
+            rates that were chosen before.
         overwrite: delete the comparison that the folder holds.
 
     Returns:
@@ -96,12 +97,10 @@ def compare(
         )
         train_teachers(run, experiment, teachers)
         if held_out is not None:
-            choices = [
-                RateChoice(run, candidate, sorted(learning_rates), seeds[0])
-                for candidate in candidates
-            ]
-            _run([t for choice in choices for t in choice.trials], held_out)
-            candidates = _with_chosen_rates(run, choices)
+            _choose_rates(
+                run, candidates, sorted(learning_rates), seeds[0], held_out
+            )
+        candidates = _with_chosen_rates(run, candidates)
         trials = [
             Trial(run, candidate, seed)
             for seed, candidate in product(seeds, candidates)
@@ -119,18 +118,43 @@ def _run(trials: Sequence[Trial], dataset: Dataset) -> None:
         progress.end(trial)
 
 
-def _with_chosen_rates(
-    run: Run, choices: Sequence[RateChoice]
-) -> list[Candidate]:
-    """Give candidates their best rates, which are written down too."""
-    known = run.load(LearningRates)
-    new = {choice.candidate.name: choice.record() for choice in choices}
-    all_choices = {**(known.choices if known else {}), **new}
-    run.write(LearningRates(choices=all_choices))
-    return [
-        choice.candidate.with_rate(new[choice.candidate.name].chosen)
-        for choice in choices
+def _choose_rates(
+    run: Run,
+    candidates: Sequence[Candidate],
+    rates: Sequence[float],
+    seed: int,
+    held_out: Dataset,
+) -> None:
+    """Write down the best of these rates for each, unless that is done."""
+    record = run.load(LearningRates)
+    known = record.choices if record else {}
+    choices = [
+        RateChoice(run, candidate, rates, seed)
+        for candidate in candidates
+        if candidate.name not in known
+        or known[candidate.name].rates != tuple(rates)
     ]
+    _run([t for choice in choices for t in choice.trials], held_out)
+    new = {choice.candidate.name: choice.record() for choice in choices}
+    run.write(LearningRates(choices={**known, **new}))
+
+
+def _with_chosen_rates(
+    run: Run, candidates: Sequence[Candidate]
+) -> list[Candidate]:
+    """Give candidates the rates chosen in this run, in whatever call.
+
+    Those whose rates all diverged are left out: that is their result.
+    """
+    record = run.load(LearningRates)
+    known = record.choices if record else {}
+    found = []
+    for candidate in candidates:
+        if candidate.name not in known:
+            found.append(candidate)
+        elif (rate := known[candidate.name].chosen) is not None:
+            found.append(candidate.with_rate(rate))
+    return found
 
 
 def _check_losses(candidates: Sequence[Candidate]) -> None:

@@ -82,11 +82,19 @@ class RateChoice:
         ]
 
     def record(self) -> RateRecord:
-        """Choose by what the trials have shown; of equal rates the smallest."""
-        shares = [trial.accuracy() for trial in self.trials]
-        best = max(range(len(shares)), key=lambda n: shares[n] or 0.0)
+        """Choose by what the trials have shown; of equal rates the smallest.
+
+        That of rates which all diverged is none.
+        """
+        shares = tuple(trial.accuracy() for trial in self.trials)
+        shown = [
+            (share, -rate)
+            for share, rate in zip(shares, self.rates, strict=True)
+            if share is not None
+        ]
         return RateRecord(
             rates=tuple(self.rates),
-            held_out_accuracy=tuple(shares),
-            chosen=self.rates[best],
+            held_out_accuracy=shares,
+            chosen=-max(shown)[1] if shown else None,
+            seed=self.seed,
         )

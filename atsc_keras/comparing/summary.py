@@ -47,6 +47,10 @@ def summarise(run: Run, experiment: Experiment) -> Comparison:
                 key: tuple(row[key] for row in shown) for key in shown[0]
             }
             methods[name] = MethodRuns(**columns)
+    rates = run.load(LearningRates)
+    for name, choice in (rates.choices if rates else {}).items():
+        if choice.chosen is None:
+            diverged.setdefault(name, (choice.seed or 0,))
     if not methods:
         raise DivergedError(
             "At least one method must come to an end. Received: "
@@ -61,7 +65,6 @@ def summarise(run: Run, experiment: Experiment) -> Comparison:
             teacher_parts(len(config.teachers)), config.teachers, strict=True
         )
     }
-    rates = run.load(LearningRates)
     comparison = Comparison(
         name=config.name,
         origin=run.demand(Origin),

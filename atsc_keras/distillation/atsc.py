@@ -7,7 +7,6 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from atsc_keras.distillation.collapse_warning import CollapseWarning
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import (
     DistilledStudent,
@@ -77,7 +76,8 @@ class ATSC(DistillationTrainer):
         batch_norm_momentum: of the projectors; default 0.9.
         augmentation: a layer applied to each training batch inside the step,
             once for all networks, such as
-            `keras.layers.RandomFlip("horizontal")`; default: none.
+            `keras.layers.RandomFlip("horizontal")`; default: none. Such a
+            layer inside a network is warned of.
         **kwargs: as for `keras.Model`.
 
     Raises:
@@ -157,15 +157,12 @@ class ATSC(DistillationTrainer):
         """
         copy_weights(self._teacher_weights(), self.starting_point)
         self.feature_power.reset()
+        self.known_before = None
 
     def prepare_step(self) -> None:
         """Find what of the teachers adapts."""
         passes = [training_pass(t.encoder) for t in self.teachers]
         self._teacher_passes = passes
-
-    def own_callbacks(self) -> list[keras.callbacks.Callback]:
-        """Warn if a teacher collapses."""
-        return [*super().own_callbacks(), CollapseWarning()]
 
     def before_fit(self) -> None:
         """Warn where training moves the logits of an earlier student."""

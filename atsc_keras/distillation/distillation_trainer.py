@@ -21,8 +21,11 @@ from atsc_keras.distillation.compiling import (
 )
 from atsc_keras.distillation.labels import LabelCheck
 from atsc_keras.distillation.losses import loss_dtype
+from atsc_keras.distillation.random_layers import warn_of_random_layers
 from atsc_keras.distillation.reporting import LearningRates
+from atsc_keras.distillation.samples import read_sample
 from atsc_keras.distillation.settings import Settings
+from atsc_keras.distillation.teacher_watch import TeacherWatch
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs, Tensor
@@ -69,6 +72,8 @@ class DistillationTrainer(UpdateTrainer):
             for name in ("loss", *reported)
         }
         self._evaluating = False
+        # Shares that the teachers get right, before the first step of all.
+        self.known_before: tuple[float, ...] | None = None
 
     @property
     def teacher(self) -> ImageClassifier:
@@ -225,7 +230,10 @@ class DistillationTrainer(UpdateTrainer):
         """Train as `keras.Model.fit`, with callbacks of the method's own.
 
         They come first and add the rate of every optimizer to an epoch's
-        logs: `learning_rate`, `teacher_learning_rate`, ...
+        logs: `learning_rate`, `teacher_learning_rate`, ... A teacher that is
+        at chance or falls, and a student at chance, are warned of: by up to
+        256 images of `validation_data` or `x`, before the first step and after
+        each epoch; where these cannot be read twice, by the training steps.
 
         Raises:
             InputError: if labels are missing, in another form than the loss
@@ -234,22 +242,29 @@ class DistillationTrainer(UpdateTrainer):
         """
         check = LabelCheck(self.teacher.classes, self._fitted_loss())
         x = check.watch(x, y)
-        if (validation := kwargs.get("validation_data")) is not None:
-            kwargs["validation_data"] = _watched(check, validation)
+        validation = check.watch_validation(kwargs.pop("validation_data", None))
         self.before_fit()
-        own = self.own_callbacks()
+        warn_of_random_layers(self)
         given = isinstance(callbacks, keras.callbacks.CallbackList)
         listed = callbacks.callbacks if given else []
+        own = self.own_callbacks()
+        users = keras.tree.flatten(listed if given else callbacks or [])
+        if not any(isinstance(c, TeacherWatch) for c in users):
+            sample = read_sample(x, y, validation)
+            warmup = getattr(self.settings, "warmup_epochs", 0)
+            own.append(TeacherWatch(sample, warmup, batches=check))
         if given:
             for callback in own:
                 callback.set_model(self)
                 callback.set_params(callbacks.params)
             listed[:0] = own
         else:
-            callbacks = [*own, *keras.tree.flatten(callbacks or [])]
+            callbacks = [*own, *users]
         try:
             return super().fit(
-                x, y, batch_size, epochs, verbose, callbacks, **kwargs
+                *(x, y, batch_size, epochs, verbose, callbacks),
+                validation_data=validation,
+                **kwargs,
             )
         except Exception as error:
             if check.error is None or error is check.error:
@@ -306,12 +321,3 @@ class DistillationTrainer(UpdateTrainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         with self._evaluation():
             return super().evaluate(*args, **kwargs)
-
-
-def _watched(check: LabelCheck, validation: Any) -> Any:
-    """Have the labels of validation data checked too."""
-    if not isinstance(validation, list | tuple):
-        return check.watch(validation, None)
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(validation)
-    check.watch(x, y)
-    return validation

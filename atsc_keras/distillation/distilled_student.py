@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from atsc_keras.distillation.fixed_weights import fixed
-from atsc_keras.distillation.folding import fold_linear_end
+from atsc_keras.distillation.folding import fold_linear_end, with_one_head
 from atsc_keras.errors import InputError
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.graphs import is_never_negative, leaf_layers
@@ -221,6 +221,12 @@ class DistilledStudent(keras.Model):
             else keras.layers.Average(name="logits")(logits)
         )
         return keras.Model(images, outputs, name=name)
+
+    def to_teacher(self) -> keras.Model:
+        """Wire the same layers, with one new Dense for several heads."""
+        if len(self.heads) == 1:
+            return self.to_functional()
+        return with_one_head(self.encoder, self.projectors, self.heads)
 
 
 def _check_agreement(

@@ -1,11 +1,17 @@
 """The end of a projector and a classifier, where nothing lies between."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from atsc_keras.models.graphs import leaf_layers
+from atsc_keras.models.graphs import (
+    Place,
+    leaf_layers,
+    model_until,
+    step_back,
+)
 
 # Layers of a pooler that leave a mean over the map as it is.
 _PASSING = (
@@ -78,3 +84,38 @@ def _product(
     scale = gamma / np.sqrt(variance + norm.epsilon)
     kernel = first.reshape(-1, len(scale)) * scale
     return kernel @ second, (beta - mean * scale) @ second + bias
+
+
+def with_one_head(
+    encoder: keras.Model,
+    projectors: Sequence[keras.Model],
+    heads: Sequence[keras.Model],
+) -> keras.Model:
+    """Classify by one Dense whose logits are the mean of several heads'.
+
+    Args:
+        encoder: image -> features.
+        projectors: features -> those of a teacher.
+        heads: of each teacher: its features -> pooler -> linear Dense.
+
+    Returns:
+        A model image -> logits; the Dense is new, all else is shared.
+    """
+    images = keras.Input(encoder.input_shape[1:], name="image")
+    encoded = encoder(images)
+    vectors, kernels, biases = [], [], []
+    for projector, head in zip(projectors, heads, strict=True):
+        step = step_back(Place(head.outputs[0], (head,)))
+        if step is None:
+            raise ValueError(f"{head.name} does not end in a Dense")
+        dense, before = step
+        vectors.append(model_until(before)(projector(encoded)))
+        kernels.append(keras.ops.convert_to_numpy(dense.kernel))
+        bias = dense.bias if dense.use_bias else np.zeros(dense.units)
+        biases.append(keras.ops.convert_to_numpy(bias))
+    joined = keras.layers.Concatenate(name="joined")(vectors)
+    classifier = keras.layers.Dense(len(biases[0]), name="classifier")
+    logits = classifier(joined)
+    kernel = np.concatenate(kernels) / len(heads)
+    classifier.set_weights([kernel, np.mean(biases, axis=0)])
+    return keras.Model(images, logits, name="student")

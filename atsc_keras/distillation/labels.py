@@ -28,12 +28,14 @@ class LabelCheck:
 
     Attributes:
         error: what was found in a stream, whose reader may hide it.
+        batch_size: of what was checked last.
     """
 
     def __init__(self, classes: int, loss: keras.losses.Loss) -> None:
         self.classes = classes
         self.loss = loss
         self.error: InputError | None = None
+        self.batch_size: int | None = None
 
     def __call__(self, labels: Any) -> None:
         """Check the labels of a batch, or of all images.
@@ -56,6 +58,7 @@ class LabelCheck:
         if labels is None:
             raise self._wrong("are missing", "Give (images, labels)")
         values = _on_the_host(labels)
+        self.batch_size = len(values) if values.ndim else None
         if values.dtype.kind not in "biuf":
             example = values.reshape(-1)[:1].tolist()
             raise self._wrong(
@@ -154,6 +157,18 @@ class LabelCheck:
         if not _has_base(x, "grain", ("DataLoader",)):
             self(y)
         return x
+
+    def watch_validation(self, validation: Any) -> Any:
+        """Have the labels of validation data checked too, if there are any."""
+        if not isinstance(validation, list | tuple):
+            return (
+                validation
+                if validation is None
+                else self.watch(validation, None)
+            )
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(tuple(validation))
+        self.watch(x, y)
+        return validation
 
     def _checked(self, batches: Iterator[Any]) -> Iterator[Any]:
         # A generator: Keras takes no other iterator.

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.graphs import has_graph
 from atsc_keras.models.parts import POOLER
 from atsc_keras.models.quantized import check_not_quantized
 from atsc_keras.models.splitting import (
@@ -114,7 +115,8 @@ class ImageClassifier(keras.Model):
 
         Args:
             model: Functional or Sequential, with nested models or without;
-                an `ImageClassifier` passes through.
+                an `ImageClassifier` passes through, and a `DistilledStudent`
+                comes with the logits that it has.
             classes: of a new Dense for a model without top; default: such a
                 model is refused. A model with top must have as many.
 
@@ -130,6 +132,8 @@ class ImageClassifier(keras.Model):
         if isinstance(model, cls):
             _check_classes(model.classifier, classes)
             return model
+        if not has_graph(model) and hasattr(model, "to_teacher"):
+            model = model.to_teacher()
         parts = split_model(model, classes)
         classifier = parts.classifier
         if classifier is None:

@@ -17,12 +17,14 @@ class RateRecord(Entry):
     Attributes:
         rates: that were tried.
         held_out_accuracy: with each; None where it diverged.
-        chosen: the best of them.
+        chosen: the best of them; None where all diverged.
+        seed: that they were tried with; None in older records.
     """
 
     rates: tuple[float, ...]
     held_out_accuracy: tuple[Share | None, ...]
-    chosen: float
+    chosen: float | None
+    seed: int | None = None
 
 
 class LearningRates(Record):

@@ -198,8 +198,15 @@ class Movement(Entry):
 
 
 class Adaptation(Record):
-    """What adapting did to the teachers, layer by layer."""
+    """What adapting did to the teachers, layer by layer.
+
+    Attributes:
+        layers: how far each has moved; none while training lasts.
+        teacher_accuracy_before: share of up to 512 test images that each
+            teacher got right before the first step; none where not measured.
+    """
 
     file_name = "adaptation.json"
 
     layers: tuple[Movement, ...]
+    teacher_accuracy_before: tuple[Share, ...] = ()

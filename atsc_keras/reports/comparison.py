@@ -148,6 +148,8 @@ def _asides(comparison: Comparison) -> Iterator[str]:
         rates = next(iter(choices.values())).rates
         chosen = ", ".join(
             f"{method_label(name)} {choice.chosen:g}"
+            if choice.chosen is not None
+            else f"{method_label(name)} none, all diverged"
             for name, choice in choices.items()
         )
         yield (

@@ -9,6 +9,7 @@ import numpy as np
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.losses import align_rank, matched_maps
+from atsc_keras.distillation.teacher_watch import Knowledge, TeacherWatch
 from atsc_keras.models.graphs import leaf_layers
 from atsc_keras.processes import count_processes
 from atsc_keras.records.models import Adaptation, Movement
@@ -19,8 +20,10 @@ _IMAGES = 512  # enough for two digits, few beside an epoch
 _BATCH = 128
 
 
-class AdaptationNote(keras.callbacks.Callback):
+class AdaptationNote(TeacherWatch):
     """Notes how far student and teachers are apart, and how far they moved.
+
+    It watches the teachers on the images that it asks them.
 
     Adds to the logs of an epoch, for images that training does not see (512
     at most) and all networks as they are in use:
@@ -30,56 +33,72 @@ class AdaptationNote(keras.callbacks.Callback):
       a student that gives the mean of each channel;
     - `val_teacher_accuracy`.
 
-    Both are means over the teachers. When training ends, `adaptation.json`
-    says of each layer of each teacher that adapts how far its weights are
-    from their start, relative to their size. Several processes note nothing.
+    Both are means over the teachers. `adaptation.json` says what the teachers
+    got right before the first step and, when training ends, of each layer of
+    each teacher that adapts how far its weights are from their start, relative
+    to their size. Several processes note nothing.
 
     Args:
         run: to note it in.
         dataset: whose test images count.
+        warmup_epochs: as for `TeacherWatch`.
     """
 
-    def __init__(self, run: Run, dataset: Dataset) -> None:
-        super().__init__()
+    def __init__(
+        self, run: Run, dataset: Dataset, warmup_epochs: int = 0
+    ) -> None:
+        super().__init__(None, warmup_epochs, len(dataset.test))
         self.run = run
         self.dataset = dataset
-        self._probe: keras.Model | None = None
-        # Read when the first epoch has ended, not before the first step.
+        self._networks: keras.Model | None = None
+        self._outputs: list[list[np.ndarray]] = []
         self._images: np.ndarray | None = None
         self._labels: np.ndarray | None = None
+
+    def ask(self) -> Knowledge | None:
+        """Ask the teachers, unless several processes train."""
+        if count_processes() > 1:
+            return None
+        if self._networks is None:
+            self._networks = _AdaptationProbe(self.model)
+        if self._images is None or self._labels is None:
+            self._images, self._labels = self.dataset.test.sample(_IMAGES)
+        flat = self._networks.predict(
+            self._images.astype("float32"), batch_size=_BATCH, verbose=0
+        )
+        self._outputs = [flat[n : n + 3] for n in range(0, len(flat), 3)]
+        answers = [logits.argmax(axis=-1) for _, _, logits in self._outputs]
+        return Knowledge(self._labels, tuple(answers))
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        noted = self.run.load(Adaptation)
+        if noted is not None and noted.teacher_accuracy_before:
+            self.model.known_before = noted.teacher_accuracy_before
+        super().on_train_begin(logs)
+        self._write(())
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if logs is None or count_processes() > 1:
+        super().on_epoch_end(epoch, logs)
+        if logs is None or not self._outputs:
             return
-        outputs = self._outputs()
-        distances, shares = zip(
-            *(
-                (feature_distance(features, projected), self._right(logits))
-                for features, projected, logits in outputs
-            ),
-            strict=True,
-        )
+        distances = [feature_distance(x, y) for x, y, _ in self._outputs]
+        shares = [
+            np.mean(logits.argmax(axis=-1) == self._labels)
+            for _, _, logits in self._outputs
+        ]
         logs["val_feature_distance"] = float(np.mean(distances))
         logs["val_teacher_accuracy"] = float(np.mean(shares))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        layers = tuple(relative_movements(self.model))
-        self.run.write(Adaptation(layers=layers))
+        self._write(tuple(relative_movements(self.model)))
 
-    def _outputs(self) -> list[list[np.ndarray]]:
-        """Compute of each teacher: its features, the student's, its logits."""
-        if self._probe is None or self._images is None:
-            self._probe = _AdaptationProbe(self.model)
-            self._images, self._labels = self.dataset.test.sample(_IMAGES)
-        flat = self._probe.predict(
-            self._images.astype("float32"), batch_size=_BATCH, verbose=0
+    def _write(self, layers: tuple[Movement, ...]) -> None:
+        before = self.model.known_before or ()
+        self.run.write(
+            Adaptation(layers=layers, teacher_accuracy_before=before)
         )
-        return [flat[n : n + 3] for n in range(0, len(flat), 3)]
-
-    def _right(self, logits: np.ndarray) -> float:
-        return float(np.mean(logits.argmax(axis=-1) == self._labels))
 
 
 def feature_distance(features: np.ndarray, projected: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from atsc_keras.data.crop_and_flip import device_augmentation
 from atsc_keras.data.pipeline import build_pipeline, count_steps
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
+from atsc_keras.distillation.teacher_watch import TeacherWatch
 from atsc_keras.models.freezing import flags_kept
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.processes import count_processes
@@ -77,7 +78,15 @@ def fit_network(
         augmentation = device_augmentation(phase.experiment.config.data)
         trained = Supervised(model, augmentation)
     optimizer = phase.build_optimizer(phase.recipe.optimizer)
-    _compile_and_fit(trained, model.classes, {"optimizer": optimizer}, phase)
+    notes = []
+    if isinstance(model, KnowledgeDistillation):
+        # The teacher has been looked at; it stays as it is.
+        warmup = phase.recipe.schedule.warmup_epochs
+        warmup = max(warmup, model.settings.warmup_epochs)
+        images = len(phase.experiment.dataset.test)
+        notes = [TeacherWatch(None, warmup, images)]
+    optimizers = {"optimizer": optimizer}
+    _compile_and_fit(trained, model.classes, optimizers, phase, *notes)
 
 
 def fit_distillation(atsc: ATSC, phase: Phase) -> None:
@@ -103,7 +112,8 @@ def fit_distillation(atsc: ATSC, phase: Phase) -> None:
         for name, optimizer in asked.items()
         if optimizer is not None
     }
-    note = AdaptationNote(phase.run, phase.experiment.dataset)
+    warmup = phase.recipe.schedule.warmup_epochs
+    note = AdaptationNote(phase.run, phase.experiment.dataset, warmup)
     with flags_kept(atsc.teachers):
         adapt_as_asked(atsc.teachers, phase.experiment.config)
         _compile_and_fit(atsc, atsc.teacher.classes, optimizers, phase, note)

@@ -1,13 +1,20 @@
 """Trainings whose result is a file: what is done is not done again."""
 
+import warnings
+
 import keras
 
+from atsc_keras.distillation.teacher_watch import chance_words
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.processes import count_processes
 from atsc_keras.records.roles import Part, teacher_parts
 from atsc_keras.records.run import Run
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.networks import load_teacher
 from atsc_keras.training.phases import Phase, fit_network
+
+_IMAGES = 512  # enough for two digits
+_BATCH = 128
 
 
 def train_classifier(phase: Phase, network: ImageClassifier, stem: str) -> None:
@@ -45,12 +52,38 @@ def train_teachers(
         parts, experiment.config.teachers, teachers, strict=True
     ):
         files[part] = (part.stem, asked.network)
+        is_new = part.stem not in run.state
         if asked.training is not None and asked.is_trained:
             phase = Phase(part.stem, asked.training, experiment, run)
             train_classifier(phase, teacher, part.stem)
         elif part.stem not in run.state:
             run.save(part.stem, teacher.to_functional(part.stem))
+        if is_new:
+            warn_at_chance(part, teacher, experiment)
     return files
+
+
+def warn_at_chance(
+    part: Part, teacher: ImageClassifier, experiment: Experiment
+) -> None:
+    """Warn of a teacher that knows nothing, before anything learns from it.
+
+    Args:
+        part: what it is in the run.
+        teacher: as it will teach.
+        experiment: whose test images are asked, 512 at most.
+    """
+    if count_processes() > 1:
+        return
+    dataset = experiment.dataset
+    images, labels = dataset.test.sample(_IMAGES)
+    logits = teacher.predict(
+        images.astype("float32"), batch_size=_BATCH, verbose=0
+    )
+    classes, name = len(dataset.class_names), part.label.lower()
+    words = chance_words(logits.argmax(axis=-1), labels, classes, name)
+    if words is not None:
+        warnings.warn(words, stacklevel=2)
 
 
 def holds_teachers(run: Run, experiment: Experiment) -> bool:

@@ -1,31 +1,156 @@
-"""A teacher that gives in to the student does not go unnoticed."""
+"""A teacher that knows nothing, or gives in, does not go unnoticed."""
 
+import warnings
+
+import keras
+import numpy as np
 import pytest
 
-from atsc_keras.distillation.collapse_warning import CollapseWarning
-from tests.tiny import batch, sgd, tiny_atsc
+from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
+from atsc_keras.distillation.teacher_watch import TeacherWatch, chance_words
+from tests.distillation.conftest import each_trainer
+from tests.tiny import (
+    CLASSES,
+    batch,
+    sgd,
+    tiny_atsc,
+    tiny_encoder,
+    tiny_teacher,
+)
 
 
-def teacher_logs(accuracy: float) -> dict[str, float]:
-    return {"teacher_feature_power": 0.9, "teacher_accuracy": accuracy}
+def trained_teacher(images: np.ndarray, labels: np.ndarray) -> keras.Model:
+    """A teacher that gets nearly all of them right."""
+    teacher = tiny_teacher()
+    teacher.compile(
+        keras.optimizers.Adam(0.02),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    teacher.fit(images, labels, batch_size=16, epochs=8, verbose=0)
+    return teacher
 
 
-def test_teacher_that_forgets_warns_once() -> None:
-    alarm = CollapseWarning()
-    for epoch, accuracy in enumerate([0.8, 0.9, 0.46]):
-        alarm.on_epoch_end(epoch, teacher_logs(accuracy))
-    with pytest.warns(UserWarning, match="forgetting.*44 % .*epoch 4.*90 %"):
-        alarm.on_epoch_end(3, teacher_logs(0.44))
-    alarm.on_epoch_end(4, teacher_logs(0.1))
+def words_of(trainer: keras.Model, *data: object, **arguments: object) -> str:
+    trainer.compile(optimizer=sgd(1e-4))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "__array__")  # of TensorFlow
+        trainer.fit(*data, batch_size=16, verbose=0, **arguments)
+    return " ".join(str(w.message) for w in caught)
 
 
-def test_shrinking_teacher_warns_once() -> None:
-    atsc = tiny_atsc()
+@each_trainer
+def test_teacher_at_chance_is_named_before_it_teaches(trainer: type) -> None:
+    images, labels = batch(96)
+    student = tiny_teacher(4)
+    words = words_of(trainer(tiny_teacher(), student), images, labels)
+    assert "teacher is at chance" in words
+
+
+@each_trainer
+def test_classes_in_another_order_are_named_as_such(trainer: type) -> None:
+    images, labels = batch(96)
+    teacher = trained_teacher(images, labels)
+    moved = (labels + 1) % CLASSES
+    words = words_of(trainer(teacher, tiny_teacher(4)), images, moved)
+    assert "at chance" in words and "another order" in words
+
+
+@each_trainer
+def test_teacher_that_knows_is_taken_without_a_word(trainer: type) -> None:
+    images, labels = batch(96)
+    teacher = trained_teacher(images, labels)
+    words = words_of(trainer(teacher, tiny_teacher(4)), images, labels)
+    assert "chance" not in words and "forgetting" not in words
+
+
+def test_one_hot_and_column_labels_are_asked_alike() -> None:
+    images, labels = batch(96)
+    student = tiny_teacher(4)
+    atsc = ATSC(tiny_teacher(), student)
+    assert "chance" in words_of(atsc, images, labels[:, None])
+    kd = KnowledgeDistillation(tiny_teacher(), tiny_teacher(4))
+    rows = keras.utils.to_categorical(labels, CLASSES)
+    kd.compile(optimizer=sgd(), loss="categorical_crossentropy")
+    with pytest.warns(UserWarning, match="chance"):
+        kd.fit(images, rows, batch_size=16, verbose=0)
+
+
+def test_stream_tells_by_its_first_steps() -> None:
+    images, labels = batch(16)
+
+    def batches():  # noqa: ANN202
+        while True:
+            yield images, (labels + 1) % CLASSES
+
+    atsc = ATSC(trained_teacher(*batch(96)), tiny_encoder(4))
+    words = words_of(atsc, batches(), steps_per_epoch=17)
+    assert "at chance" in words and "training images" in words
+
+
+def test_few_images_give_no_alarm() -> None:
+    images, labels = batch(8)
+    assert words_of(tiny_atsc(), images, labels) == ""
+
+
+def fitted(**settings: object) -> ATSC:
+    atsc = tiny_atsc(**settings)
     atsc.compile(optimizer=sgd(1e-6))
     atsc.train_on_batch(*batch())
+    return atsc
+
+
+@pytest.mark.parametrize("factor, way", [(0.5, "shrinking"), (2, "growing")])
+def test_features_that_leave_their_size_warn_once(
+    factor: float, way: str
+) -> None:
+    atsc = fitted()
     last = atsc.teacher.encoder.layers[-2]
-    last.gamma.assign(last.gamma * 0.5)
-    last.beta.assign(last.beta * 0.5)
-    with pytest.warns(UserWarning, match="shrinking") as caught:
+    last.gamma.assign(last.gamma * factor)
+    last.beta.assign(last.beta * factor)
+    with pytest.warns(UserWarning, match=way) as caught:
         atsc.fit(*batch(), epochs=3, batch_size=8, verbose=0)
-    assert len([w for w in caught if "shrinking" in str(w.message)]) == 1
+    assert len([w for w in caught if way in str(w.message)]) == 1
+
+
+def test_teacher_that_falls_warns_once_with_another_way_out() -> None:
+    watch = TeacherWatch()
+    atsc = fitted(l2sp_scope="kernels", l2sp_weight=3)
+    atsc.known_before = (0.9,)
+    watch.set_model(atsc)
+    watch.on_epoch_end(0, {"teacher_accuracy": 0.88})
+    with pytest.warns(
+        UserWarning, match="forgetting.*44 % .*epoch 4.*90 %"
+    ) as c:
+        watch.on_epoch_end(3, {"teacher_accuracy": 0.44})
+    words = str(c[0].message)
+    assert "`l2sp_scope='all'`" in words and "`l2sp_weight=30`" in words
+    watch.on_epoch_end(4, {"teacher_accuracy": 0.1})
+
+
+def test_no_way_out_is_what_is_set_already() -> None:
+    watch = TeacherWatch()
+    atsc = fitted()
+    atsc.known_before = (0.9,)
+    watch.set_model(atsc)
+    with pytest.warns(UserWarning) as caught:
+        watch.on_epoch_end(0, {"teacher_accuracy": 0.4})
+    assert "l2sp_scope" not in str(caught[0].message)
+
+
+def test_student_at_chance_is_named_after_its_warmup() -> None:
+    watch = TeacherWatch(warmup_epochs=3, test_images=200)
+    atsc = fitted()
+    watch.set_model(atsc)
+    for step in range(100):
+        watch.on_train_batch_end(step)
+    watch.on_epoch_end(2, {"val_accuracy": 0.1})
+    with pytest.warns(UserWarning, match="student is at chance"):
+        watch.on_epoch_end(3, {"val_accuracy": 0.1})
+
+
+def test_chance_needs_images_enough() -> None:
+    labels = np.arange(400) % 4
+    assert chance_words(np.zeros(400, int), labels, 4, "teacher")
+    assert chance_words(np.zeros(12, int), labels[:12], 4, "teacher") is None

@@ -1,0 +1,43 @@
+"""What helps a teacher that falls, beside what is set already."""
+
+from typing import Any
+
+_HOLDS = 10.0  # L2-SP over all weights: from 1 to 100 held every teacher tried
+_SLOWER = 10
+
+
+def ways_out(trainer: Any, statistics_lag: bool = False) -> str:
+    """Name settings that hold a teacher, each with its value now.
+
+    Args:
+        trainer: an `ATSC`, compiled.
+        statistics_lag: whether the teacher still knows its classes in
+            training mode: then its moving statistics are what is wrong.
+    """
+    ways = []
+    settings, optimizers = trainer.settings, trainer.optimizers
+    name = "teacher_optimizer"
+    own = optimizers.get(name)
+    rate = float((own or optimizers["optimizer"]).learning_rate)
+    if own is None:
+        ways.append(
+            f"a `{name}` of its own with learning_rate={rate / _SLOWER:.3g} "
+            f"(now `optimizer` moves it, with {rate:.3g})"
+        )
+    else:
+        ways.append(
+            f"a smaller rate of `{name}`: {rate / _SLOWER:.3g} (now {rate:.3g})"
+        )
+    if settings.l2sp_scope != "all":
+        ways.append(f"`l2sp_scope='all'` (now {settings.l2sp_scope!r})")
+    weight = max(_HOLDS, _SLOWER * settings.l2sp_weight)
+    ways.append(f"`l2sp_weight={weight:g}` (now {settings.l2sp_weight:g})")
+    if trainer.teacher.encoder.trainable_variables:
+        ways.append("a teacher whose `trainable` is False, which stays")
+    cause = (
+        "In training mode it still knows them: its weights move faster than "
+        "the moving statistics of its batch normalisation follow. "
+        if statistics_lag
+        else "Its weights leave what it was trained to too fast. "
+    )
+    return f"{cause}Use {'; or '.join(ways)}."
