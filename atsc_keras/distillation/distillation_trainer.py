@@ -229,11 +229,9 @@ class DistillationTrainer(UpdateTrainer):
     ) -> keras.callbacks.History:
         """Train as `keras.Model.fit`, with callbacks of the method's own.
 
-        They come first and add the rate of every optimizer to an epoch's
-        logs: `learning_rate`, `teacher_learning_rate`, ... A teacher that is
-        at chance or falls, and a student at chance, are warned of: by up to
-        256 images of `validation_data` or `x`, before the first step and after
-        each epoch; where these cannot be read twice, by the training steps.
+        They come first and add each optimizer's rate to an epoch's logs. They
+        warn of a teacher or student at chance and a teacher that falls, by 256
+        images of `validation_data` or `x`, or by the steps of a stream.
 
         Raises:
             InputError: if labels are missing, in another form than the loss
@@ -247,11 +245,11 @@ class DistillationTrainer(UpdateTrainer):
         warn_of_random_layers(self)
         given = isinstance(callbacks, keras.callbacks.CallbackList)
         listed = callbacks.callbacks if given else []
-        own = self.own_callbacks()
         users = keras.tree.flatten(listed if given else callbacks or [])
+        own = self.own_callbacks()
         if not any(isinstance(c, TeacherWatch) for c in users):
-            sample = read_sample(x, y, validation)
             warmup = getattr(self.settings, "warmup_epochs", 0)
+            sample = read_sample(x, y, validation)
             own.append(TeacherWatch(sample, warmup, batches=check))
         if given:
             for callback in own:
