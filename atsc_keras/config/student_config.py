@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from atsc_keras.config.pixels_of_file import PixelsOfFile
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.strict_model import StrictModel
 
@@ -14,6 +15,7 @@ class StudentConfig(StrictModel):
         weights: to start from: a saved `.keras` file; of a network of
             keras.applications, `imagenet` or a local `.h5` file; of a preset of
             KerasHub or KerasCV, `preset`; null (default) = none.
+        pixels: what the saved file wants of its pixels, as for the teacher.
         batch_norm_momentum: what every batch normalisation has, 0 to under 1;
             null (default) = as the network has it. Libraries have 0.99 or
             0.999: in a run of some hundred steps moving statistics then lag
@@ -26,6 +28,7 @@ class StudentConfig(StrictModel):
     weights: str | None = Field(
         default=None, min_length=1, examples=["student.keras"]
     )
+    pixels: PixelsOfFile = Field(default=None, examples=["0..1"])
     batch_norm_momentum: float | None = Field(
         default=None, ge=0, lt=1, examples=[0.9]
     )

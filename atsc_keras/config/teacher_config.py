@@ -2,6 +2,7 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from atsc_keras.config.pixels_of_file import PixelsOfFile
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.strict_model import StrictModel, mistake
 
@@ -16,6 +17,12 @@ class TeacherConfig(StrictModel):
         weights: a saved `.keras` file, with which nothing is trained; of a
             network of keras.applications, `imagenet` or a local `.h5` file; of
             a preset of KerasHub or KerasCV, `preset`.
+        pixels: what the saved file wants of its pixels, where it does not
+            scale them itself: a range (`0..1`, `-1..1`), `mean` and `std` in
+            units of 0 to 255, or the family of keras.applications whose
+            `preprocess_input` it was trained with, such as `resnet50`. It
+            becomes a layer of every model that is saved. null (default) =
+            plain pixels, `0..255`, unless the images contradict that.
         trainable: layers of its encoder that adapt while it teaches, by name or
             regular expression, such as [stage3_.*]; null (default) = all; [] =
             none, the classifier neither, which is SimKD.
@@ -27,6 +34,7 @@ class TeacherConfig(StrictModel):
     weights: str | None = Field(
         default=None, min_length=1, examples=["teacher.keras"]
     )
+    pixels: PixelsOfFile = Field(default=None, examples=["0..1"])
     trainable: tuple[str, ...] | None = Field(
         default=None, strict=False, examples=[["stage3_.*"]]
     )

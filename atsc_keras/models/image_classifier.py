@@ -7,6 +7,7 @@ import keras
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.graphs import has_graph
+from atsc_keras.models.inputs import with_plain_input
 from atsc_keras.models.parts import POOLER
 from atsc_keras.models.quantized import check_not_quantized
 from atsc_keras.models.splitting import (
@@ -104,7 +105,10 @@ class ImageClassifier(keras.Model):
 
     @classmethod
     def from_model(
-        cls, model: keras.Model, classes: int | None = None
+        cls,
+        model: keras.Model,
+        classes: int | None = None,
+        pixels: Any = None,
     ) -> "ImageClassifier":
         """Split a Keras classifier into encoder, pooler and Dense.
 
@@ -119,22 +123,32 @@ class ImageClassifier(keras.Model):
                 comes with the logits that it has.
             classes: of a new Dense for a model without top; default: such a
                 model is refused. A model with top must have as many.
+            pixels: what the model wants of its pixels where these are not
+                from 0 to 255: a range (`"0..1"`, `"-1..1"`), `"mean=R,G,B
+                std=R,G,B"` or a mapping of both, in units of 0 to 255, or
+                the family of keras.applications whose `preprocess_input` it
+                was trained with (`"resnet50"`). It becomes a layer: the
+                classifier takes plain pixels. Default: plain pixels; the
+                preprocessor of a KerasHub task becomes a layer by itself.
 
         Returns:
             The classifier; its logits are the model's before any softmax.
 
         Raises:
             InputError: if the model cannot be split, with the layers seen
-                and the explicit form; has other `classes`; or was quantised
-                by Keras.
+                and the explicit form; has other `classes`; was quantised by
+                Keras; or `pixels` cannot be read.
         """
         check_not_quantized(model)
         if isinstance(model, cls):
             _check_classes(model.classifier, classes)
-            return model
+            encoder = with_plain_input(model.encoder, pixels)
+            if encoder is model.encoder:
+                return model
+            return cls(encoder, model.classifier, model.pooler, name=model.name)
         if not has_graph(model) and hasattr(model, "to_teacher"):
             model = model.to_teacher()
-        parts = split_model(model, classes)
+        parts = split_model(with_plain_input(model, pixels), classes)
         classifier = parts.classifier
         if classifier is None:
             if classes is None:

@@ -14,6 +14,7 @@ from atsc_keras.models.graphs import (
     step_back,
 )
 from atsc_keras.models.heads import Head, read_head
+from atsc_keras.models.inputs import with_plain_input
 from atsc_keras.models.parts import (
     RESHAPING,
     SCORES,
@@ -138,10 +139,11 @@ def split_model(model: keras.Model, classes: int | None = None) -> Parts:
 
     Raises:
         InputError: if the model has no graph, or not one image input and
-            features of rank 2 or 4.
+            features of rank 2 or 4; or channels first.
     """
     if not has_graph(model):
         return _named_parts(model)
+    model = with_plain_input(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise _cannot_split(
             model,

@@ -62,7 +62,7 @@ def evaluate_file(
         InputError: if the file cannot be loaded or does not fit the data.
     """
     dataset = experiment.dataset
-    model = load_classifier(path)
+    model = load_classifier(path, dataset=dataset)
     check_fits(model, path, dataset)
     # Nothing is mixed here: class numbers will do.
     data = experiment.config.data.model_copy(update={"augmentations": ()})

@@ -10,6 +10,8 @@ from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.input_checks import IMAGES, find_contradiction
+from atsc_keras.models.inputs import with_plain_input
 from atsc_keras.models.libraries import pretrained_classifier
 from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.models.loading import load_keras_file
@@ -17,18 +19,27 @@ from atsc_keras.models.network_names import are_of_library
 from atsc_keras.models.networks import build_classifier
 
 
-def load_classifier(path: str | Path) -> keras.Model:
+def load_classifier(
+    path: str | Path,
+    pixels: str | None = None,
+    dataset: Dataset | None = None,
+) -> keras.Model:
     """Load a `.keras` or `.h5` file of a whole model.
 
     Args:
         path: of the file.
+        pixels: what it wants of its pixels; default: plain ones, or what its
+            own preprocessor makes.
+        dataset: whose size a model of any size is built for; default: none.
 
     Returns:
-        A model with a graph, of one input and one output.
+        A model with a graph, of one input and one output, which takes plain
+        pixels.
 
     Raises:
         InputError: if there is no such file, it is not a whole `.keras`
-            file, needs code that is not here, or holds another model.
+            file, needs code that is not here, or holds another model, or one
+            with channels first.
     """
     model = load_keras_file(Path(path))
     if isinstance(model, ImageClassifier):
@@ -42,7 +53,8 @@ def load_classifier(path: str | Path) -> keras.Model:
             "keras.Model(images, logits), of an ATSC its "
             "`student.to_functional()`."
         )
-    return model
+    size = None if dataset is None else dataset.image_shape[:2]
+    return with_plain_input(model, pixels, size=size)
 
 
 def build_network(network: str, dataset: Dataset) -> ImageClassifier:
@@ -82,7 +94,11 @@ def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
             )
         teacher = found.classifier
     else:
-        teacher = load_teacher(asked.weights, dataset, asked.network)
+        teacher = load_teacher(
+            asked.weights, dataset, asked.network, asked.pixels
+        )
+        if asked.pixels is None:
+            _check_pixels("teacher", teacher, asked.weights, dataset)
     set_batch_norm_momentum(teacher, asked.batch_norm_momentum)
     return teacher
 
@@ -102,22 +118,45 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
             asked.network, asked.weights, dataset
         ).classifier
     else:
-        student = _load_student(asked.weights, asked.network, dataset)
+        student = _load_student(asked, asked.weights, dataset)
     set_batch_norm_momentum(student, asked.batch_norm_momentum)
     return student
 
 
-def _load_student(path: str, network: str, dataset: Dataset) -> ImageClassifier:
-    model = load_classifier(path)
+def _load_student(
+    asked: StudentConfig, path: str, dataset: Dataset
+) -> ImageClassifier:
+    model = load_classifier(path, asked.pixels, dataset)
     _check_images(model, path, dataset)
+    if asked.pixels is None:
+        _check_pixels("student", model, path, dataset)
     classes = len(dataset.class_names)
     student = ImageClassifier.for_classes(model, classes)
-    _check_network(network, student.encoder, path, dataset)
+    _check_network(asked.network, student.encoder, path, dataset)
     return student
 
 
+def _check_pixels(
+    who: str, model: keras.Model, path: str, dataset: Dataset
+) -> None:
+    """See that the images do not contradict what was not stated."""
+    images, labels = dataset.test.sample(IMAGES)
+    found = find_contradiction(model, images, labels)
+    if found is None:
+        return
+    raise InputError(
+        f"`{who}.pixels` must be stated where images contradict that a saved "
+        "network takes plain pixels, from 0 to 255. Received: "
+        f"{path}, which {found.seen}. Write {who}.pixels: {found.example}, or "
+        f"what it was trained on; {who}.pixels: 0..255 if that is right."
+    )
+
+
 def load_teacher(
-    path: str | Path, dataset: Dataset, network: str
+    path: str | Path,
+    dataset: Dataset,
+    network: str,
+    pixels: str | None = None,
 ) -> ImageClassifier:
     """Load a teacher and check that it is what the config says.
 
@@ -125,12 +164,13 @@ def load_teacher(
         path: of the `.keras` file.
         dataset: whose images and labels it must fit.
         network: its name.
+        pixels: as for `load_classifier`.
 
     Raises:
         InputError: if it cannot be loaded or split, takes other images, knows
             fewer classes than the labels name, or is another network.
     """
-    model = load_classifier(path)
+    model = load_classifier(path, pixels, dataset)
     check_fits(model, path, dataset)
     teacher = ImageClassifier.from_model(model)
     _check_network(network, teacher.encoder, path, dataset)

@@ -9,8 +9,10 @@ import pytest
 from keras import layers
 
 from atsc_keras.errors import InputError
+from atsc_keras.models.inputs import convert_pixels
 from atsc_keras.models.libraries import applications, pretrained_classifier
 from atsc_keras.models.networks import build_classifier, build_encoder
+from atsc_keras.pixels import Pixels
 
 SHAPE = (32, 32, 3)
 SMALL = "keras.applications/MobileNet(alpha=0.25)"
@@ -33,7 +35,8 @@ def test_every_constructor_is_known() -> None:
 def test_layers_normalise_as_the_library_does(name: str) -> None:
     _, module = applications._families()[name]
     images = keras.Input((2, 2, 3))
-    model = keras.Model(images, applications._as_trained(images, module))
+    family = Pixels.read(module.__name__.rpartition(".")[2])
+    model = keras.Model(images, convert_pixels(images, family))
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 2, 2, 3))
     pixels = pixels.astype("float32")
     np.testing.assert_allclose(

@@ -9,10 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import keras
-import numpy as np
 
 from atsc_keras.errors import InputError, first_line
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.inputs import convert_pixels
 from atsc_keras.models.libraries.call_text import (
     model_name,
     read_arguments,
@@ -22,6 +22,7 @@ from atsc_keras.models.libraries.pixels import from_pixels
 from atsc_keras.models.libraries.pretrained import Pretrained
 from atsc_keras.models.network_names import APPLICATIONS as PREFIX
 from atsc_keras.models.network_names import APPLICATIONS_WEIGHTS as WEIGHTS
+from atsc_keras.pixels import Pixels
 from atsc_keras.types import Tensor
 
 _IMAGENET_CLASSES = 1000
@@ -113,7 +114,9 @@ def build_pretrained(
         except InputError:
             if not heads:
                 raise
-    normalize = partial(_as_trained, module=module)
+    # Each family's `preprocess_input`, in layers.
+    family = module.__name__.rpartition(".")[2]
+    normalize = partial(convert_pixels, pixels=Pixels.read(family))
     model = from_pixels(network, image_shape, normalize, model_name(name))
     classifier = ImageClassifier.for_classes(model, classes)
     return Pretrained(classifier, with_head and classes == _IMAGENET_CLASSES)
@@ -148,28 +151,3 @@ def _call(
             f"Received: network={name!r}, image shape {ours['input_shape']}, "
             f"weights={ours['weights']} ({first_line(error)}). {hint}"
         ) from error
-
-
-def _as_trained(images: Tensor, module: ModuleType) -> Tensor:
-    """Normalise pixels as a family's `preprocess_input` does, in layers.
-
-    What that function does to a pixel is measured: it scales and shifts each
-    channel, and some swap red and blue.
-    """
-    black = np.zeros((1, 1, 1, 3), "float32")
-    shift = np.array(module.preprocess_input(black.copy()))[0, 0, 0]
-    columns = []
-    for channel in range(3):
-        pixel = black.copy()
-        pixel[..., channel] = 255.0
-        output = np.array(module.preprocess_input(pixel))[0, 0, 0]
-        columns.append((output - shift) / 255.0)
-    matrix = np.stack(columns, axis=-1)  # output channel, input channel
-    if not np.any(np.diag(matrix)[[0, 2]]):
-        images = keras.ops.flip(images, axis=-1)
-        matrix = matrix[:, ::-1]
-    return keras.layers.Rescaling(
-        scale=[float(x) for x in np.diag(matrix)],
-        offset=[float(x) for x in shift],
-        name="normalization",
-    )(images)

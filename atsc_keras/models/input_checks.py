@@ -1,0 +1,255 @@
+"""Do real images look to a network as plain pixels should?"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from atsc_keras.models.graphs import (
+    Place,
+    enter,
+    has_graph,
+    model_until,
+    sources,
+)
+from atsc_keras.models.inputs import convert_pixels
+from atsc_keras.pixels import PLAIN, USUAL, Pixels
+
+IMAGES = 128  # are looked at, at most
+_BATCH = 32
+# Numbers of the range that a network was trained on vary about as much as its
+# first normalisation remembers (measured: a third to three times as much),
+# those of a range that it was not, 50 to 255 times as much.
+_EXPLODED = 16.0
+_ALIKE = 4.0
+# Better by so many images that chance hardly explains it, and by a tenth.
+_DEVIATIONS = 4.0
+_BETTER = 0.1
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """What speaks against plain pixels.
+
+    Attributes:
+        seen: it, in words that follow the name of the model.
+        better: what the network seems to want; None where nothing usual fits.
+    """
+
+    seen: str
+    better: Pixels | None
+
+    @property
+    def example(self) -> str:
+        """What to state, in all likelihood."""
+        return "0..1" if self.better is None else self.better.name
+
+
+def find_contradiction(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray | None = None
+) -> Contradiction | None:
+    """Look for what contradicts that a model takes pixels from 0 to 255.
+
+    With labels: far more right answers on another usual range. Without, or
+    where no range gives right answers: numbers at its first normalisation
+    that vary 16 times as much as its moving statistics say, or more.
+
+    Args:
+        model: of one input and one output, class scores or features.
+        images: real ones, uint8 `(N, H, W, C)`; the first 128 count.
+        labels: numbers of the model's classes, `(N,)`; default: none.
+
+    Returns:
+        What was found; None where nothing was, or nothing can be said: of
+        a network that was never trained.
+    """
+    images = images[:IMAGES]
+    usual = _usual(images)
+    if labels is not None and not _is_new(model):
+        known, found = _by_answers(model, images, labels[: len(images)], usual)
+        if known:
+            return found
+    return _by_spread(model, images, usual)
+
+
+def _usual(images: np.ndarray) -> list[Pixels]:
+    """List what networks of so many channels usually want."""
+    channels = images.shape[-1]
+    usual = [x for x in USUAL if x.channels in (None, channels)]
+    if channels != 3:
+        mean, std = (
+            ",".join(f"{x:.3g}" for x in numbers)
+            for numbers in (
+                images.mean((0, 1, 2)),
+                np.maximum(images.std((0, 1, 2)), 1),
+            )
+        )
+        usual.append(Pixels.read(f"mean={mean} std={std}"))
+    return usual
+
+
+def _run(model: keras.Model, images: np.ndarray, pixels: Pixels) -> np.ndarray:
+    """Compute a model's output on plain pixels, made what it may want."""
+    parts = []
+    for start in range(0, len(images), _BATCH):
+        batch = images[start : start + _BATCH].astype("float32")
+        given = convert_pixels(keras.ops.convert_to_tensor(batch), pixels)
+        outputs = keras.tree.flatten(model(given, training=False))
+        parts.append(keras.ops.convert_to_numpy(outputs[0]))
+    return np.concatenate(parts).astype("float64")
+
+
+# === With labels ===
+
+
+def _by_answers(
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    usual: Sequence[Pixels],
+) -> tuple[bool, Contradiction | None]:
+    """Count right answers; whether they say anything, and what."""
+    right = {PLAIN: _right(model, images, labels, PLAIN)}
+    # What guessing the largest class gives, and a fifth of the rest.
+    guess = np.unique(labels, return_counts=True)[1].max() / len(labels)
+    enough = guess + (1 - guess) / 5
+    if right[PLAIN].mean() > max(enough, 1 - _BETTER):
+        return True, None
+    right |= {x: _right(model, images, labels, x) for x in usual}
+    best = max(right, key=lambda x: float(right[x].mean()))
+    if right[best].mean() < enough:
+        return False, None
+    gained = int((right[best] & ~right[PLAIN]).sum())
+    lost = int((right[PLAIN] & ~right[best]).sum())
+    clear = gained - lost >= _DEVIATIONS * math.sqrt(gained + lost)
+    if gained - lost < _BETTER * len(labels) or not clear:
+        return bool(right[PLAIN].mean() >= enough), None
+    shares = ", ".join(
+        f"{x.mean():.1%} with {_words(p)}" for p, x in right.items()
+    )
+    seen = f"is right on {shares} ({len(labels)} labelled images)"
+    return True, Contradiction(seen, best)
+
+
+def _right(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, pixels: Pixels
+) -> np.ndarray:
+    return _run(model, images, pixels).argmax(-1) == labels
+
+
+def _words(pixels: Pixels) -> str:
+    if pixels.name in ("densenet", "resnet50"):
+        return f"those of {pixels.name}"
+    return pixels.name
+
+
+# === Without ===
+
+
+def _by_spread(
+    model: keras.Model, images: np.ndarray, usual: Sequence[Pixels]
+) -> Contradiction | None:
+    """Hold the first activations against what a normalisation remembers."""
+    found = _first_normalization(model)
+    if found is None:
+        return None
+    layer, before = found
+    remembered = _remembered(layer)
+    if remembered is None:
+        return None
+    spreads = {
+        x: _times(_run(before, images[:_BATCH], x), layer, *remembered)
+        for x in (PLAIN, *usual)
+    }
+    times = spreads.pop(PLAIN)
+    if not times >= _EXPLODED:
+        return None
+    best = min(spreads, key=lambda x: abs(math.log(max(spreads[x], 1e-9))))
+    fits = 1 / _ALIKE <= spreads[best] <= _ALIKE
+    seen = (
+        f"gets numbers at its first normalisation, {layer.name}, that vary "
+        f"{times:.3g} times as much as in its training"
+    )
+    if fits:
+        seen += f" ({spreads[best]:.2g} times with {_words(best)})"
+    return Contradiction(seen, best if fits else None)
+
+
+def _times(
+    activations: np.ndarray, layer: Any, variance: np.ndarray, epsilon: float
+) -> float:
+    """How many times as much they vary, in the middle of all channels."""
+    axis = layer.axis if isinstance(layer.axis, int) else -1
+    others = tuple(
+        x for x in range(activations.ndim) if x != axis % activations.ndim
+    )
+    spread = activations.var(others).reshape(-1)
+    ratios = (spread + epsilon) / (variance.reshape(-1) + epsilon)
+    return float(np.sqrt(np.median(ratios)))
+
+
+def _remembered(layer: Any) -> tuple[np.ndarray, float] | None:
+    """Variance in training, and what is added; None of a new layer."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        mean, variance = layer.moving_mean, layer.moving_variance
+        epsilon = float(layer.epsilon)
+    else:
+        mean, variance = layer.mean, layer.variance
+        epsilon = 1e-7
+    if mean is None or variance is None:
+        return None
+    mean, variance = map(keras.ops.convert_to_numpy, (mean, variance))
+    if not np.any(mean) and np.all(variance == 1):
+        return None
+    return variance.astype("float64"), epsilon
+
+
+_NORMALIZING = (keras.layers.BatchNormalization, keras.layers.Normalization)
+
+
+def _is_new(model: keras.Model) -> bool:
+    """Whether it has normalisations that remember, and none does yet."""
+    layers = [x for x in _every(model) if isinstance(x, _NORMALIZING[0])]
+    return bool(layers) and all(_remembered(x) is None for x in layers)
+
+
+def _every(model: keras.Model) -> Iterator[Any]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _every(layer)
+
+
+def _first_normalization(
+    model: keras.Model,
+) -> tuple[Any, keras.Model] | None:
+    """Find a normalisation with none in front of it, and what leads there."""
+    if not has_graph(model):
+        return None
+    first, place = None, Place(model.outputs[0], (model,))
+    while (found := _normalization_before(place)) is not None:
+        first, place = found
+    if first is None:
+        return None
+    return first, model_until(place)
+
+
+def _normalization_before(place: Place) -> tuple[Any, Place] | None:
+    """Find any normalisation on the way to a place, and its own input."""
+    seen, left = set(), [place]
+    while left:
+        place = left.pop()
+        key = (id(place.tensor), *map(id, place.entries))
+        if key in seen:
+            continue
+        seen.add(key)
+        layer, given = sources(place)
+        if isinstance(layer, _NORMALIZING) and len(given) == 1:
+            return layer, given[0]
+        if has_graph(layer) and len(given) == 1:
+            given = [enter(layer, given[0])]
+        left += given
+    return None
