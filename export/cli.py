@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from atsc_keras.errors import InputError, TerminatedError
+from atsc_keras.pixels import PLAIN, Pixels
 
 from .formats import FORMATS, check_packages, parse_list, variants
 from .formats.base import OUTPUTS, PIXELS, PRECISIONS
 from .from_run import RunFiles, files_of_run
-from .job import ExportJob, Selection
+from .job import ExportJob, Selection, read_size
 from .proving import tensorflow_threads
 
 app = typer.Typer(
@@ -56,6 +57,27 @@ def export(
             f"{', '.join(PIXELS)}."
         ),
     ] = PIXELS[0],
+    pixel_range: Annotated[
+        str | None,
+        typer.Option(
+            help="What MODEL wants of its pixels where it does not scale "
+            "them itself: 0..1, -1..1, 'mean=R,G,B std=R,G,B' in units of 0 "
+            "to 255, or the family of keras.applications whose "
+            "preprocess_input it was trained with, such as resnet50. It "
+            "becomes a layer of every file. Default: 0..255, unless real "
+            "images contradict that."
+        ),
+    ] = None,
+    compare_pixel_range: Annotated[
+        str | None,
+        typer.Option(help="The same, of every --compare file."),
+    ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(
+            help="N or HxW, for a MODEL of any size; default: that of --data."
+        ),
+    ] = None,
     outputs: Annotated[
         str,
         typer.Option(
@@ -148,6 +170,17 @@ def export(
                 f"{name} must be at least 1. Received: {count}. Leave it out "
                 "for the default."
             )
+    for name, stated in (
+        ("--pixel-range", pixel_range),
+        ("--compare-pixel-range", compare_pixel_range),
+    ):
+        if stated is not None:
+            Pixels.read(stated, name)
+    if from_run is not None:
+        # What a run saves scales its pixels itself.
+        pixel_range = pixel_range or PLAIN.name
+        if not compare:
+            compare_pixel_range = compare_pixel_range or PLAIN.name
     job = ExportJob(
         files.model,
         out or files.out,
@@ -157,6 +190,9 @@ def export(
             parse_list("--pixels", pixels, PIXELS),
         ),
         outputs=parse_list("--outputs", outputs, OUTPUTS),
+        pixel_range=pixel_range,
+        compare_pixel_range=compare_pixel_range,
+        image_size=None if image_size is None else read_size(image_size),
         data=data or files.data,
         selection=Selection(test_images, calibration_images, seed),
         class_names=class_names or files.class_names,

@@ -21,7 +21,7 @@ from .table import markdown_report
 from .verification import RANDOM_IMAGES
 
 if TYPE_CHECKING:
-    import keras
+    from atsc_keras.models.endings import Ending
 
 
 def export(job: ExportJob) -> ExportReport:
@@ -45,10 +45,14 @@ def export(job: ExportJob) -> ExportReport:
     import keras
 
     from .loading import load_classifier
+    from .model_input import check_pixels
     from .one_model import export_one
 
-    classifier = load_classifier(job.model)
+    classifier = load_classifier(
+        job.model, job.pixel_range, job.image_size, job.data
+    )
     shape = tuple(classifier.logits.input_shape[1:])
+    _check_size(job, shape)
     classes = classifier.logits.output_shape[-1]
     names = (
         load_class_names(job.class_names, classes) if job.class_names else None
@@ -59,20 +63,28 @@ def export(job: ExportJob) -> ExportReport:
         else load_images(job.data, shape, classes, job.selection)
     )
     _check_calibration(job.variants, real)
+    quantized = any(variant.quantized for variant in job.variants)
+    note = None
+    if job.pixel_range is None:
+        note = check_pixels(classifier.logits, job.model, real, quantized)
+    others = {
+        path: _to_compare(job, path, shape, real, quantized)
+        for path in job.compare
+    }
     images = {"random": RANDOM_IMAGES}
     if real is not None:
         images["real"] = len(real.test)
     calibration = None if real is None else real.calibration
     out = job.out.resolve()
     with folder_written_whole(out, "--out", REPORT, earlier) as beside:
-        models = [export_one(classifier, job.model, beside, job, real, names)]
-        for path in job.compare:
-            other = load_classifier(path)
-            _check_same_images(other.given, path, shape)
+        first = export_one(classifier, job.model, beside, job, real, names)
+        models = [first.model_copy(update={"note": note})]
+        for path, (other, note) in others.items():
             folder = beside / path.stem
             folder.mkdir()
             # Its own number of classes may be another: no names.
-            models.append(export_one(other, path, folder, job, real))
+            second = export_one(other, path, folder, job, real)
+            models.append(second.model_copy(update={"note": note}))
         if names:
             text = json.dumps(names, indent=2) + "\n"
             (beside / LABELS).write_text(text, "utf-8")
@@ -123,17 +135,43 @@ def _check_calibration(
         )
 
 
-def _check_same_images(
-    model: "keras.Model", path: Path, shape: tuple[int, ...]
-) -> None:
-    """See that a model to compare with takes the same images.
+def _check_size(job: ExportJob, shape: tuple[int, ...]) -> None:
+    """See that a size was given to a model of any.
 
     Raises:
         InputError: if not.
     """
-    own = tuple(model.inputs[0].shape[1:])
+    if job.image_size not in (None, shape[:2]):
+        raise InputError(
+            "--image-size is for a model of any size. Received: "
+            f"{job.image_size}, {job.model} for {shape}. Leave it out."
+        )
+
+
+def _to_compare(
+    job: ExportJob,
+    path: Path,
+    shape: tuple[int, ...],
+    real: RealImages | None,
+    quantized: bool,
+) -> tuple["Ending", str | None]:
+    """Load a model to compare with; also a note on its pixels.
+
+    Raises:
+        InputError: if it takes other images.
+    """
+    from .loading import load_classifier
+    from .model_input import COMPARED, check_pixels
+
+    stated = job.compare_pixel_range
+    size = (shape[0], shape[1])
+    other = load_classifier(path, stated, size, option=COMPARED)
+    own = tuple(other.logits.input_shape[1:])
     if own != shape:
         raise InputError(
             "--compare must name models of the same images. Received: "
             f"{path} for {own}, MODEL for {shape}. Leave it out."
         )
+    if stated is not None:
+        return other, None
+    return other, check_pixels(other.logits, path, real, quantized, COMPARED)

@@ -1,14 +1,33 @@
 """What an export is asked for."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from atsc_keras.errors import InputError
+
 from .formats import FORMATS
 from .formats.base import OUTPUTS, Variant
 from .verification import TOLERANCE
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Read `--image-size`: N, or HxW.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text)
+    sides = [int(x or match[1]) for x in match.groups()] if match else [0]
+    if 0 in sides:
+        raise InputError(
+            "--image-size must be a number of pixels, or height x width. "
+            f"Received: {text!r}. Write, for example, 224 or 224x160."
+        )
+    return sides[0], sides[1]
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,13 @@ class ExportJob:
             with class names, `labels.json`.
         variants: files to write; default: float32 in every format.
         outputs: of "logits", "probabilities" and "label"; logits always.
+        pixel_range: what the model wants of its pixels, where it does not
+            scale them itself, such as "0..1"; it becomes a layer of every
+            file. Default: plain pixels, 0 to 255, unless real images
+            contradict that.
+        compare_pixel_range: likewise, of the files of `compare`.
+        image_size: (height, width), for a model of any size; default: that of
+            `data`.
         data: real images, as `load_images` reads them; int8 needs them;
             default: none.
         selection: how many of them; default: 500 to compare, 200 to
@@ -66,6 +92,9 @@ class ExportJob:
     out: Path
     variants: Sequence[Variant] = tuple(Variant(kind) for kind in FORMATS)
     outputs: Sequence[str] = OUTPUTS[:1]
+    pixel_range: str | None = None
+    compare_pixel_range: str | None = None
+    image_size: tuple[int, int] | None = None
     data: Path | None = None
     selection: Selection = Selection()
     class_names: Path | None = None

@@ -9,12 +9,25 @@ from atsc_keras.models.endings import Ending, read_ending
 from atsc_keras.models.loading import load_keras_file
 from atsc_keras.models.quantized import check_not_quantized
 
+from .model_input import MODEL, taking_plain_pixels
 
-def load_classifier(path: Path) -> Ending:
+
+def load_classifier(
+    path: Path,
+    pixels: str | None = None,
+    size: tuple[int, int] | None = None,
+    data: Path | None = None,
+    option: str = MODEL,
+) -> Ending:
     """Load a saved classifier, in float32 whatever it was trained in.
 
     Args:
         path: of the `.keras` file.
+        pixels: what it wants of them; default: plain ones, or what its own
+            preprocessor makes.
+        size: height and width, for a model of any; default: that of `data`.
+        data: real images; default: none.
+        option: what `pixels` came by.
 
     Returns:
         The model as it is given, and that of its logits: images
@@ -33,6 +46,7 @@ def load_classifier(path: Path) -> Ending:
         as_float32=True,
     )
     check_not_quantized(model, f"MODEL {path}")
+    model = taking_plain_pixels(model, path, pixels, size, data, option)
     _check_shapes(model, path)
     ending = read_ending(model)
     _check_classes(ending, path)

@@ -22,7 +22,7 @@ def text_report(report: ExportReport) -> str:
             _heading(model),
             *align(_COLUMNS, rows, left=1, shortest=WIDTH),
         ]
-        for reason in _reasons(model):
+        for reason in _remarks(model):
             lines += wrap(reason)
         blocks.append("\n".join(lines))
     for text in (*_added(report), _note(report)):
@@ -35,7 +35,7 @@ def markdown_report(report: ExportReport) -> str:
     blocks = []
     for model in report.models:
         table = markdown_table(_COLUMNS, [*_rows(model)])
-        blocks += [f"**{_heading(model)}**", table, *_reasons(model)]
+        blocks += [f"**{_heading(model)}**", table, *_remarks(model)]
     return "\n\n".join([*blocks, *_added(report), _note(report)]) + "\n"
 
 
@@ -112,9 +112,9 @@ def _milliseconds(latency: Latency | None) -> Iterator[str]:
         )
 
 
-def _reasons(model: ExportedModel) -> list[str]:
+def _remarks(model: ExportedModel) -> list[str]:
     return [
         f"{artifact.path}: {artifact.reason or artifact.note}"
         for artifact in model.artifacts
         if artifact.reason or artifact.note
-    ]
+    ] + ([model.note] if model.note else [])

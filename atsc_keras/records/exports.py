@@ -160,6 +160,8 @@ class ExportedModel(Entry):
         classes: that it tells apart.
         keras: the model itself.
         artifacts: the exported files.
+        note: what speaks against the pixels that it is taken to want; None
+            where nothing does.
     """
 
     name: str
@@ -170,6 +172,7 @@ class ExportedModel(Entry):
     classes: int
     keras: KerasFile
     artifacts: tuple[Artifact, ...]
+    note: str | None = None
 
 
 class ExportReport(Record):
