@@ -36,8 +36,8 @@ _ONCE = (
     *("cli", "config", "records", "reports", "files"),
     *("data/tensorflow", "data/test_array_sources.py", "data/test_choosing.py"),
     *("data/test_folder_source.py", "data/test_randomness.py"),
-    *("test_architecture.py", "test_readme.py", "test_registration.py"),
-    *("test_results.py", "training/test_experiment.py"),
+    *("test_architecture.py", "test_pixels.py", "test_readme.py"),
+    *("test_registration.py", "test_results.py", "training/test_experiment.py"),
     "training/test_given_data.py",
 )
 # By TensorFlow's converters.

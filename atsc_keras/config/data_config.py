@@ -34,6 +34,9 @@ class DataConfig(StrictModel):
             class, such as 0.1: these are left out of training and take the
             place of the test images, for choosing settings.
         image_size: null (default) = as stored; N = resized to N x N.
+        channels: null (default) = as stored; 3 = grey images are repeated
+            for red, green and blue, for a network of colour images. Not of
+            `tfds`.
         batch_size: images a batch; default 64.
         drop_remainder: leave out the last, smaller batch of an epoch.
         crop_padding: pixels of zeros around a training image before a random
@@ -65,6 +68,7 @@ class DataConfig(StrictModel):
     classes: int | None = Field(default=None, gt=1, examples=[20])
     hold_out: float | None = Field(default=None, gt=0, lt=1, examples=[0.1])
     image_size: int | None = Field(default=None, gt=0, examples=[32])
+    channels: Literal[3] | None = Field(default=None, examples=[3])
     batch_size: int = Field(default=64, gt=0)
     drop_remainder: bool = False
     crop_padding: int = Field(default=4, ge=0)
@@ -123,6 +127,18 @@ class DataConfig(StrictModel):
             raise mistake(
                 f"is not used by source: {source}",
                 "Leave it out or use source: tfds.",
+            )
+        return value
+
+    @field_validator("channels")
+    @classmethod
+    def _channels_fit_source(
+        cls, value: int | None, info: ValidationInfo
+    ) -> int | None:
+        if value is not None and info.data.get("source") == "tfds":
+            raise mistake(
+                "is not used by source: tfds",
+                "Save the grey images as a folder or an npz file.",
             )
         return value
 

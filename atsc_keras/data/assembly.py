@@ -63,6 +63,10 @@ def dataset_from_arrays(
     test_pixels = resize_array(
         test_pixels, config.image_size, config.evaluation_resize
     )
+    train_pixels, test_pixels = (
+        _in_colour(pixels, config, source)
+        for pixels in (train_pixels, test_pixels)
+    )
     height, width, channels = test_pixels.shape[1:]
     return Dataset(
         train=Split("train", train_pixels, train_labels),
@@ -72,6 +76,22 @@ def dataset_from_arrays(
         given_mean=config.mean,
         given_std=config.std,
     )
+
+
+def _in_colour(
+    pixels: NDArray[np.uint8], config: DataConfig, source: str
+) -> NDArray[np.uint8]:
+    """Repeat grey for red, green and blue, where a config asks for it."""
+    channels = pixels.shape[-1]
+    if config.channels in (None, channels):
+        return pixels
+    if channels != 1:
+        raise InputError(
+            "`data.channels: 3` repeats grey images. Received: "
+            f"{source} with {channels} channels. Leave it out, or save the "
+            "images in colour."
+        )
+    return np.repeat(pixels, 3, axis=-1)
 
 
 def choose(

@@ -15,7 +15,6 @@ from atsc_keras.models.graphs import (
     model_until,
     sources,
 )
-from atsc_keras.models.inputs import convert_pixels
 from atsc_keras.pixels import PLAIN, USUAL, Pixels
 
 IMAGES = 128  # are looked at, at most
@@ -58,7 +57,8 @@ def find_contradiction(
     that vary 16 times as much as its moving statistics say, or more.
 
     Args:
-        model: of one input and one output, class scores or features.
+        model: with a graph, of one input and one output, class scores or
+            features.
         images: real ones, uint8 `(N, H, W, C)`; the first 128 count.
         labels: numbers of the model's classes, `(N,)`; default: none.
 
@@ -66,13 +66,18 @@ def find_contradiction(
         What was found; None where nothing was, or nothing can be said: of
         a network that was never trained.
     """
+    if "int" in model.inputs[0].dtype:
+        return None  # they are what it takes
     images = images[:IMAGES]
     usual = _usual(images)
+    name, times = _spreads(model, images, usual)
     if labels is not None and not _is_new(model):
-        known, found = _by_answers(model, images, labels[: len(images)], usual)
+        # A range that looks unlike its training is not what it wants.
+        tried = [x for x in usual if x not in times or _is_alike(times[x])]
+        known, found = _by_answers(model, images, labels[: len(images)], tried)
         if known:
             return found
-    return _by_spread(model, images, usual)
+    return _by_spread(name, times)
 
 
 def _usual(images: np.ndarray) -> list[Pixels]:
@@ -93,13 +98,12 @@ def _usual(images: np.ndarray) -> list[Pixels]:
 
 def _run(model: keras.Model, images: np.ndarray, pixels: Pixels) -> np.ndarray:
     """Compute a model's output on plain pixels, made what it may want."""
-    parts = []
-    for start in range(0, len(images), _BATCH):
-        batch = images[start : start + _BATCH].astype("float32")
-        given = convert_pixels(keras.ops.convert_to_tensor(batch), pixels)
-        outputs = keras.tree.flatten(model(given, training=False))
-        parts.append(keras.ops.convert_to_numpy(outputs[0]))
-    return np.concatenate(parts).astype("float64")
+    given = images[..., ::-1] if pixels.bgr else images
+    given = given * np.array(pixels.scale) + np.array(pixels.offset)
+    outputs = model.predict(
+        given.astype("float32"), batch_size=_BATCH, verbose=0
+    )
+    return np.asarray(keras.tree.flatten(outputs)[0], "float64")
 
 
 # === With labels ===
@@ -149,33 +153,46 @@ def _words(pixels: Pixels) -> str:
 # === Without ===
 
 
-def _by_spread(
-    model: keras.Model, images: np.ndarray, usual: Sequence[Pixels]
-) -> Contradiction | None:
+def _by_spread(name: str, times: dict[Pixels, float]) -> Contradiction | None:
     """Hold the first activations against what a normalisation remembers."""
-    found = _first_normalization(model)
-    if found is None:
+    if not times.get(PLAIN, 0) >= _EXPLODED:
         return None
-    layer, before = found
+    others = {x: y for x, y in times.items() if x is not PLAIN}
+    best = min(others, key=lambda x: abs(math.log(max(others[x], 1e-9))))
+    fits = _is_alike(others[best])
+    seen = (
+        f"gets numbers at its first normalisation, {name}, that vary "
+        f"{times[PLAIN]:.3g} times as much as in its training"
+    )
+    if fits:
+        seen += f" ({others[best]:.2g} times with {_words(best)})"
+    return Contradiction(seen, best if fits else None)
+
+
+def _is_alike(times: float) -> bool:
+    return 1 / _ALIKE <= times <= _ALIKE
+
+
+def _spreads(
+    model: keras.Model, images: np.ndarray, usual: Sequence[Pixels]
+) -> tuple[str, dict[Pixels, float]]:
+    """How many times as much as in training numbers vary, for each range.
+
+    Returns:
+        Name of the first normalisation, and these; none where it remembers
+        nothing.
+    """
+    first = _first_normalization(model)
+    if first is None:
+        return "", {}
+    layer, before = first
     remembered = _remembered(layer)
     if remembered is None:
-        return None
-    spreads = {
+        return "", {}
+    return layer.name, {
         x: _times(_run(before, images[:_BATCH], x), layer, *remembered)
         for x in (PLAIN, *usual)
     }
-    times = spreads.pop(PLAIN)
-    if not times >= _EXPLODED:
-        return None
-    best = min(spreads, key=lambda x: abs(math.log(max(spreads[x], 1e-9))))
-    fits = 1 / _ALIKE <= spreads[best] <= _ALIKE
-    seen = (
-        f"gets numbers at its first normalisation, {layer.name}, that vary "
-        f"{times:.3g} times as much as in its training"
-    )
-    if fits:
-        seen += f" ({spreads[best]:.2g} times with {_words(best)})"
-    return Contradiction(seen, best if fits else None)
 
 
 def _times(

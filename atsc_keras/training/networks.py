@@ -98,7 +98,8 @@ def build_teacher(asked: TeacherConfig, dataset: Dataset) -> ImageClassifier:
             asked.weights, dataset, asked.network, asked.pixels
         )
         if asked.pixels is None:
-            _check_pixels("teacher", teacher, asked.weights, dataset)
+            model = teacher.to_functional()
+            _check_pixels("teacher", model, asked.weights, dataset)
     set_batch_norm_momentum(teacher, asked.batch_norm_momentum)
     return teacher
 
@@ -213,10 +214,15 @@ def check_fits(model: keras.Model, path: str | Path, dataset: Dataset) -> None:
 def _check_images(
     model: keras.Model, path: str | Path, dataset: Dataset
 ) -> None:
-    shape = tuple(model.input_shape[1:])
-    if shape != tuple(dataset.image_shape):
+    shape, images = tuple(model.input_shape[1:]), dataset.image_shape
+    if shape != tuple(images):
+        key = "`data.image_size`"
+        if shape[2:] == (3,) and images[2] == 1:
+            key = "`data.channels: 3`, which repeats grey for each channel"
+            if shape[:2] != images[:2]:
+                key += ", and `data.image_size`"
         raise InputError(
             "A model must take the images of the data. Received: "
-            f"{path} with input {shape}, images {dataset.image_shape}. Set "
-            "`data.image_size`, or give another model."
+            f"{path} with input {shape}, images {images}. Set {key}, or give "
+            "another model."
         )

@@ -78,6 +78,7 @@ def _check_against_config(dataset: Dataset, config: ExperimentConfig) -> None:
     check_channels(data.std, "std", channels)
     stated: list[tuple[str, Any, Any]] = [
         ("image_size", data.image_size, height if height == width else None),
+        ("channels", data.channels, channels),
         ("classes", data.classes, len(dataset.class_names)),
         ("mean", data.mean, dataset.given_mean),
         ("std", data.std, dataset.given_std),

@@ -258,3 +258,39 @@ def test_fashion_mnist_as_debian_installs_it_loads() -> None:
     assert (len(dataset.train), len(dataset.test)) == (60000, 10000)
     assert dataset.image_shape == (28, 28, 1)
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
+
+
+@pytest.mark.parametrize("source", ["npz", "idx", "digits"])
+def test_grey_is_repeated_for_each_channel(source: str, tmp_path: Path) -> None:
+    grey = {"npz": _npz(tmp_path), "digits": DataConfig(source="digits")}.get(
+        source
+    ) or _idx(tmp_path, _arrays())
+    plain = load_dataset(grey)
+    colour = load_dataset(
+        grey.model_copy(
+            update={"channels": 3, "image_size": 9, "mean": (1.0, 2.0, 3.0)}
+        )
+    )
+    assert plain.image_shape[2] == 1
+    assert colour.image_shape == (9, 9, 3)
+    same = load_dataset(grey.model_copy(update={"image_size": 9}))
+    for split, of in ((colour.train, same.train), (colour.test, same.test)):
+        np.testing.assert_array_equal(
+            split.images, np.repeat(of.images, 3, axis=-1)
+        )
+
+
+def test_channels_of_colour_stay_and_others_are_refused(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0)
+    for channels in (3, 4):
+        images = {
+            key: numbers.integers(0, 256, (count, 5, 4, channels), np.uint8)
+            for key, count in (("x_train", 6), ("x_test", 3))
+        }
+        config = _npz(tmp_path, **images)
+        config = config.model_copy(update={"channels": 3})
+        if channels == 3:
+            assert load_dataset(config).image_shape == (5, 4, 3)
+        else:
+            with pytest.raises(InputError, match="with 4 channels. Leave it"):
+                load_dataset(config)

@@ -60,6 +60,10 @@ def test_grey_images_have_one_channel_unless_one_is_in_colour(
     for path in root.rglob("*.[pP][nN][gG]"):
         Image.open(path).convert("L").save(path)
     assert load_dataset(_config(root)).image_shape == (6, 6, 1)
+    colour = load_dataset(_config(root, channels=3))
+    assert colour.image_shape == (6, 6, 3)
+    assert colour.train.images is not None
+    assert np.ptp(colour.train.images, axis=-1).max() == 0
     _save(root / "test" / "dog" / "0.PNG", 0)
     assert load_dataset(_config(root)).image_shape == (6, 6, 3)
 

@@ -53,7 +53,8 @@ def load(config: DataConfig) -> Dataset:
     check_classes(train[1], test[1], class_names, str(root))
     train, test = choose(train, test, config)
     every_path = [*train[0], *test[0]]
-    size, channels = common_form(every_path, config.image_size)
+    size, found = common_form(every_path, config.image_size)
+    channels = config.channels or found
     readers = {
         "train": ImageReader(size, channels),
         "test": ImageReader(size, channels, config.evaluation_resize),

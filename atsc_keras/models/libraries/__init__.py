@@ -76,7 +76,7 @@ def pretrained_classifier(
         raise InputError(
             "Networks with weights of a library take colour images. Received: "
             f"weights={weights}, images {image_shape}. Leave the weights out, "
-            "or give the images three channels."
+            "or set `data.channels: 3`, which repeats grey for each channel."
         )
     of_applications = name.startswith(APPLICATIONS)
     if of_applications == (weights == PRESET_WEIGHTS):
