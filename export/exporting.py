@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,7 @@ def export(job: ExportJob) -> ExportReport:
     if real is not None:
         images["real"] = len(real.test)
     calibration = None if real is None else real.calibration
+    compared = replace(job, pixel_range=job.compare_pixel_range)
     out = job.out.resolve()
     with folder_written_whole(out, "--out", REPORT, earlier) as beside:
         first = export_one(classifier, job.model, beside, job, real, names)
@@ -83,7 +85,7 @@ def export(job: ExportJob) -> ExportReport:
             folder = beside / path.stem
             folder.mkdir()
             # Its own number of classes may be another: no names.
-            second = export_one(other, path, folder, job, real)
+            second = export_one(other, path, folder, compared, real)
             models.append(second.model_copy(update={"note": note}))
         if names:
             text = json.dumps(names, indent=2) + "\n"

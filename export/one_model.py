@@ -56,6 +56,7 @@ def export_one(
             [name for name in OUTPUTS if name in (*job.outputs, OUTPUT)],
             class_names,
             None if real is None else real.calibration,
+            job.pixel_range,
         )
         saved = [sample.save(source.workspace) for sample in samples]
         artifacts = []

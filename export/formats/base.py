@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from abc import ABC, abstractmethod
@@ -20,6 +21,8 @@ OUTPUTS = ("logits", "probabilities", "label")
 INPUT = "image"
 OUTPUT = "logits"
 LABELS = "labels.txt"  # in a TFLite file and a SavedModel, a line a class
+CONTRACT = "atsc_contract"  # key of ONNX and TFLite metadata, name of a file
+_COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 
 Outputs = dict[str, np.ndarray]
 Predict = Callable[[np.ndarray], Outputs]
@@ -57,6 +60,8 @@ class Source:
         class_names: kept inside every file; default: none.
         calibration: uint8 images `(N, H, W, C)` that set the ranges of int8
             activations; default: none, and then no int8.
+        normalizes_to: what layers inside make of plain pixels, where that was
+            stated; default: not stated.
     """
 
     model: Any
@@ -64,6 +69,26 @@ class Source:
     outputs: Sequence[str] = (OUTPUT,)
     class_names: Sequence[str] | None = None
     calibration: np.ndarray | None = None
+    normalizes_to: str | None = None
+
+    def contract(self, pixels: str) -> str:
+        """Write down, as JSON, what clients send and get.
+
+        Args:
+            pixels: dtype of the input.
+        """
+        height, width, channels = self.model.inputs[0].shape[1:]
+        image = {
+            "name": INPUT,
+            "dtype": pixels,
+            "layout": "NHWC",
+            "height": height,
+            "width": width,
+            "channels": _COLOURS.get(channels, str(channels)),
+            "range": [0, 255],
+            "normalization": self.normalizes_to or "inside, if any",
+        }
+        return json.dumps({"input": image, "outputs": list(self.outputs)})
 
     def answer(self, image: Any) -> dict[str, Any]:
         """Compute the wanted outputs of images `(B, H, W, C)`, to be traced."""

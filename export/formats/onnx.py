@@ -13,6 +13,7 @@ import numpy as np
 from atsc_keras.records.exports import Operations
 
 from .base import (
+    CONTRACT,
     INPUT,
     Outputs,
     Predict,
@@ -73,10 +74,10 @@ class ONNX(TracedFormat):
             proto = _in_int8(plain, source.calibration_pixels(variant.pixels))
         else:
             proto = onnx.load(plain)
+        said = {CONTRACT: source.contract(variant.pixels)}
         if source.class_names:
-            onnx.helper.set_model_props(
-                proto, {"labels": json.dumps(source.class_names)}
-            )
+            said["labels"] = json.dumps(source.class_names)
+        onnx.helper.set_model_props(proto, said)
         onnx.checker.check_model(proto)
         onnx.save(proto, path)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .base import (
+    CONTRACT,
     INPUT,
     LABELS,
     Outputs,
@@ -65,7 +66,8 @@ def write_saved_model(
         input_signature=[source.signature(batch, pixels)],
     )
     archive.write_out(path, verbose=False)
+    extra = path / "assets.extra"
+    extra.mkdir()
+    (extra / f"{CONTRACT}.json").write_text(source.contract(pixels), "utf-8")
     if source.class_names:
-        extra = path / "assets.extra"
-        extra.mkdir()
         (extra / LABELS).write_text(source.label_lines(), "utf-8")

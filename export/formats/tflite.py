@@ -9,6 +9,7 @@ import numpy as np
 from atsc_keras.records.exports import Operations
 
 from .base import (
+    CONTRACT,
     INPUT,
     LABELS,
     PRECISIONS,
@@ -71,7 +72,8 @@ class TFLite(TracedFormat):
         )
         _set_precision(converter, source, variant)
         with silence():
-            path.write_bytes(converter.convert())
+            contract = source.contract(variant.pixels)
+            path.write_bytes(_with_metadata(converter.convert(), contract))
         if source.class_names:
             # Where Android's task library looks for associated files.
             with zipfile.ZipFile(path, "a") as archive:
@@ -159,6 +161,20 @@ class TFLite(TracedFormat):
             if model.buffers[tensor.buffer].data is not None
         }
         return count_operations(found, sizes, _OPERATIONS)
+
+
+def _with_metadata(model: bytes, contract: str) -> bytes:
+    """Add what clients send and get to the metadata table of a file."""
+    from ai_edge_litert import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils as files
+
+    found = files.convert_bytearray_to_object(model)
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = list(contract.encode())
+    entry.name, entry.buffer = CONTRACT, len(found.buffers)
+    found.buffers.append(buffer)
+    found.metadata = [*(found.metadata or ()), entry]
+    return files.convert_object_to_bytearray(found)
 
 
 def _set_precision(converter: Any, source: Source, variant: Variant) -> None:
