@@ -249,8 +249,9 @@ class DistillationTrainer(UpdateTrainer):
         own = self.own_callbacks()
         if not any(isinstance(c, TeacherWatch) for c in users):
             warmup = getattr(self.settings, "warmup_epochs", 0)
-            sample = read_sample(x, y, validation)
-            own.append(TeacherWatch(sample, warmup, batches=check))
+            own.append(
+                TeacherWatch(read_sample(x, y, validation), warmup, 0, check)
+            )
         if given:
             for callback in own:
                 callback.set_model(self)

@@ -18,6 +18,7 @@ _MODEL_COLUMNS = (
     *("model", "network", "accuracy", "top-5"),
     *("parameters", "multiply-adds", "file size"),
 )
+_FALL = 0.05  # of a teacher, as the warning has it while it trains
 _EXPORT_COLUMNS = (
     *("exported file", "format", "size", "max diff", "mean diff"),
     *("same top-1", "accuracy", "verdict"),
@@ -67,8 +68,22 @@ def headline(metrics: Metrics) -> str:
     listed = "; " + ", ".join(others) if others else ""
     return (
         f"The distilled student gets {right[Role.STUDENT]} of the test images "
-        f"right{listed}.{_gap_sentence(metrics)}"
+        f"right{listed}.{_gap_sentence(metrics)}{_fall_sentence(metrics)}"
     )
+
+
+def _fall_sentence(metrics: Metrics) -> str:
+    """Say of each teacher that lost a twentieth of the images or more."""
+    sentences = []
+    for stem in _teachers(metrics):
+        after = metrics.models.get(Part.of(stem).adapted.stem)
+        before = metrics.models[stem].accuracy
+        if after is not None and before - after.accuracy >= _FALL:
+            shares = (before, after.accuracy)
+            was, now = (percent(x, metrics.test_examples) for x in shares)
+            label = Part.of(stem).label.lower()
+            sentences.append(f" The {label} fell from {was} to {now}.")
+    return "".join(sentences)
 
 
 def _gap_sentence(metrics: Metrics) -> str:
