@@ -72,7 +72,6 @@ class DistillationTrainer(UpdateTrainer):
             for name in ("loss", *reported)
         }
         self._evaluating = False
-        # Shares that the teachers get right, before the first step of all.
         self.known_before: tuple[float, ...] | None = None
 
     @property
@@ -248,10 +247,9 @@ class DistillationTrainer(UpdateTrainer):
         users = keras.tree.flatten(listed if given else callbacks or [])
         own = self.own_callbacks()
         if not any(isinstance(c, TeacherWatch) for c in users):
+            sample = read_sample(x, y, validation)
             warmup = getattr(self.settings, "warmup_epochs", 0)
-            own.append(
-                TeacherWatch(read_sample(x, y, validation), warmup, 0, check)
-            )
+            own.append(TeacherWatch(sample, warmup, 0, check))
         if given:
             for callback in own:
                 callback.set_model(self)
