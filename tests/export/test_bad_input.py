@@ -77,7 +77,7 @@ def bad_model(kind: str, folder: Path) -> Path:
         ("empty zip", "zip file without config.json"),
         ("two outputs", r"1 inputs and 2 outputs \(keras_tensor"),
         ("vector", "must take images"),
-        ("any size", "of known size"),
+        ("any size", "Add --image-size"),
         ("one number", "one number an image that no sigmoid made"),
         ("sigmoid", "ends in 3 sigmoid units: several labels"),
         ("map", r"output \(None, 12, 12, 2\)"),
