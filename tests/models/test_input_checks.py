@@ -134,8 +134,8 @@ def test_right_model_is_left_alone(kind: str) -> None:
     stated, front, form = QUIET[kind]
     model = trained_on(stated, front(), **form)
     images, labels = pictures(120, 1)
-    for seen in (images, images // 5, 255 - images, images[::-1]):
-        assert find_contradiction(model, seen, labels) is None
+    assert find_contradiction(model, images, labels) is None
+    for seen in (images, images // 5, 255 - images):
         assert find_contradiction(model, seen) is None
 
 
@@ -150,8 +150,7 @@ def test_untrained_model_says_nothing(normalized: bool) -> None:
         x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
         model = keras.Model(image, layers.Dense(CLASSES)(x))
         assert find_contradiction(model, images) is None
-        if normalized:
-            assert find_contradiction(model, images, labels) is None
+        assert find_contradiction(model, images, labels) is None
 
 
 def test_labels_of_other_classes_say_nothing() -> None:
