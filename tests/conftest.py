@@ -23,7 +23,7 @@ import keras  # noqa: E402
 import pytest  # noqa: E402
 
 from tests.markers import ON_TENSORFLOW, ONCE  # noqa: E402
-from tests.tiny_experiment import build_tiny_too  # noqa: E402
+from tests.tiny_experiment import build_tiny_too, check_name  # noqa: E402
 
 # Most of what collection would look at, over and over, is here to stay.
 gc.collect()
@@ -76,9 +76,10 @@ def _lies_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
 @pytest.fixture(autouse=True, scope="session")
 def _tiny_networks() -> Iterator[None]:
     """Runs of this process know the networks of `tests.tiny_experiment`."""
-    name = "atsc_keras.training.networks.build_classifier"
+    room = "atsc_keras.training"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(name, build_tiny_too)
+        patch.setattr(f"{room}.networks.build_classifier", build_tiny_too)
+        patch.setattr(f"{room}.first_checks.check_network_name", check_name)
         yield
 
 

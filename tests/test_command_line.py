@@ -193,7 +193,7 @@ def test_unreadable_teacher_is_one_message(
         teacher.write_bytes(contents.get(kind, damaged))
     refuse(
         command,
-        "`.keras` file",
+        "A saved model must be",
         *("distill", write_config(tmp_path), f"teacher.weights={teacher}"),
         *("--run-dir", tmp_path / "run"),
     )

@@ -10,6 +10,7 @@ import yaml
 from keras import layers
 
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.network_names import check_network_name
 from atsc_keras.models.networks import build_classifier, normalize
 from atsc_keras.records.run import Run
 
@@ -36,6 +37,12 @@ def write_data(folder: Path, classes: int = 3) -> Path:
         path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test
     )
     return path
+
+
+def check_name(name: str) -> None:
+    """As `check_network_name`, which does not know `TINY`."""
+    if name not in TINY:
+        check_network_name(name)
 
 
 def build_tiny_too(
