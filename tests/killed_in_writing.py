@@ -10,8 +10,8 @@ import runpy
 import signal
 import sys
 
-import atsc_keras.training.networks as networks
-from tests.tiny_experiment import build_tiny_too
+from atsc_keras.training import first_checks, networks
+from tests.tiny_experiment import build_tiny_too, check_name
 
 
 def main(file_name: str, words: list[str]) -> None:
@@ -25,6 +25,7 @@ def main(file_name: str, words: list[str]) -> None:
 
     os.fsync = kill
     networks.build_classifier = build_tiny_too
+    first_checks.check_network_name = check_name
     sys.argv = ["atsc_keras", *words]
     runpy.run_module("atsc_keras", run_name="__main__")
 

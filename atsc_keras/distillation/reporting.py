@@ -52,6 +52,11 @@ def combine(each: Mapping[str, Sequence[Tensor]]) -> Logs:
     return logs
 
 
+def rate_of(optimizer: keras.optimizers.Optimizer) -> float:
+    """Read a learning rate, one that is mirrored on several devices too."""
+    return float(ops.convert_to_numpy(optimizer.learning_rate))
+
+
 class LearningRates(keras.callbacks.Callback):
     """Adds the rate of every optimizer to the logs, under its own name."""
 
@@ -60,5 +65,5 @@ class LearningRates(keras.callbacks.Callback):
     ) -> None:
         if logs is not None:
             for name, optimizer in self.model.optimizers.items():
-                rate = ops.convert_to_numpy(optimizer.learning_rate)
-                logs[name.replace("optimizer", "learning_rate")] = float(rate)
+                rate = rate_of(optimizer)
+                logs[name.replace("optimizer", "learning_rate")] = rate

@@ -14,6 +14,7 @@ from atsc_keras.distillation.chance import (
     has_fallen,
     share_renamed,
 )
+from atsc_keras.distillation.reporting import rate_of
 from atsc_keras.distillation.samples import BATCH, Sample
 from atsc_keras.distillation.ways_out import ways_out
 from atsc_keras.types import Tensor
@@ -221,7 +222,7 @@ class TeacherWatch(keras.callbacks.Callback):
             return
         if at_chance(round(float(share) * images), images, classes):
             rates = ", ".join(
-                f"`{name}` with {float(own.learning_rate):.3g}"
+                f"`{name}` with {rate_of(own):.3g}"
                 for name, own in self.model.optimizers.items()
             )
             self._warn(

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from atsc_keras.distillation.reporting import rate_of
+
 _HOLDS = 10.0  # L2-SP over all weights: from 1 to 100 held every teacher tried
 _SLOWER = 10
 
@@ -18,7 +20,7 @@ def ways_out(trainer: Any, statistics_lag: bool = False) -> str:
     settings, optimizers = trainer.settings, trainer.optimizers
     name = "teacher_optimizer"
     own = optimizers.get(name)
-    rate = float((own or optimizers["optimizer"]).learning_rate)
+    rate = rate_of(own or optimizers["optimizer"])
     if own is None:
         ways.append(
             f"a `{name}` of its own with learning_rate={rate / _SLOWER:.3g} "

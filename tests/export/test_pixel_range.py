@@ -17,8 +17,6 @@ from tests.export.models import run_export
 from tests.models.test_input_checks import pictures, seen_as, trained_on
 from tests.models.test_inputs import hub_task
 
-# Of TensorFlow's own calibration.
-pytestmark = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter")
 STATED = ["0..255", "0..1", "-1..1", "densenet", "resnet50", "0..1 bgr"]
 MEAN = "mean=120,110,100 std=50,60,70"
 FILES = [
@@ -39,9 +37,10 @@ def test_files_take_plain_pixels(stated: str, tmp_path: Path) -> None:
     model.save(tmp_path / "m.keras")
     images, _ = pictures(64, 1)
     expected = model.predict(seen_as(stated, images), verbose=0)
-    loaded = load_classifier(tmp_path / "m.keras", stated)
+    loaded = load_classifier(tmp_path / "m.keras", stated).logits
     source = Source(loaded, tmp_path, calibration=images, normalizes_to=stated)
-    for variant in FILES:
+    # Every kind of file of the one that also changes the order of colours.
+    for variant in FILES if stated == "resnet50" else FILES[1:6:2]:
         kind = FORMATS[variant.format]
         path = tmp_path / kind.file_name(variant, "m")
         kind.write(source, variant, path)
@@ -192,7 +191,11 @@ def test_channels_first_are_turned(shape: tuple, tmp_path: Path) -> None:
     job = ExportJob(
         tmp_path / "m.keras",
         tmp_path / "out",
-        variants=[*map(Variant, FORMATS), Variant("tflite", "int8")],
+        variants=(
+            [Variant("onnx")]
+            if None in shape
+            else [*map(Variant, FORMATS), Variant("tflite", "int8")]
+        ),
         data=data(tmp_path),
     )
     report = export(job)
@@ -215,17 +218,17 @@ def test_model_of_any_size_takes_that_of_the_data(tmp_path: Path) -> None:
     from export.loading import load_classifier
 
     path = any_size(tmp_path)
-    of_npz = load_classifier(path, data=data(tmp_path))
+    of_npz = load_classifier(path, data=data(tmp_path)).given
     assert of_npz.input_shape == (None, 8, 8, 3)
     (tmp_path / "test" / "cat").mkdir(parents=True)
     picture = Image.fromarray(np.zeros((5, 7, 3), "uint8"))
     picture.save(tmp_path / "test" / "cat" / "0.png")
-    of_folder = load_classifier(path, data=tmp_path)
+    of_folder = load_classifier(path, data=tmp_path).given
     assert of_folder.input_shape == (None, 5, 7, 3)
     picture.resize((3, 3)).save(tmp_path / "test" / "cat" / "1.png")
     with pytest.raises(InputError, match="Add --image-size"):
         load_classifier(path, data=tmp_path)
-    given = load_classifier(path, size=(6, 9), data=tmp_path)
+    given = load_classifier(path, size=(6, 9), data=tmp_path).given
     assert given.input_shape == (None, 6, 9, 3)
 
 
@@ -263,7 +266,7 @@ def test_saved_task_of_keras_hub_brings_its_preprocessor(
 
     task = hub_task(size, scale=1 / 127.5, offset=-1.0)
     task.save(tmp_path / "m.keras")
-    loaded = load_classifier(tmp_path / "m.keras")
+    loaded = load_classifier(tmp_path / "m.keras").given
     images = pictures(4, 1)[0].astype("float32")
     np.testing.assert_allclose(
         loaded.predict(images, verbose=0),
