@@ -5,7 +5,7 @@ import pytest
 from atsc_keras.records.exports import ExportReport
 from atsc_keras.records.models import Metrics
 from atsc_keras.reports.numbers import duration, percent, quantity
-from atsc_keras.reports.run import summary_table
+from atsc_keras.reports.run import headline, summary_table
 from atsc_keras.reports.statistics import interval
 from tests.reports.fake_run import export_report, metrics_of, record
 
@@ -72,6 +72,26 @@ def test_unusual_gap_is_put_in_words(gap: float | None, sentence: str) -> None:
     metrics = record(Metrics, {**metrics_of(), "gap_closed": gap})
 
     assert sentence in " ".join(summary_table(metrics, None).split())
+
+
+@pytest.mark.parametrize("teachers", [1, 2])
+@pytest.mark.parametrize(("more_wrong", "is_said"), [(0, 0), (17, 0), (90, 1)])
+def test_headline_says_that_a_teacher_fell(
+    more_wrong: int, is_said: int, teachers: int
+) -> None:
+    metrics = metrics_of(teachers)
+    models = metrics["models"]
+    last = "teacher" if teachers == 1 else "teacher_2"
+    before = models[last]["accuracy"]
+    models[f"adapted_{last}"]["accuracy"] = before - more_wrong / 360
+    was, now = ("98.9", "73.9") if teachers == 1 else ("98.1", "73.1")
+    name = last.replace("_", " ")
+
+    text = headline(record(Metrics, metrics))
+
+    assert text.count("fell from") == is_said
+    sentence = f" The {name} fell from {was} % to {now} %."
+    assert text.endswith(sentence) == bool(is_said)
 
 
 def test_numbers_are_written_for_people() -> None:
