@@ -71,12 +71,14 @@ def read_head(model: keras.Model, classes: int | None) -> Head | None:
     logits = ending.logits
     count = logits.output_shape[-1]
     surely = ending.activation != "linear" or classes == count
-    if ending.activation == "linear" and not (
-        classes in (None, count)
-        and count > 1
-        and _are_scores(Place(logits.outputs[0], (logits,)), count)
-    ):
-        return None
+    if ending.activation == "linear":
+        if classes not in (None, count) or count == 1:
+            return None
+        made = _makers(Place(logits.outputs[0], (logits,)), count)
+        if not made:
+            return None
+        # A Dense of vectors ends a classifier; a convolution may end features.
+        surely = surely or all(len(x.shape) == 2 for x in made)
     for before in _narrows(logits):
         if len(before.shape) not in (2, 4):
             continue
@@ -91,22 +93,23 @@ def read_head(model: keras.Model, classes: int | None) -> Head | None:
     return Head(logits, None)
 
 
-def _are_scores(place: Place, count: int) -> bool:
-    """Tell whether every path ends in a linear layer of so many channels."""
+def _makers(place: Place, count: int) -> list[Tensor]:
+    """List what linear layers of so many channels give at the end of paths.
+
+    Nothing where a path ends in something else.
+    """
     layer, given = sources(place)
     if any(map(is_kernel, getattr(layer, "weights", []))):
         ends = activation_of(layer) in (None, "linear", "softmax")
-        return ends and place.tensor.shape[-1] == count
+        fits = ends and place.tensor.shape[-1] == count
+        return [place.tensor] if fits else []
     passing = (
         isinstance(layer, _PASSING_LAYERS)
         or function_of(layer) in _PASSING
         or activation_of(layer) in ("linear", "softmax", "log_softmax")
     )
-    return (
-        passing
-        and bool(given)
-        and all(_are_scores(each, count) for each in given)
-    )
+    made = [_makers(each, count) for each in given if passing]
+    return [x for each in made for x in each] if all(made) else []
 
 
 def _narrows(model: keras.Model) -> Iterator[Tensor]:

@@ -1,5 +1,8 @@
 """The end of a classifier is what its numbers say, whatever it is made of."""
 
+from pathlib import Path
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ from keras import layers
 
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.errors import InputError
-from atsc_keras.models.endings import read_ending
+from atsc_keras.models.endings import are_probabilities, read_ending
 from atsc_keras.models.image_classifier import ImageClassifier
 from tests.models.conftest import images, predict
 from tests.models.ends import (
@@ -136,3 +139,65 @@ def test_probabilities_that_no_softmax_gave_keep_their_order() -> None:
     ending = read_ending(of_end(End(average_of_probabilities)))
     logits = predict(ending.logits, images() * 0)
     assert np.isfinite(logits).all()
+
+
+# === Objects that are used twice ===
+
+
+def one_activation_twice(x: Any) -> Any:
+    activation = layers.Activation("softmax")
+    v = pooled(x)
+    v = layers.Multiply()([v, activation(layers.Dense(FEATURES)(v))])
+    return activation(layers.Dense(CLASSES)(v))
+
+
+def one_dense_twice(x: Any) -> Any:
+    dense = layers.Dense(FEATURES)
+    return dense(layers.ReLU()(dense(pooled(x))))
+
+
+def one_dense_with_its_softmax_twice(x: Any) -> Any:
+    dense = layers.Dense(FEATURES, activation="softmax")
+    return dense(dense(pooled(x)))
+
+
+def one_head_on_two_poolings(x: Any) -> Any:
+    head = layers.Dense(CLASSES)
+    return head(pooled(x)) + head(layers.GlobalMaxPooling2D()(x))
+
+
+def one_model_on_two_scales(x: Any) -> Any:
+    maps = keras.Input(x.shape[1:])
+    inner = keras.Model(maps, layers.Conv2D(FEATURES, 1)(maps))
+    v = layers.Average()([pooled(inner(x)), pooled(inner(x * 0.5))])
+    return layers.Dense(CLASSES, activation="softmax")(v)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(one_activation_twice, one_dense_twice),
+        *(one_dense_with_its_softmax_twice, one_head_on_two_poolings),
+        one_model_on_two_scales,
+    ],
+    ids=lambda head: head.__name__,
+)
+def test_shared_objects_are_split_saved_and_loaded(
+    head: Any, tmp_path: Path
+) -> None:
+    model = of_end(End(head))
+    given = predict(model, images())
+    if not are_probabilities(given):
+        given = softmax(given)
+    for whole in (model, keras.models.clone_model(model)):
+        whole.set_weights(model.get_weights())
+        whole.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        split = ImageClassifier.from_model(loaded)
+        split.save(tmp_path / "split.keras")
+        split.to_functional().save(tmp_path / "plain.keras")
+        for name in ("split", "plain"):
+            again = keras.models.load_model(tmp_path / f"{name}.keras")
+            np.testing.assert_allclose(
+                softmax(predict(again, images())), given, rtol=1e-4, atol=1e-5
+            )
