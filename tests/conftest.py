@@ -38,7 +38,9 @@ _ONCE = (
     *("data/test_folder_source.py", "data/test_randomness.py"),
     *("test_architecture.py", "test_pixels.py", "test_readme.py"),
     *("test_registration.py", "test_results.py", "training/test_experiment.py"),
-    "training/test_given_data.py",
+    # Networks learn there to be looked at, by numpy.
+    *("training/test_given_data.py", "training/test_pixels.py"),
+    "models/test_input_checks.py",
 )
 # By TensorFlow's converters.
 _ON_TENSORFLOW = ("clients", "export", "test_quickstart.py")
