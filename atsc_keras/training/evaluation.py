@@ -9,7 +9,12 @@ from atsc_keras.data.pipeline import build_pipeline
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.records.models import ModelRecord
 from atsc_keras.training.experiment import Experiment
-from atsc_keras.training.networks import check_fits, load_classifier
+from atsc_keras.training.networks import (
+    check_fits,
+    find_wrong_pixels,
+    load_classifier,
+    of_classes,
+)
 
 
 def classification_metrics(
@@ -49,7 +54,7 @@ def gives_probabilities(model: keras.Model) -> bool:
 
 
 def evaluate_file(
-    path: Path, network: str, experiment: Experiment
+    path: Path, network: str, experiment: Experiment, is_foreign: bool = False
 ) -> ModelRecord:
     """Evaluate a saved classifier on the test split.
 
@@ -57,6 +62,8 @@ def evaluate_file(
         path: of the `.keras` file.
         network: its name, for the report.
         experiment: whose test split and batch size count.
+        is_foreign: whether it may want other pixels than plain ones: a note
+            then says so where the images do.
 
     Raises:
         InputError: if the file cannot be loaded or does not fit the data.
@@ -64,22 +71,33 @@ def evaluate_file(
     dataset = experiment.dataset
     model = load_classifier(path, dataset=dataset)
     check_fits(model, path, dataset)
+    with dataset.naming_broken_files():
+        found = find_wrong_pixels(model, dataset) if is_foreign else None
+    if found is not None:
+        print(
+            f"Note: given pixels from 0 to 255, {path} {found.seen}. Save "
+            "atsc_keras.ImageClassifier.from_model(model, pixels="
+            f"{found.example!r}).to_functional(), or with what it was trained "
+            "on, and evaluate that.",
+            flush=True,
+        )
+    classifier = of_classes(model)
     # Nothing is mixed here: class numbers will do.
     data = experiment.config.data.model_copy(update={"augmentations": ()})
     test = build_pipeline(dataset, "test", data, training=False)
-    model.compile(
+    classifier.compile(
         loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=not gives_probabilities(model)
+            from_logits=not gives_probabilities(classifier)
         ),
-        metrics=classification_metrics(model.output_shape[-1]),
+        metrics=classification_metrics(classifier.output_shape[-1]),
     )
     with dataset.naming_broken_files():
-        scores = model.evaluate(test.batches, verbose=0, return_dict=True)
+        scores = classifier.evaluate(test.batches, verbose=0, return_dict=True)
     loss = float(scores["loss"])
     return ModelRecord(
         file=path.name,
         network=network,
-        classes=model.output_shape[-1],
+        classes=classifier.output_shape[-1],
         accuracy=float(scores["accuracy"]),
         top5_accuracy=float(scores["top5_accuracy"]),
         loss=loss if math.isfinite(loss) else None,

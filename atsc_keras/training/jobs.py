@@ -149,9 +149,12 @@ def evaluate(
 ) -> ModelRecord:
     """Evaluate a saved classifier on the test split of a config.
 
+    It is given plain pixels. A line of output says so where images show that
+    it wants others.
+
     Args:
         config: whose data counts.
-        model: a `.keras` file.
+        model: a `.keras` file. One sigmoid unit is two classes.
         network: its name, for the table; default: the stem of the file.
         dataset: in place of what `config.data` would load; default: loaded.
 
@@ -163,7 +166,9 @@ def evaluate(
     """
     path = Path(model)
     experiment = Experiment(config, open_dataset(config, dataset))
-    return evaluate_file(path, network or path.stem, experiment)
+    return evaluate_file(
+        path, network or path.stem, experiment, is_foreign=True
+    )
 
 
 def evaluate_run(run_dir: str | Path) -> Metrics:

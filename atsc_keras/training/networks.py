@@ -9,8 +9,13 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.complexity import count_parameters
+from atsc_keras.models.endings import read_ending
 from atsc_keras.models.image_classifier import ImageClassifier
-from atsc_keras.models.input_checks import IMAGES, find_contradiction
+from atsc_keras.models.input_checks import (
+    IMAGES,
+    Contradiction,
+    find_contradiction,
+)
 from atsc_keras.models.inputs import with_plain_input
 from atsc_keras.models.libraries import pretrained_classifier
 from atsc_keras.models.libraries.pretrained import Pretrained
@@ -55,6 +60,11 @@ def load_classifier(
         )
     size = None if dataset is None else dataset.image_shape[:2]
     return with_plain_input(model, pixels, size=size)
+
+
+def of_classes(model: keras.Model) -> keras.Model:
+    """Make one sigmoid unit the logits of two classes; others stay."""
+    return read_ending(model).logits if model.output_shape[-1] == 1 else model
 
 
 def build_network(network: str, dataset: Dataset) -> ImageClassifier:
@@ -137,12 +147,19 @@ def _load_student(
     return student
 
 
+def find_wrong_pixels(
+    model: keras.Model, dataset: Dataset
+) -> Contradiction | None:
+    """Hold it against test images that a model takes plain pixels."""
+    images, labels = dataset.test.sample(IMAGES)
+    return find_contradiction(of_classes(model), images, labels)
+
+
 def _check_pixels(
     who: str, model: keras.Model, path: str, dataset: Dataset
 ) -> None:
     """See that the images do not contradict what was not stated."""
-    images, labels = dataset.test.sample(IMAGES)
-    found = find_contradiction(model, images, labels)
+    found = find_wrong_pixels(model, dataset)
     if found is None:
         return
     raise InputError(
@@ -202,12 +219,17 @@ def check_fits(model: keras.Model, path: str | Path, dataset: Dataset) -> None:
         InputError: if it does not.
     """
     _check_images(model, path, dataset)
-    classes = model.output_shape[-1]
+    classes = of_classes(model).output_shape[-1]
     if classes < len(dataset.class_names):
         raise InputError(
             "Every label must be a class of the model. Received: "
             f"{path} with {classes} classes, data with "
-            f"{len(dataset.class_names)}. Train it on these labels."
+            f"{len(dataset.class_names)}. "
+            + (
+                "Train it on these labels."
+                if classes > 1
+                else "Give it one unit a class, or for two classes a sigmoid."
+            )
         )
 
 

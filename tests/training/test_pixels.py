@@ -12,6 +12,7 @@ from keras import layers
 from atsc_keras.config import load_config
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
+from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.training.jobs import distill, evaluate
 from atsc_keras.training.networks import build_student, build_teacher
 from tests.models.test_input_checks import pictures, seen_as, trained_on
@@ -102,6 +103,24 @@ def test_run_saves_and_evaluates_models_of_plain_pixels(tmp_path: Path) -> None:
     assert scores.accuracy == metrics.models["teacher"].accuracy
     recorded = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert recorded["teacher"]["pixels"] == "0..1"
+
+
+@pytest.mark.parametrize("stated", ["0..1", "-1..1"])
+def test_evaluating_notes_that_a_file_wants_other_pixels(
+    stated: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = trained_on(stated)
+    config = load_config(experiment(tmp_path))
+    path = saved(tmp_path, model)
+    evaluate(config, path)
+    note = capsys.readouterr().out
+    assert note.startswith(f"Note: given pixels from 0 to 255, {path} is right")
+    # What it says to do is what helps, and ends the note.
+    asked = note.partition("pixels='")[2].partition("'")[0]
+    wanted = ImageClassifier.from_model(model, pixels=asked)
+    path = saved(tmp_path, wanted.to_functional())
+    assert evaluate(config, path).accuracy > 0.9
+    assert capsys.readouterr().out == ""
 
 
 def test_right_teacher_is_never_asked(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def foreign_teacher(path: Path) -> None:
     keras.Model(images, x).save(path)
 
 
+# The foreign one has never been trained.
+@pytest.mark.filterwarnings("ignore:The teacher 2 is at chance")
 def test_two_teachers_run_end_to_end(teacher: Path, tmp_path: Path) -> None:
     foreign_teacher(tmp_path / "foreign.keras")
     path = write_config(
