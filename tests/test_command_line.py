@@ -103,8 +103,8 @@ def test_networks_that_cannot_be_built_leave_no_run_folder(
     )
     refuse(
         command,
-        "reduction=3",
-        *("distill", path, "distillation.reduction=3"),
+        "reduction=99",
+        *("distill", path, "distillation.reduction=99"),
         *("--run-dir", tmp_path / "run"),
     )
     assert not (tmp_path / "run").exists()

@@ -41,14 +41,13 @@ def average_pool(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _bottleneck_channels(channels: int, reduction: int) -> int:
     whole = isinstance(reduction, Integral) and not isinstance(reduction, bool)
-    if not whole or reduction < 1 or channels % reduction:
-        divisors = [d for d in (1, 2, 4, 8) if channels % d == 0]
+    if not whole or not 1 <= reduction <= channels:
         raise InputError(
-            "`reduction` must divide the teacher's channels. Received: "
-            f"reduction={reduction!r}, channels={channels}. "
-            f"Use {' or '.join(map(str, divisors))}."
+            "`reduction` must be a whole number from 1 to the teacher's "
+            f"channels. Received: reduction={reduction!r}, "
+            f"channels={channels}. Use {min(2, channels)}."
         )
-    return channels // int(reduction)
+    return -(-channels // int(reduction))
 
 
 def _checked_momentum(momentum: float) -> float:
@@ -113,8 +112,8 @@ def build_projector(
     Args:
         student_shape: of the student's features, `(h, w, C)` or `(C,)`.
         teacher_shape: of the teacher's features, likewise.
-        reduction: the bottleneck has `C_teacher / reduction` channels;
-            default 2.
+        reduction: the bottleneck has `C_teacher / reduction` channels, rounded
+            up; default 2.
         name: of the model.
         rectified: whether the last layer is a ReLU, as published (default).
             A teacher whose features can be negative needs one without: a ReLU
@@ -128,7 +127,7 @@ def build_projector(
         or `(B, C_teacher)`.
 
     Raises:
-        InputError: if `reduction` does not divide the teacher's channels,
+        InputError: if `reduction` is not from 1 to the teacher's channels,
             `momentum` is out of range, or the shapes are neither maps nor
             vectors of known size.
 

@@ -286,7 +286,7 @@ def test_feature_power_starts_at_one_and_follows_the_features() -> None:
         ({"temperature": 0.0}, "temperature=0.0"),
         ({"l2sp_scope": "biases"}, "l2sp_scope='biases'"),
         ({"feature_loss": "mae"}, "feature_loss='mae'"),
-        ({"reduction": 3}, "reduction=3"),
+        ({"reduction": 99}, "reduction=99"),
         ({"reduction": 2.0}, r"reduction=2\.0"),
         ({"reduction": "2"}, "reduction='2'"),
     ],

@@ -110,9 +110,18 @@ def test_each_axis_is_pooled_on_its_own() -> None:
     assert projector.output_shape == (None, 2, 2, 8)
 
 
-def test_reduction_that_does_not_divide_names_the_choices() -> None:
-    with pytest.raises(InputError, match="reduction=3, channels=8. Use 1 or 2"):
-        build_projector((4, 4, 6), (4, 4, 8), reduction=3)
+def test_channels_that_reduction_does_not_divide_are_rounded_up() -> None:
+    projector = build_projector((4, 4, 6), (4, 4, 7), reduction=2)
+    kernels = [tuple(w.shape) for w in projector.weights if len(w.shape) == 4]
+    assert kernels == [(1, 1, 6, 4), (3, 3, 4, 4), (1, 1, 4, 7)]
+
+
+@pytest.mark.parametrize("reduction", [0, 9])
+def test_reduction_beyond_the_channels_is_refused(reduction: int) -> None:
+    with pytest.raises(
+        InputError, match=f"reduction={reduction}, channels=8. Use 2"
+    ):
+        build_projector((4, 4, 6), (4, 4, 8), reduction=reduction)
 
 
 def test_unknown_size_is_refused() -> None:
