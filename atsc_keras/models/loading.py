@@ -18,7 +18,7 @@ import keras
 from atsc_keras.errors import InputError, first_line
 from atsc_keras.files.model_files import CONFIG, check_model_file
 from atsc_keras.models import saved_config
-from atsc_keras.models.keras_2 import upgrade
+from atsc_keras.models.keras_2 import rename_groups, upgrade
 from atsc_keras.models.saved_config import Config
 
 # Their models are registered with Keras when they are imported.
@@ -137,9 +137,10 @@ class _Zip:
                         if name == CONFIG:
                             other.writestr(name, json.dumps(config))
                             continue
-                        with archive.open(name) as old:
-                            with other.open(name, "w", force_zip64=True) as new:
-                                shutil.copyfileobj(old, new)
+                        archive.extract(name, path.parent)
+                        if name.endswith(".h5"):
+                            rename_groups(path.parent / name)
+                        other.write(path.parent / name, name)
             return keras.models.load_model(path, compile=False)
 
 

@@ -1,9 +1,11 @@
 """Files of another Keras load where they can, and are named elsewhere."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -85,6 +87,37 @@ def test_functional_model_of_keras_2_loads(end: str, tmp_path: Path) -> None:
     edit(tmp_path / "m.keras", in_keras_2, version="2.15.0")
     loaded = load_keras_file(tmp_path / "m.keras")
     np.testing.assert_allclose(answers(loaded), answers(model), rtol=1e-5)
+
+
+@pytest.mark.parametrize("has_input", [True, False])
+def test_sequence_of_keras_2_on_windows_loads(
+    has_input: bool, tmp_path: Path
+) -> None:
+    def change(config: Any) -> None:
+        layers = config["config"]["layers"]
+        shape = layers[0]["config"].pop("batch_shape")
+        for found in layers[:2]:
+            found["config"]["batch_input_shape"] = shape
+        if not has_input:
+            layers.pop(0)
+
+    images, conv = keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 3)
+    inner = keras.Sequential([keras.Input((2, 2, 2)), keras.layers.Flatten()])
+    model = keras.Sequential([images, conv, inner, keras.layers.Dense(3)])
+    path = tmp_path / "m.keras"
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path)
+    with h5py.File(tmp_path / "model.weights.h5", "r+") as file:
+        for name in list(file["layers"]):
+            file.move(f"layers/{name}", f"layers\\{name}")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("config.json", "metadata.json", "model.weights.h5"):
+            archive.write(tmp_path / name, name)
+    edit(path, change, version="2.15.0")
+    np.testing.assert_allclose(
+        answers(load_keras_file(path)), answers(model), rtol=1e-5
+    )
 
 
 def test_operation_of_keras_2_is_named_with_its_layer(tmp_path: Path) -> None:
