@@ -1,5 +1,7 @@
 """Gradients and the training step on TensorFlow."""
 
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -23,7 +25,33 @@ class UpdateTrainer(keras.Model):
         # What a step makes when it is traced has it traced a second time.
         with self.distribute_strategy.scope():
             self.optimizer.build(self.trainable_variables)
+        if force or self.train_function is None:
+            _warn_of_strided_pixels(self)
         return super().make_train_function(force)
+
+
+def _warn_of_strided_pixels(trainer: keras.Model) -> None:
+    """Warn where oneDNN of TensorFlow 2.21 writes outside its memory."""
+    is_off = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0"
+    if is_off or tf.config.list_physical_devices("GPU"):
+        return
+    learning = set(map(id, trainer.trainable_variables))
+    found = [
+        layer.name
+        for layer in trainer._flatten_layers()
+        if isinstance(layer, keras.layers.Conv2D)
+        and (layer.kernel_size, max(layer.strides) > 1) == ((1, 1), True)
+        and layer.kernel.shape[2] < 16
+        and id(layer.kernel) in learning
+    ]
+    if found:
+        warnings.warn(
+            "TensorFlow on a CPU can end without a message, or learn wrongly, "
+            "where a 1x1 convolution with strides of fewer than 16 channels "
+            f"learns. Received: {', '.join(found)}. Set "
+            "TF_ENABLE_ONEDNN_OPTS=0 in the environment and start again.",
+            stacklevel=2,
+        )
 
 
 def value_and_grad(

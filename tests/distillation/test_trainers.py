@@ -1,5 +1,6 @@
 """ATSC and KnowledgeDistillation keep one standard."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,23 @@ import numpy as np
 import pytest
 from keras import layers
 
+from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.errors import InputError
 from atsc_keras.methods import METHODS, Attention, Hint
+from atsc_keras.models.image_classifier import ImageClassifier
 from tests.distillation.conftest import each_trainer
-from tests.tiny import batch, moved, sgd, tiny_atsc, tiny_teacher, values
+from tests.tiny import (
+    CLASSES,
+    SHAPE,
+    batch,
+    moved,
+    sgd,
+    tiny_atsc,
+    tiny_encoder,
+    tiny_teacher,
+    values,
+)
 
 # === Settings ===
 
@@ -243,3 +256,32 @@ def test_transfer_loss_belongs_to_one_trainer() -> None:
     with pytest.raises(InputError, match="Hint, which has .* Make a new one"):
         KnowledgeDistillation(tiny_teacher(), tiny_teacher(4), hint)
     KnowledgeDistillation(tiny_teacher(), tiny_teacher(4), attention)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="oneDNN is TensorFlow's"
+)
+@pytest.mark.parametrize(
+    ("channels", "onednn", "says"),
+    [(8, None, True), (8, "0", False), (16, None, False)],
+)
+def test_layers_that_crash_tensorflow_are_named_before_they_do(
+    channels: int,
+    onednn: str | None,
+    says: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if onednn is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    images = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(channels, 3)(images)
+    x = keras.layers.Conv2D(8, 1, strides=2, name="shortcut")(x)
+    atsc = ATSC(
+        ImageClassifier(keras.Model(images, x), keras.layers.Dense(CLASSES)),
+        tiny_encoder(4),
+    )
+    atsc.compile(sgd())
+    said = pytest.warns(UserWarning, match="shortcut.*ONEDNN_OPTS=0")
+    with said if says else warnings.catch_warnings(action="error"):
+        atsc.make_train_function()
