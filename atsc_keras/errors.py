@@ -61,7 +61,9 @@ class WriteError(OSError):
         if cause.errno == errno.ENOENT:
             rest = "What it held is lost. Let the folder stay, and run again."
         else:
-            way_out = "Make room" if self.is_for_room else "Make it writable"
+            ways_out = {errno.EEXIST: "Move it away"}
+            way_out = ways_out.get(cause.errno or 0, "Make it writable")
+            way_out = "Make room" if self.is_for_room else way_out
             rest = (
                 "What was written before is whole, the last checkpoint too. "
                 f"{way_out} and run again; --resume goes on with what was "

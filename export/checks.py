@@ -2,17 +2,17 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from atsc_keras.errors import InputError
 from atsc_keras.files.model_files import check_model_file
-from atsc_keras.files.whole import files_in
+from atsc_keras.files.whole import check_nothing_else, restore
 from atsc_keras.records.exports import ExportReport
 from atsc_keras.records.manifest import exported_files
 
 from .demo_page import check_page_folder
-from .formats import FORMATS, check_packages
+from .formats import check_packages
 from .formats.base import Variant
 from .images import check_data
 from .job import ExportJob
@@ -45,6 +45,7 @@ def check_job(job: ExportJob) -> list[str]:
         load_class_names(job.class_names)
     if job.demo_page is not None:
         _check_demo_page(job.variants)
+        _check_places(job.demo_page.resolve(), job.out.resolve())
         check_page_folder(job.demo_page.resolve())
         check_web_runtime(job.runtime)
     check_packages(job.variants)
@@ -62,6 +63,12 @@ def check_folder(job: ExportJob) -> list[str]:
         InputError: if not.
     """
     out = job.out.resolve()
+    restore(out)
+    if out.is_mount():
+        raise InputError(
+            "--out must be a folder that can be renamed. "
+            f"Received: {out}, where a disk is mounted. Name a folder in it."
+        )
     if out.exists() and not out.is_dir():
         raise InputError(
             "--out must be a folder. "
@@ -83,36 +90,38 @@ def check_folder(job: ExportJob) -> list[str]:
         )
     # A damaged report names nothing; by it the folder is known all the same.
     own = {REPORT, *exported_files(out)}
-    in_the_way = [
-        name
-        for name in files_in(out)
-        if name not in own
-        and any(_meet(name, other) for other in _planned(job))
-    ]
-    if in_the_way:
-        raise InputError(
-            "--overwrite replaces what an export wrote, and nothing else. "
-            f"Received: {out}, where {', '.join(in_the_way[:3])} would be in "
-            "the way and is not of the export. Move it, or name another "
-            "folder."
-        )
+    check_nothing_else(out, own, "--out")
+    _check_inputs_survive(job, out)
     return sorted(own)
 
 
-def _planned(job: ExportJob) -> Iterator[str]:
-    """Paths, from the folder on, of what an export may write."""
-    yield from (REPORT, PAGE, LABELS)
-    for path in (job.model, *job.compare):
-        folder = "" if path is job.model else f"{path.stem}/"
-        for variant in job.variants:
-            kind = FORMATS[variant.format]
-            yield folder + kind.file_name(variant, path.stem)
+def _check_inputs_survive(job: ExportJob, out: Path) -> None:
+    """See that nothing that is read lies in a folder that is replaced.
+
+    Raises:
+        InputError: if anything does.
+    """
+    inputs = (job.model, *job.compare, job.data, job.class_names, job.runtime)
+    for path in filter(None, inputs):
+        if path.resolve().is_relative_to(out):
+            raise InputError(
+                "`--overwrite` must not delete what the export reads. "
+                f"Received: {path} inside --out={out}. Move it, or name "
+                "another folder."
+            )
 
 
-def _meet(name: str, other: str) -> bool:
-    """Whether one path is the other, or inside it."""
-    one, two = Path(name), Path(other)
-    return one.is_relative_to(two) or two.is_relative_to(one)
+def _check_places(page: Path, out: Path) -> None:
+    """See that page and export do not lie in each other.
+
+    Raises:
+        InputError: if they do: neither could be made again.
+    """
+    if page.is_relative_to(out) or out.is_relative_to(page):
+        raise InputError(
+            "--demo-page and --out must be folders beside each other. "
+            f"Received: {page} and {out}. Name another folder for the page."
+        )
 
 
 def _check_stems(paths: Sequence[Path]) -> None:

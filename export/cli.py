@@ -149,7 +149,8 @@ def export(
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace the files of an earlier export; others stay.",
+            help="Replace an earlier export; refused if its folder holds "
+            "anything else.",
         ),
     ] = False,
 ) -> None:

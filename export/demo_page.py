@@ -14,10 +14,19 @@ import numpy as np
 from PIL import Image
 
 from atsc_keras.errors import InputError
-from atsc_keras.files.whole import files_in, folder_written_whole
+from atsc_keras.files.whole import (
+    check_nothing_else,
+    folder_written_whole,
+    restore,
+)
 
 from .formats.base import INPUT, OUTPUT
-from .web_runtime import WebRuntime, licence_files, read_web_runtime
+from .web_runtime import (
+    LICENCES,
+    WebRuntime,
+    licence_files,
+    read_web_runtime,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -27,6 +36,10 @@ _TEMPLATES = Path(__file__).parent / "demo_page_files"
 _PAGE = ("index.html", "page.css", "page.js")
 _DATA = ("model.js", "runtime.js")
 _LICENCES = "licences"
+_FILES = (
+    *(*_PAGE, *_DATA),
+    *(f"{_LICENCES}/onnxruntime-{Path(name).stem}.txt" for name in LICENCES),
+)
 _MARK = 'name="generator" content="atsc_keras demo page"'
 _TYPES = {"FLOAT": "float32", "UINT8": "uint8"}  # ONNX's word: numpy's
 
@@ -98,9 +111,7 @@ def write_demo_page(
         "model": _base64(model.read_bytes()),
     }
     web_runtime = read_web_runtime(runtime)
-    with folder_written_whole(
-        folder, "The demo page's folder", _PAGE[0], files_in(folder)
-    ) as beside:
+    with folder_written_whole(folder, "--demo-page", _FILES) as beside:
         _fill(beside, data, web_runtime)
 
 
@@ -134,6 +145,7 @@ def check_page_folder(folder: Path) -> None:
     Raises:
         InputError: if it holds anything else.
     """
+    restore(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(
             "The demo page must be a folder. "
@@ -141,7 +153,10 @@ def check_page_folder(folder: Path) -> None:
         )
     around = Path.cwd().is_relative_to(folder)
     names = {p.name for p in folder.iterdir()} if folder.exists() else set()
-    if not around and (not names or _is_a_page(folder, names)):
+    if not around and not names:
+        return
+    if not around and _is_a_page(folder):
+        check_nothing_else(folder, _FILES, "--demo-page")
         return
     raise InputError(
         "The demo page's folder must be new, empty, or an earlier demo page. "
@@ -149,14 +164,9 @@ def check_page_folder(folder: Path) -> None:
     )
 
 
-def _is_a_page(folder: Path, names: set[str]) -> bool:
-    """Whether all in the folder is what this module writes."""
+def _is_a_page(folder: Path) -> bool:
     page = folder / "index.html"
-    return (
-        names <= {*_PAGE, *_DATA, _LICENCES}
-        and page.is_file()
-        and _MARK in page.read_text("utf-8", errors="replace")
-    )
+    return page.is_file() and _MARK in page.read_text("utf-8", errors="replace")
 
 
 def _read_model(path: Path) -> _Model:

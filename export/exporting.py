@@ -78,7 +78,7 @@ def export(job: ExportJob) -> ExportReport:
     calibration = None if real is None else real.calibration
     compared = replace(job, pixel_range=job.compare_pixel_range)
     out = job.out.resolve()
-    with folder_written_whole(out, "--out", REPORT, earlier) as beside:
+    with folder_written_whole(out, "--out", earlier) as beside:
         first = export_one(classifier, job.model, beside, job, real, names)
         models = [first.model_copy(update={"note": note})]
         for path, (other, note) in others.items():

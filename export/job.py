@@ -84,8 +84,8 @@ class ExportJob:
             every file was accepted; default: none.
         runtime: folder `dist` of onnxruntime-web, for the page; default:
             fetched with npm.
-        overwrite: replace the files of the export that `out` holds; others
-            stay.
+        overwrite: replace the export that `out` holds; refused where it holds
+            anything else.
     """
 
     model: Path

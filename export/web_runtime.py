@@ -15,6 +15,7 @@ from atsc_keras.errors import InputError
 PACKAGE = "onnxruntime-web@1.30.0"
 MODULE = "ort.wasm.bundle.min.mjs"
 WASM = "ort-wasm-simd-threaded.wasm"
+LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # of onnxruntime
 _LONGEST_DOWNLOAD = 600  # seconds; the package has 33 MB
 _LONGEST_REASON = 300  # characters of npm's own message
 _WAY_OUT = (
@@ -87,7 +88,7 @@ def licence_files() -> list[Path]:
     return [
         path
         for folder in folders or []
-        for name in ("LICENSE", "ThirdPartyNotices.txt")
+        for name in LICENCES
         if (path := Path(folder) / name).is_file()
     ]
 

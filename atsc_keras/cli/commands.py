@@ -32,6 +32,7 @@ from atsc_keras.training.first_checks import (
     check_finished,
     check_first,
     check_role,
+    check_samples_file,
 )
 from atsc_keras.training.termination import ended_by_sigterm
 
@@ -263,17 +264,12 @@ def samples(
     out: Annotated[Path, typer.Option(help="The npz file to write.")],
     overrides: Overrides = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier file.")
+        bool, typer.Option("--overwrite", help="Replace earlier samples.")
     ] = False,
 ) -> None:
     """Write images of a config's data, for `export --data`."""
     experiment = load_config(config, overrides or ())
-    if out.suffix != ".npz" or (out.exists() and not overwrite):
-        raise InputError(
-            "--out must be a new `.npz` file. Received: "
-            f"{out}{', which is there already' if out.exists() else ''}. Name "
-            "another, or add --overwrite."
-        )
+    check_samples_file(out, experiment, overwrite)
     look_at_data(experiment.data)
     prepare_frameworks()
     from atsc_keras.data import load_dataset

@@ -30,7 +30,12 @@ Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted run.")
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Delete an earlier run first.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Delete an earlier run first; refused if its folder holds "
+        "anything else.",
+    ),
 ]
 Quiet = Annotated[
     bool,

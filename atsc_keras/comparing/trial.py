@@ -127,6 +127,7 @@ class Trial:
             InputError: if it was done in another way.
         """
         experiment = Experiment(self.config, dataset)
+        self.comparison.list_inner(self.path)
         origin = describe_origin(self.candidate.method, experiment)
         if self.is_done:
             earlier = Run(self.path).demand(Origin)

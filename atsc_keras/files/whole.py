@@ -3,7 +3,13 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from pathlib import Path
 from typing import Any
 
@@ -40,42 +46,83 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
 @contextlib.contextmanager
 def folder_written_whole(
-    folder: Path, what: str, marker: str, own: Iterable[str] = ()
+    folder: Path, what: str, own: Collection[str] = ()
 ) -> Iterator[Path]:
-    """Give a folder beside another; at the end its files take their places.
+    """Give a folder beside another, whose place it takes at the end.
 
     Args:
-        folder: to make, or to renew.
+        folder: to make, or to replace.
         what: how a message calls it, such as "--out".
-        marker: the file that tells that the others are whole: the first to
-            go and the last to come.
-        own: files in `folder`, by their paths from there, that the new ones
-            replace. All others stay; default: none.
+        own: files in `folder` that go with it, by their paths from there;
+            with any other it stays. Default: none.
 
     Yields:
         The folder to fill; after an error nothing of it is left, and
         `folder` is as it was.
 
     Raises:
-        InputError: if it cannot be written.
+        InputError: if it cannot be written, or has got other files meanwhile.
     """
-    beside = folder.with_name(f"{PART}{folder.name}")
+    restore(folder)
+    beside, former = _beside(folder)
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         yield beside
-        if folder.exists():
-            remove_files(folder, sorted(own, key=lambda name: name != marker))
-            _move(beside, folder, marker)
-        else:
-            beside.rename(folder)
+        check_nothing_else(folder, own, what)
+        if files_in(folder):
+            shutil.copymode(folder, beside)
+            folder.rename(former)
+        beside.rename(folder)  # or an empty one makes room
     except OSError as error:
         raise InputError(
             f"{what} must be a folder that can be written. "
             f"Received: {folder} ({error.strerror}). Name another folder."
         ) from error
     finally:
+        restore(folder)
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def restore(folder: Path) -> None:
+    """Bring to an end what a kill has stopped in the midst of a replacing."""
+    _, former = _beside(folder)
+    if former.is_dir() and not folder.exists():
+        former.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    """Name what is to take a folder's place, and what has left it."""
+    new, former = (f"{PART}{x}{folder.name}" for x in ("", "former-"))
+    return folder.with_name(new), folder.with_name(former)
+
+
+def check_nothing_else(folder: Path, own: Collection[str], what: str) -> None:
+    """Check that a folder holds nothing that would be lost with it.
+
+    Args:
+        folder: that is to be replaced.
+        own: files that may go, by their paths from there.
+        what: how a message calls the folder, such as "--out".
+
+    Raises:
+        InputError: if it holds any other; all are named.
+    """
+    others = [name for name in files_in(folder) if name not in own]
+    if others:
+        raise InputError(
+            "A folder that is replaced must hold what an earlier call wrote, "
+            f"and nothing else. Received: {what}={folder}, which also holds "
+            f"{named(others)}. Move what is yours, or name another folder."
+        )
+
+
+def named(names: Sequence[str], most: int = 8) -> str:
+    """Put names into words, at most so many."""
+    more = len(names) - most
+    rest = f" and {more} more" if more > 0 else ""
+    return ", ".join(names[:most]) + rest
 
 
 def files_in(folder: Path) -> list[str]:
@@ -88,15 +135,17 @@ def files_in(folder: Path) -> list[str]:
 
 
 def remove_files(folder: Path, names: Iterable[str]) -> None:
-    """Remove files, and the folders that they leave empty."""
+    """Remove files, and the folders that they leave empty.
+
+    Args:
+        folder: that holds them.
+        names: paths from there; what a link leads out of it to stays.
+    """
     for name in names:
+        parents = Path(name).parents[:-1]
+        if any((folder / parent).is_symlink() for parent in parents):
+            continue
         (folder / name).unlink(missing_ok=True)
-        for parent in Path(name).parents[:-1]:
+        for parent in parents:
             with contextlib.suppress(OSError):  # not empty, or gone
                 (folder / parent).rmdir()
-
-
-def _move(beside: Path, folder: Path, marker: str) -> None:
-    for name in sorted(files_in(beside), key=lambda name: name == marker):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(beside / name, folder / name)

@@ -1,5 +1,6 @@
 """Whether what is to go on, or to be replaced, is what a folder holds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +55,25 @@ def check_same(path: Path, origin: Origin, earlier: Origin) -> None:
 
 def check_inputs_survive(path: Path, config: ExperimentConfig | None) -> None:
     """Check that no folder is deleted in which the run finds its inputs."""
-    if config is None:
-        return
-    inputs = [
-        config.data.path,
-        config.student.weights,
-        *(teacher.weights for teacher in config.teachers),
-    ]
-    for name in filter(None, inputs):
+    for name in inputs_of(config) if config else ():
         if Path(name).resolve().is_relative_to(path.resolve()):
             raise InputError(
                 "`--overwrite` must not delete what the run reads. "
                 f"Received: {name} inside --run-dir={path}. Name another "
                 "folder."
             )
+
+
+def inputs_of(config: ExperimentConfig) -> Iterator[str]:
+    """Name the files and folders that a config reads."""
+    yield from filter(
+        None,
+        [
+            config.data.path,
+            config.student.weights,
+            *(teacher.weights for teacher in config.teachers),
+        ],
+    )
 
 
 def _differing(before: Any, now: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from atsc_keras.records.models import Entry, Record, Share
+from atsc_keras.records.models import Entry, FileName, Record, Share
 
 
 def _finite(value: Any) -> Any:
@@ -200,4 +200,4 @@ class ExportReport(Record):
     calibration_images: int
     models: Annotated[tuple[ExportedModel, ...], Field(min_length=1)]
     seconds: float
-    files: tuple[str, ...] = ()
+    files: tuple[FileName, ...] = ()

@@ -16,6 +16,7 @@ from atsc_keras.processes import command
 
 LOCK = ".writer.lock"
 WRITER = "writer.json"
+LOCKED = frozenset({LOCK, WRITER})
 
 
 @contextmanager

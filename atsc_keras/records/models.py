@@ -1,5 +1,6 @@
 """The records of a run, each a JSON file, as pydantic models."""
 
+from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -40,6 +41,14 @@ def _named_as_a_part(stem: str) -> str:
     return stem
 
 
+def _within(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"{name!r} does not lie in the folder")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_within)]  # from a folder on
 Stem = Annotated[str, AfterValidator(_named_as_a_part)]
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -10,7 +10,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from atsc_keras.errors import InputError
-from atsc_keras.records.models import SCHEMA_VERSION, EpochRow, Record
+from atsc_keras.records.models import (
+    SCHEMA_VERSION,
+    EpochRow,
+    Origin,
+    Record,
+)
 from atsc_keras.records.upgrading import upgraded
 
 HISTORY = "history.csv"
@@ -27,9 +32,15 @@ def damaged_record(path: Path, reason: str) -> InputError:
 
 def missing_record(folder: Path, name: str) -> InputError:
     """Make the error for a file of a run that is not there."""
+    begun = name != Origin.file_name
+    way_out = (
+        "finish the run with --resume"
+        if begun
+        else "begin the run again with --overwrite"
+    )
     return InputError(
         f"A run folder must hold {name}. Received: {folder}, which does not. "
-        "Name the folder of a finished run, or finish the run with --resume."
+        f"Name the folder of a finished run, or {way_out}."
     )
 
 

@@ -1,6 +1,7 @@
 """The folder of one run: one writer, and a list of what it wrote."""
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,23 +10,25 @@ from typing import Any, TypeVar
 from atsc_keras.config import ExperimentConfig, dump_config
 from atsc_keras.errors import InputError, WriteError
 from atsc_keras.files.whole import (
-    PART,
     files_in,
+    named,
     remove_files,
-    write_whole,
 )
 from atsc_keras.processes import is_first, wait_for_all, write_atomically
+from atsc_keras.records.clearing import clear, clear_parts, is_part
 from atsc_keras.records.continuing import (
     CONFIG,
     check_inputs_survive,
     check_same,
 )
-from atsc_keras.records.locking import LOCK, WRITER, sole_writer
+from atsc_keras.records.locking import LOCKED, sole_writer
 from atsc_keras.records.manifest import (
     Manifest,
     State,
     own_files,
+    own_list,
     read_manifest,
+    write_manifest,
 )
 from atsc_keras.records.models import EpochRow, Origin, Record
 from atsc_keras.records.reading import (
@@ -38,7 +41,6 @@ from atsc_keras.records.reading import (
 )
 from atsc_keras.records.roles import Part
 
-_LOCKED = {LOCK, WRITER}
 _Record = TypeVar("_Record", bound=Record)
 
 
@@ -92,8 +94,10 @@ class Run:
                     run.path.mkdir(parents=True, exist_ok=True)
                     stack.enter_context(sole_writer(run.path))
                     # Another may have ended in between.
-                    run._check(origin, resume, overwrite)
-                    run._clear(everything=overwrite)
+                    if run._check(origin, resume, overwrite):
+                        clear_parts(run.path)
+                    else:
+                        clear(run.path, keeps_config=origin.config is not None)
                 wait_for_all("cleared")
                 earlier = run.load(Origin)
                 run._manifest = read_manifest(run.path)
@@ -141,13 +145,6 @@ class Run:
                 "change its permissions."
             ) from error
 
-    def _clear(self, everything: bool) -> None:
-        """Remove the run's own files, or only what a killed one was writing."""
-        names = own_files(self.path)
-        if not everything:
-            names = {name for name in names if PART in name}
-        remove_files(self.path, names - _LOCKED)
-
     @classmethod
     def look(
         cls,
@@ -166,10 +163,11 @@ class Run:
         with run._naming_what_cannot_be_written():
             run._check_names(config, resume, overwrite)
 
-    def _check(self, origin: Origin, resume: bool, overwrite: bool) -> None:
+    def _check(self, origin: Origin, resume: bool, overwrite: bool) -> bool:
         goes_on = self._check_names(origin.config, resume, overwrite)
         if goes_on:
             check_same(self.path, origin, self.demand(Origin))
+        return goes_on
 
     def _check_names(
         self, config: ExperimentConfig | None, resume: bool, overwrite: bool
@@ -180,13 +178,14 @@ class Run:
                 "A run goes on or starts again. Received: --resume and "
                 "--overwrite. Give one of them."
             )
-        found, own = set(files_in(self.path)) - _LOCKED, own_files(self.path)
-        begun = {name for name in own if PART in name} | {Manifest.file_name}
-        if found <= begun:  # by a run killed in its first write
+        found, own = set(files_in(self.path)) - LOCKED, own_files(self.path)
+        first = own & {Manifest.file_name, CONFIG}
+        if found <= {*filter(is_part, own), *first}:  # killed at its begin
             return False
-        foreign = found - own
-        if foreign or not found & {Manifest.file_name, Origin.file_name}:
-            shown = ", ".join(sorted(foreign)[:3]) or f"no {Origin.file_name}"
+        foreign = sorted(found - own)
+        none = not found & {Manifest.file_name, Origin.file_name}
+        if foreign or none:
+            shown = named(foreign) + none * f" and no {Origin.file_name}"
             raise InputError(
                 "A run folder must be new, empty, or made by an earlier run. "
                 f"Received: --run-dir={self.path}, which holds {shown}. "
@@ -219,9 +218,8 @@ class Run:
 
     def note(self, stem: str, state: State) -> None:
         """Write down how a training ended."""
-        manifest = self._writable()
-        networks = {**manifest.networks, stem: state}
-        self._write_manifest(manifest.model_copy(update={"networks": networks}))
+        networks = {**self._writable().networks, stem: state}
+        self._write_manifest(networks=networks)
 
     def write_file(self, name: str, write: Callable[[Path], Any]) -> None:
         """Write a file, whole or not at all, and list it before.
@@ -231,7 +229,7 @@ class Run:
             write: is given the path to write to.
 
         Raises:
-            WriteError: if that fails.
+            WriteError: if that fails, or another's file has the name.
         """
         manifest = self._writable()
         if is_first() and not self.path.is_dir():
@@ -239,9 +237,18 @@ class Run:
             gone = OSError(errno.ENOENT, "the folder is gone")
             raise WriteError(self.path, gone)
         if name not in manifest.files:
-            files = (*manifest.files, name)
-            self._write_manifest(manifest.model_copy(update={"files": files}))
+            if is_first() and os.path.lexists(self.file(name)):
+                taken = OSError(errno.EEXIST, "not the run's, but in its way")
+                raise WriteError(self.file(name), taken)
+            self._write_manifest(files=(*manifest.files, name))
         write_atomically(self.file(name), write)
+
+    def list_inner(self, path: Path) -> None:
+        """List a run inside this one: `--overwrite` deletes it too."""
+        name = own_list(path.relative_to(self.path).as_posix())
+        files = self._writable().files
+        if name not in files:
+            self._write_manifest(files=(*files, name))
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove files of the run, and from its list."""
@@ -251,8 +258,7 @@ class Run:
         remove_files(self.path, names)
         kept = tuple(name for name in manifest.files if name not in names)
         self._manifest = manifest.model_copy(update={"files": kept})
-        text = record_text(self._manifest)
-        write_whole(self.file(Manifest.file_name), _writing(text))
+        write_manifest(self.path, self._manifest)
 
     def remove_folder(self, name: str) -> None:
         """Remove what the run wrote in a folder; see `remove`."""
@@ -264,7 +270,8 @@ class Run:
             raise ValueError(f"{self.path} is not open for writing")
         return self._manifest
 
-    def _write_manifest(self, manifest: Manifest) -> None:
+    def _write_manifest(self, **changes: Any) -> None:
+        manifest = self._writable().model_copy(update=changes)
         self._manifest = manifest
         text = record_text(manifest)
         write_atomically(self.file(Manifest.file_name), _writing(text))

@@ -1,5 +1,6 @@
 """What is refused before a framework is loaded, which takes seconds."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,15 +13,18 @@ from atsc_keras.config import (
 from atsc_keras.data.looking import look_at_data
 from atsc_keras.errors import InputError
 from atsc_keras.files.model_files import check_model_file
+from atsc_keras.files.pictures import read_npz_forms
 from atsc_keras.models.network_names import (
     are_of_library,
     check_network_name,
     is_of_library,
 )
+from atsc_keras.records.continuing import inputs_of
 from atsc_keras.records.models import Metrics
 from atsc_keras.records.run import Run
 
 Asked = TeacherConfig | StudentConfig
+_SAMPLES = {"x_train", "x_test", "y_test"}  # arrays in the file
 
 
 def check_first(
@@ -87,6 +91,39 @@ def check_finished(run_dir: Path) -> Metrics:
             "with --resume."
         )
     return metrics
+
+
+def check_samples_file(
+    path: Path, config: ExperimentConfig, overwrite: bool
+) -> None:
+    """Check that samples may be written to a file, and nothing is lost by it.
+
+    Args:
+        path: of the npz file.
+        config: whose data they are.
+        overwrite: whether earlier samples may be replaced.
+
+    Raises:
+        InputError: if not.
+    """
+    there = os.path.lexists(path)
+    if path.suffix != ".npz" or (there and not overwrite):
+        raise InputError(
+            "--out must be a new `.npz` file. Received: "
+            f"{path}{', which is there already' if there else ''}. Name "
+            "another, or add --overwrite."
+        )
+    reads = {Path(name).resolve() for name in inputs_of(config)}
+    try:
+        arrays = set(read_npz_forms(path)) if there else _SAMPLES
+    except ValueError:
+        arrays = set()
+    if there and (arrays != _SAMPLES or path.resolve() in reads):
+        raise InputError(
+            "`--overwrite` replaces earlier samples, and nothing else. "
+            f"Received: --out={path}, which is none or is read itself. Name "
+            "another."
+        )
 
 
 def _check_network(asked: Asked) -> None:

@@ -211,10 +211,15 @@ def test_folder_that_is_no_page_is_never_replaced(
     (page / "index.html").unlink()
     written(page, model, runtime)
     # A page with something of the user's beside it.
-    (page / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="which holds other files"):
-        written(page, model, runtime)
-    (page / "notes.txt").unlink()
+    for name in ("notes.txt", "licences/mine.txt", "model.js/x", "a/b"):
+        (page / "model.js").unlink(missing_ok=True)
+        (page / name).parent.mkdir(exist_ok=True)
+        (page / name).write_text("mine")
+        with pytest.raises(InputError, match=f"also holds {name}"):
+            written(page, model, runtime)
+        (page / name).unlink()
+        if not name.startswith(("notes", "licences")):
+            (page / name).parent.rmdir()
     # Nor under the feet of who stands in it.
     monkeypatch.chdir(page)
     with pytest.raises(InputError, match="which holds other files"):

@@ -181,18 +181,7 @@ def test_folder_that_is_no_export_is_never_replaced(
     assert (out / "thesis.txt").read_text() == "mine"
 
 
-def test_own_export_is_replaced_when_asked(tmp_path: Path) -> None:
-    from export.exporting import export
-
-    student().save(tmp_path / "s.keras")
-    job = ExportJob(tmp_path / "s.keras", tmp_path / "out", [Variant("onnx")])
-    export(job)
-    export(replace(job, variants=[Variant("tflite")], overwrite=True))
-    names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"s.tflite", "export_report.json", "export_report.md"}
-
-
-def test_overwriting_leaves_what_the_exporter_did_not_write(
+def test_own_export_is_replaced_and_nothing_of_the_users(
     tmp_path: Path,
 ) -> None:
     from export.exporting import export
@@ -202,22 +191,20 @@ def test_overwriting_leaves_what_the_exporter_did_not_write(
     job = ExportJob(tmp_path / "s.keras", out, [Variant("onnx")])
     report = export(job)
     assert sorted(report.files) == files_in(out)
-    own = {name: "mine" for name in ("notes.md", "cat/1.png", "s_tuned.onnx")}
-    for name, content in own.items():
-        (out / name).parent.mkdir(exist_ok=True)
-        (out / name).write_text(content)
-    job = replace(job, variants=[Variant("saved_model")], overwrite=True)
+    (out / "cat").mkdir()
+    (out / "cat" / "1.png").write_text("mine")
+    before = {x: x.read_bytes() for x in tmp_path.rglob("*") if x.is_file()}
+    job = replace(job, variants=[Variant("tflite")], overwrite=True)
+    with pytest.raises(InputError, match="also holds cat/1.png"):
+        export(job)
+    assert before == {
+        x: x.read_bytes() for x in tmp_path.rglob("*") if x.is_file()
+    }
+    (out / "cat" / "1.png").unlink()
+    (out / "cat").rmdir()
     export(job)
-    assert not (out / "s.onnx").exists()
-    assert {name: (out / name).read_text() for name in own} == own
-    # What would be in the way is named before anything is computed.
-    job = replace(job, variants=[Variant("onnx"), Variant("saved_model")])
-    for name in ("s.onnx", "saved_model/notes.md"):
-        (out / name).write_text("mine")
-        with pytest.raises(InputError, match=f"where {name} would be"):
-            export(job)
-        assert (out / name).read_text() == "mine"
-        (out / name).unlink()
+    names = {path.name for path in out.iterdir()}
+    assert names == {"s.tflite", "export_report.json", "export_report.md"}
 
 
 def test_random_and_mixed_precision_layers_leave_no_trace(

@@ -1,6 +1,7 @@
 """What a run's folder gives, and what an earlier export's may lose."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from atsc_keras.errors import InputError
 from atsc_keras.records.models import Metrics, ModelRecord
 from atsc_keras.records.reading import record_text
 from export import ExportJob
+from export.checks import REPORT, check_folder, check_job
 from export.from_run import files_of_run
 from tests.export.models import export_report
 
@@ -70,41 +72,119 @@ def test_run_gives_names_only_where_they_fit(tmp_path: Path) -> None:
         files_of_run(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "text", ["no json", "[]", '{"files": 3}', '{"files": [["a"]]}', "{}"]
-)
-def test_report_changed_by_hand_lets_nothing_be_deleted(
-    text: str, tmp_path: Path
-) -> None:
-    from export.checks import REPORT, check_folder
-
+@pytest.fixture
+def job(tmp_path: Path) -> ExportJob:
+    """A job whose folder holds an earlier export."""
     out = tmp_path / "out"
-    out.mkdir()
-    (tmp_path / "outside").touch()
-    job = ExportJob(tmp_path / "m.keras", out, overwrite=True)
-    (out / REPORT).write_text(text)
-    assert check_folder(job) == [REPORT]
-    named = ["../outside", str(tmp_path / "outside"), "gone", "mine"]
-    (out / "mine").touch()
-    (out / REPORT).write_text(json.dumps({"files": named}))
-    assert check_folder(job) == [REPORT]  # no whole report: nothing is sure
-    whole = export_report().model_copy(update={"files": tuple(named)})
+    own = ("s.onnx", "export_report.md", "t/t.tflite", "saved_model/v/w")
+    for name in own:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).touch()
+    whole = export_report().model_copy(update={"files": (*own, REPORT)})
     (out / REPORT).write_text(record_text(whole))
-    assert check_folder(job) == [REPORT, "mine"]
+    return ExportJob(tmp_path / "m.keras", out, overwrite=True)
+
+
+def refused(job: ExportJob, message: str) -> None:
+    """Nothing has changed."""
+    before = {x: x.read_bytes() for x in job.out.rglob("*") if x.is_file()}
+    with pytest.raises(InputError, match=message):
+        check_folder(job)
+    now = {x: x.read_bytes() for x in job.out.rglob("*") if x.is_file()}
+    assert now == before
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"files": 3}', "{}"])
+def test_report_changed_by_hand_lets_nothing_be_deleted(
+    text: str, job: ExportJob
+) -> None:
+    (job.out / REPORT).write_text(text)
+    refused(job, "also holds export_report.md, s.onnx, saved_model/v/w, t/")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "t/../../x", ""])
+def test_report_that_leads_out_of_the_folder_lets_nothing_be_deleted(
+    name: str, job: ExportJob
+) -> None:
+    report = json.loads((job.out / REPORT).read_text())
+    report["files"].append(name)
+    (job.out / REPORT).write_text(json.dumps(report))
+    refused(job, "also holds export_report.md")
+
+
+FOREIGN = [
+    *("notes.md", "s_tuned.onnx", "m.keras", "labels.json", ".hidden"),
+    *("t/notes.md", "saved_model/v/mine", "photos/cat/1.png", "t.onnx/x"),
+]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("kind", ["file", "link", "folder link"])
+def test_export_with_anything_else_in_its_folder_is_refused(
+    name: str, kind: str, job: ExportJob
+) -> None:
+    (job.out / name).parent.mkdir(parents=True, exist_ok=True)
+    (job.out.parent / "outside").mkdir()
+    if kind == "file":
+        (job.out / name).write_text("mine")
+    else:
+        goal = job.out.parent / ("outside" if "folder" in kind else "m.keras")
+        (job.out / name).symlink_to(goal)
+    refused(job, f"also holds {name}.* Move what is yours")
+    # Through a link to the folder too.
+    link = job.out.with_name("link")
+    link.symlink_to(job.out)
+    refused(replace(job, out=link), f"also holds {name}")
+    (job.out / name).unlink()
+    assert check_folder(replace(job, out=link)) == check_folder(job)
+
+
+@pytest.mark.parametrize(
+    "key", ["model", "compare", "data", "class_names", "runtime"]
+)
+def test_what_the_export_reads_is_never_deleted(
+    key: str, job: ExportJob
+) -> None:
+    own, link = job.out / "s.onnx", job.out.with_name("link")
+    link.symlink_to(own)
+    for path in (own, link, job.out / "saved_model", job.out):
+        value = (path,) if key == "compare" else path
+        refused(replace(job, **{key: value}), "what the export reads.*Move it")
+
+
+def test_page_and_export_lie_beside_each_other(
+    job: ExportJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.checks.check_model_file", lambda *_: None)
+    for page in (job.out, job.out / "page", job.out.parent):
+        with pytest.raises(InputError, match="beside each other"):
+            check_job(replace(job, demo_page=page))
+
+
+def test_folder_where_a_disk_is_mounted_is_refused_at_once(
+    job: ExportJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == job.out)
+    refused(job, "Name a folder in it")
 
 
 def test_export_of_the_first_release_is_known_by_its_names(
-    tmp_path: Path,
+    job: ExportJob,
 ) -> None:
-    from export.checks import REPORT, check_folder
-
-    out = tmp_path / "out"
-    job = ExportJob(tmp_path / "m.keras", out, overwrite=True)
-    own = ["s.onnx", "teacher/t_int8.tflite", "saved_model/a/b", "labels.json"]
-    for name in (*own, "notes.md", "cat/1.png"):
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).touch()
     report = json.loads(record_text(export_report()))
     del report["schema_version"], report["files"]
-    (out / REPORT).write_text(json.dumps(report))
+    (first, other) = report["models"]
+    other["artifacts"] = [{**first["artifacts"][0], "path": "saved_model"}]
+    (job.out / REPORT).write_text(json.dumps(report))
+    refused(job, "also holds saved_model/v/w, t/t.tflite. M")
+    for name in ("saved_model/v/w", "t/t.tflite"):
+        (job.out / name).unlink()
+    own = ["export_report.md", "labels.json", "s.onnx"]
+    own += ["t/saved_model/saved_model.pb"]
+    own += ["t/saved_model/variables/variables.data-00000-of-00001"]
+    for name in own:
+        (job.out / name).parent.mkdir(parents=True, exist_ok=True)
+        (job.out / name).touch()
     assert check_folder(job) == sorted([REPORT, *own])
+    (job.out / "t/saved_model/notes.md").touch()
+    refused(job, "also holds t/saved_model/notes.md. M")

@@ -49,6 +49,8 @@ def test_existing_run_needs_a_decision(run: Path, origin: Origin) -> None:
 FOREIGN = [
     *("thesis.txt", "best_of_all.keras", "export/thesis.txt", "figures/me.png"),
     *("checkpoints/mine.npz", "runs/notes.md", "runs/a_seed0/mine.keras"),
+    # Names that a run of its own would have, where none has been.
+    *("runs/best/student.keras", "rates/best_seed1/report.html"),
 ]
 
 
@@ -67,6 +69,16 @@ def test_files_of_the_users_are_never_deleted(
     reopen(run, origin, overwrite=True)
 
 
+def artifact(path: str) -> str:
+    return json.dumps(
+        {
+            **{"format": "tflite", "precision": "float32", "bytes": 1},
+            **{"pixels": "float32", "runtime": "x", "accepted": True},
+            "path": path,
+        }
+    )
+
+
 def test_what_release_0_1_wrote_is_known_by_name(
     run: Path, origin: Origin
 ) -> None:
@@ -76,7 +88,7 @@ def test_what_release_0_1_wrote_is_known_by_name(
         *("figures/accuracy.svg", "report.html", "samples.npz"),
         *("export/student.tflite", "export/saved_model/saved_model.pb"),
         *("export/teacher/teacher_int8.tflite", "export/labels.json"),
-        *("runs/kd_seed0/student.keras", "runs/kd_seed0/history.csv"),
+        *("runs/kd_seed0/student.keras", "runs/kd_seed0/environment.json"),
     ):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text("the run's")
@@ -85,8 +97,17 @@ def test_what_release_0_1_wrote_is_known_by_name(
         '"threads": 1, "images": {}, "calibration_images": 0, "seconds": 1,'
         '"models": [{"name": "s", "file": "s.keras", "parameters": 1,'
         '"multiply_adds": 1, "input_shape": [1], "classes": 2, "keras":'
-        '{"bytes": 1, "accuracy": null, "latency": null}, "artifacts": []}]}'
+        '{"bytes": 1, "accuracy": null, "latency": null}, "artifacts": ['
+        f"{artifact('student.tflite')}, {artifact('saved_model')}]"
+        '}, {"name": "teacher", "file": "t.keras", "parameters": 1,'
+        '"multiply_adds": 1, "input_shape": [1], "classes": 2, "keras":'
+        '{"bytes": 1, "accuracy": null, "latency": null}, "artifacts": ['
+        f"{artifact('teacher_int8.tflite')}]}}]}}"
     )
+    for name in ("export/student_tuned.onnx", "export/saved_model/notes.md"):
+        (run / name).write_text("mine")
+        assert f"holds {name}" in refusal(run, origin, overwrite=True)
+        (run / name).unlink()
     assert Run(run).state["teacher_2"] == "done"
     reopen(run, origin, resume=True)
     assert (run / "teacher_2.keras").exists()
@@ -103,7 +124,7 @@ def test_folder_without_origin_is_none_of_a_run(
     (run / "manifest.json").unlink()
     for decision in ("resume", "overwrite"):
         message = refusal(run, origin, **{decision: True})
-        assert "holds no environment.json" in message
+        assert "student.keras and no environment.json. N" in message
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "environment.json"])
