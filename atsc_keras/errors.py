@@ -98,6 +98,16 @@ class TerminatedError(SystemExit):
         super().__init__(128 + signal.SIGTERM)  # as a shell reports it
 
 
+def shortened(text: str, longest: int = 100) -> str:
+    """Cut a text that a message repeats.
+
+    Args:
+        text: as it was given.
+        longest: characters that are shown; default 100.
+    """
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def first_line(error: Exception) -> str:
     """Take the first line of what an exception says."""
     return (str(error).strip() or repr(error)).splitlines()[0]

@@ -9,12 +9,13 @@ from pydantic import BaseModel
 
 from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.mistakes import EXTENDS
-from atsc_keras.config.shipped import find_shipped, nearest_shipped
+from atsc_keras.config.shipped import find_shipped, is_there, nearest_shipped
 from atsc_keras.config.strict_model import StrictModel, inner_section
 from atsc_keras.config.yaml_text import read_mapping
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, shortened
 
 _EXAMPLE = "`data:`, `teacher:`, `student:`, `distillation:`"
+_LONGEST_CHAIN = 20  # files
 
 Keys = tuple[str, ...]
 
@@ -73,14 +74,22 @@ def _extended(own: dict[str, Any], files: list[Path]) -> Path | None:
     if not isinstance(given, str) or not given.strip():
         raise InputError(
             f"`{EXTENDS}` must be the path of a config file or the name of a "
-            f"shipped one. Received: {EXTENDS}: {given!r} in {files[-1]}. "
-            f"Write, for example, {EXTENDS}: common/cifar100.yaml."
+            f"shipped one. Received: {EXTENDS}: {shortened(repr(given))} in "
+            f"{files[-1]}. Write, for example, {EXTENDS}: "
+            "common/cifar100.yaml."
         )
     beside = files[-1].parent / given
     shipped = find_shipped(given)
-    found = beside if beside.is_file() or not shipped else shipped
-    received = " -> ".join(map(str, [*files, given]))
-    if not found.exists():
+    missing = not is_there(beside) or beside.is_dir()
+    found = shipped if missing and shipped else beside
+    received = " -> ".join(map(str, [*files, shortened(given)]))
+    if len(files) == _LONGEST_CHAIN:
+        raise InputError(
+            f"Configs must extend each other at most {_LONGEST_CHAIN} deep. "
+            f"Received: {files[0]} -> ... -> {shortened(given)}. Write what "
+            "they say into fewer files."
+        )
+    if not is_there(found):
         raise InputError(
             "What a config extends must exist, as a path relative to its file "
             f"or as the name of a shipped config. Received: {received}. "

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.extending import read_config
-from atsc_keras.config.mistakes import describe
+from atsc_keras.config.mistakes import MOST_SHOWN, describe
 from atsc_keras.config.overrides import apply_overrides
 from atsc_keras.config.shipped import find_config
 from atsc_keras.config.strict_model import as_recorded, neutral_values
@@ -57,6 +57,8 @@ def load_config(
     path = find_config(Path(path))
     values, files = read_config(path)
     mistakes = apply_overrides(values, overrides, ExperimentConfig)
+    count = len(mistakes)
+    mistakes = mistakes[:MOST_SHOWN]
     if values.get("name") is None:
         values["name"] = path.stem
     try:
@@ -67,13 +69,15 @@ def load_config(
             for keys, file in files.items()
             if file != path and not _overridden(keys, overrides)
         }
-        mistakes += describe(error, ExperimentConfig, extended)
+        most = MOST_SHOWN - len(mistakes)
+        mistakes += describe(error, ExperimentConfig, extended, most)
+        count += error.error_count()
     if mistakes:
-        count = (
-            "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        )
         lines = "\n".join(f"  {line}" for line in mistakes)
-        raise InputError(f"{path} has {count}:\n{lines}")
+        if count > len(mistakes):
+            lines += f"\n  and {count - len(mistakes)} more."
+        words = "1 mistake" if count == 1 else f"{count} mistakes"
+        raise InputError(f"{path} has {words}:\n{lines}")
     return config
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from atsc_keras.config.strict_model import inner_section
 from atsc_keras.config.yaml_text import write_yaml
+from atsc_keras.errors import shortened
 
 _RULES = {
     "missing": "is required",
@@ -20,9 +21,11 @@ _RULES = {
     "finite_number": "must be a finite number",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
     "too_short": "must not be an empty list",
+    "too_long": "must have at most {max_length} entries",
     "model_type": "must be a mapping of keys to values",
     "literal_error": "must be one of the known values",
     "greater_than": "must be greater than {gt}",
@@ -32,32 +35,36 @@ _RULES = {
     "invalid_key": "is not a key: keys are text",
 }
 EXTENDS = "extends"
-_LONGEST_SHOWN = 60  # characters of a received value
+_LONGEST_SHOWN = 60  # characters of a received value, or of a key
+MOST_SHOWN = 20  # mistakes
 
 
 def describe(
     error: ValidationError,
     schema: type[BaseModel],
     extended: Mapping[tuple[str, ...], Path] = MappingProxyType({}),
+    most: int = MOST_SHOWN,
 ) -> list[str]:
-    """Describe every finding in a line of its own.
+    """Describe the first findings, each in a line of its own.
 
     Args:
         error: what pydantic found.
         schema: the model that it was checking.
         extended: the file of each value, by its keys, that is in another file
             than the one that was asked for.
+        most: of them; default 20.
 
     Returns:
         Lines "dotted.key: rule. Received: key=value. Way out.", and where that
         is if it is in another file.
     """
     lines = []
-    for found in error.errors(include_url=False):
+    for found in error.errors(include_url=False)[:most]:
         keys = _keys(found["loc"])
-        dotted = ".".join(keys)
+        shown = [shortened(key, _LONGEST_SHOWN) for key in keys]
+        dotted = ".".join(shown)
         rule, way_out = _rule_and_way_out(dict(found), keys, schema)
-        received = f"{keys[-1]}={_shown(found['input'])}"
+        received = f"{shown[-1]}={_shown(found['input'])}"
         if found["type"] == "missing":
             received = "nothing"
         line = f"{dotted}: {rule}. Received: {received}. {way_out}"
@@ -168,6 +175,4 @@ def _shown(value: Any) -> str:
     text = repr(value)
     if isinstance(value, bool) or value is None:
         text = write_yaml(value).split("\n")[0]
-    if len(text) > _LONGEST_SHOWN:
-        text = text[:_LONGEST_SHOWN] + "..."
-    return text
+    return shortened(text, _LONGEST_SHOWN)

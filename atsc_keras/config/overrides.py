@@ -7,7 +7,12 @@ import yaml
 from pydantic import BaseModel
 
 from atsc_keras.config.strict_model import StrictModel, inner_section
-from atsc_keras.config.yaml_text import parse_yaml
+from atsc_keras.config.yaml_text import TooMuchError, parse_yaml
+from atsc_keras.errors import shortened
+
+# Far below every place of a config, in keys.
+_DEEPEST = 20
+_MOST_DIGITS = 9  # of a place in a list
 
 
 def apply_overrides(
@@ -36,7 +41,7 @@ def apply_overrides(
     for override in overrides:
         problem = _apply(values, override)
         if problem:
-            mistakes.append(f"{problem} Received: {override!r}.")
+            mistakes.append(f"{problem} Received: {shortened(override)!r}.")
     return mistakes
 
 
@@ -45,15 +50,20 @@ def _apply(values: dict[str, Any], override: str) -> str | None:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         return "an override must be key=value, such as data.batch_size=32."
+    if len(parts) > _DEEPEST:
+        return f"an override must have at most {_DEEPEST} keys by dots."
+    key = shortened(key)
     try:
         value = parse_yaml(text)
+    except TooMuchError as error:
+        return f"{key}: the value {error}. Give one setting."
     except yaml.YAMLError:
         return f"{key}: the value is not YAML. Put text in quotes."
     place: Any = values
     for depth, part in enumerate(parts):
-        where = ".".join(parts[:depth])
+        where = shortened(".".join(parts[:depth]))
         if isinstance(place, list):
-            if not (part.isdecimal() and int(part) < len(place)):
+            if not _is_place(part, place):
                 return (
                     f"{where}: is a list of {len(place)}; name the place in "
                     f"it, from {where}.0 to {where}.{len(place) - 1}."
@@ -62,7 +72,8 @@ def _apply(values: dict[str, Any], override: str) -> str | None:
         elif isinstance(place, dict):
             index = part
         else:
-            return f"{where}: is one value, there is no {part!r} inside it."
+            inside = shortened(part)
+            return f"{where}: is one value, there is no {inside!r} inside it."
         if depth == len(parts) - 1:
             place[index] = value
             return None
@@ -70,6 +81,11 @@ def _apply(values: dict[str, Any], override: str) -> str | None:
             place[index] = {}
         place = place[index]
     return None
+
+
+def _is_place(part: str, values: list[Any]) -> bool:
+    known = part.isdecimal() and len(part) <= _MOST_DIGITS
+    return known and int(part) < len(values)
 
 
 def _leave_out_old_kind(
@@ -84,8 +100,7 @@ def _leave_out_old_kind(
     place: Any = values
     for part in parts:
         if isinstance(place, list):
-            known = part.isdecimal() and int(part) < len(place)
-            place = place[int(part)] if known else None
+            place = place[int(part)] if _is_place(part, place) else None
         else:
             section = inner_section(section, part)
             place = place.get(part) if isinstance(place, dict) else None

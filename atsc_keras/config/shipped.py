@@ -5,7 +5,7 @@ import re
 from importlib import resources
 from pathlib import Path
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, shortened
 
 _COMMON = "common"  # the folder of what is no experiment by itself
 # Each begins with such a comment; lines of the next one begin "# Word: ".
@@ -26,7 +26,7 @@ def find_config(config: str | Path) -> Path:
         InputError: if there is neither.
     """
     path = Path(config)
-    if path.exists():
+    if is_there(path):
         return path
     shipped = find_shipped(path)
     if shipped is not None:
@@ -35,9 +35,17 @@ def find_config(config: str | Path) -> Path:
     near = difflib.get_close_matches(name, _shipped(), n=3, cutoff=0)
     raise InputError(
         "The config must exist, as a YAML file or as the name of a shipped "
-        f"one. Received: {config}. Nearest of the shipped: {', '.join(near)}; "
-        "`atsc list` shows all."
+        f"one. Received: {shortened(str(config))}. Nearest of the shipped: "
+        f"{', '.join(near)}; `atsc list` shows all."
     )
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is anything; nothing has a name that cannot be."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def find_shipped(name: str | Path) -> Path | None:

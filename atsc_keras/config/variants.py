@@ -9,9 +9,10 @@ from typing import Any
 from atsc_keras.config.experiment_config import ExperimentConfig
 from atsc_keras.config.loading import load_config
 from atsc_keras.config.yaml_text import read_mapping
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, shortened
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_MOST = 100
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 
 
 def load_variants(
@@ -37,12 +38,19 @@ def load_variants(
     if path is None:
         return {}
     base = _fixed_part(load_config(config, overrides))
+    listed = read_mapping(Path(path), "`kernels: [...]`")
+    if len(listed) > _MOST:
+        raise InputError(
+            f"There must be at most {_MOST} variants. Received: {len(listed)} "
+            f"in {path}. Compare them in several files."
+        )
     variants = {}
-    for name, changes in read_mapping(Path(path), "`kernels: [...]`").items():
+    for name, changes in listed.items():
+        said = shortened(f"{name}: {changes}")
         if not _NAME.fullmatch(str(name)) or not _are_texts(changes):
             raise InputError(
                 "A variant must be a name of letters, digits and _.+- with a "
-                f"list of overrides. Received: {name}: {changes} in {path}. "
+                f"list of overrides. Received: {said} in {path}. "
                 "Write, for example, kernels: [distillation.l2sp_scope="
                 "kernels]."
             )
@@ -53,7 +61,7 @@ def load_variants(
         if _fixed_part(variant) != base:
             raise InputError(
                 "A variant may change `distillation` and `trainable` of a "
-                f"teacher. Received: {name}: {changes} in {path}. Compare "
+                f"teacher. Received: {said} in {path}. Compare "
                 "other changes as configs of their own."
             )
         variants[str(name)] = variant
