@@ -84,17 +84,43 @@ def default(field: FieldInfo) -> str:
     return f"`{words[value] if known else value}`"
 
 
+def ranges(section: type[BaseModel], key: str) -> str:
+    """The smallest and the largest number that a key takes, if it does."""
+    found = []
+    left = [section.model_json_schema()["properties"][key]]
+    while left:
+        form = left.pop(0)
+        left += form.get("anyOf", [])
+        left += [
+            form[x] for x in ("items", "additionalProperties") if x in form
+        ]
+        if form.get("type") in ("integer", "number") and "const" not in form:
+            found.append(_range(form))
+    return ", ".join(found)
+
+
+def _range(form: dict[str, Any]) -> str:
+    over, under = form.get("exclusiveMinimum"), form.get("exclusiveMaximum")
+    if over is None:
+        low = f"{form['minimum']:g}"
+    else:
+        low = str(over + 1) if form["type"] == "integer" else f"over {over:g}"
+    if under is None:
+        return f"{low} to {form['maximum']:,.12g}"
+    return f"{low} to under {under:g}"
+
+
 def config_reference() -> str:
     """A table of keys for each section of a config."""
     parts = []
     for place, section in SECTIONS.items():
         meaning = described(section)
         rows = [
-            [f"`{key}`", default(field), meaning[key]]
+            [f"`{key}`", default(field), ranges(section, key), meaning[key]]
             for key, field in section.model_fields.items()
         ]
         about, _, _ = (section.__doc__ or "").partition("\n\n    Attributes")
-        table = text_table(("Key", "Default", "Meaning"), rows)
+        table = text_table(("Key", "Default", "Range", "Meaning"), rows)
         parts.append(f"## {place}\n\n{inspect.cleandoc(about)}\n\n{table}")
     return "\n\n".join(parts)
 

@@ -8,7 +8,7 @@ from pydantic import (
     field_validator,
 )
 
-from atsc_keras.config.ranges import check_shares
+from atsc_keras.config.ranges import Share, check_shares
 from atsc_keras.config.strict_model import NamedSection
 
 _MIXES_LABELS = ("mixup", "cutmix")
@@ -44,13 +44,13 @@ class AugmentationConfig(NamedSection):
     name: Literal[
         "rand_augment", "mixup", "cutmix", "random_erasing", "grid_mask"
     ]
-    operations: int = Field(default=2, gt=0)
+    operations: int = Field(default=2, gt=0, le=100)
     magnitude: float = Field(default=0.3, ge=0, le=1)
     probability: float = Field(default=0.5, gt=0, le=1)
-    alpha: float = Field(default=1.0, gt=0)
+    alpha: float = Field(default=1.0, ge=1e-3, le=1000)
     # The lists of YAML become tuples; their numbers stay strict.
-    area: tuple[float, ...] = Field(default=(0.02, 0.4), strict=False)
-    ratio: tuple[float, ...] = Field(default=(0.0, 0.5), strict=False)
+    area: tuple[Share, ...] = Field(default=(0.02, 0.4), strict=False)
+    ratio: tuple[Share, ...] = Field(default=(0.0, 0.5), strict=False)
 
     @property
     def mixes_labels(self) -> bool:

@@ -11,9 +11,18 @@ from pydantic import (
 )
 
 from atsc_keras.config.augmentation_config import AugmentationConfig
-from atsc_keras.config.ranges import check_shares
+from atsc_keras.config.ranges import (
+    MOST_BATCHES,
+    MOST_PIXELS,
+    FilePath,
+    PixelUnits,
+    Share,
+    Spread,
+    check_shares,
+)
 from atsc_keras.config.strict_model import StrictModel, mistake
 
+_MOST_CHANNELS = 1000
 _PATH_OF_SOURCE = {
     "npz": "the .npz file",
     "idx": "the folder of the *-ubyte files",
@@ -63,30 +72,42 @@ class DataConfig(StrictModel):
     of_kind = ("path", "name")
 
     source: Literal["digits", "npz", "idx", "folder", "tfds"] = "digits"
-    path: str | None = Field(default=None, min_length=1, validate_default=True)
-    name: str | None = Field(default=None, min_length=1, validate_default=True)
-    classes: int | None = Field(default=None, gt=1, examples=[20])
+    path: FilePath | None = Field(default=None, validate_default=True)
+    name: str | None = Field(
+        default=None, min_length=1, max_length=1000, validate_default=True
+    )
+    classes: int | None = Field(default=None, gt=1, le=1_000_000, examples=[20])
     hold_out: float | None = Field(default=None, gt=0, lt=1, examples=[0.1])
-    image_size: int | None = Field(default=None, gt=0, examples=[32])
+    image_size: int | None = Field(
+        default=None, gt=0, le=MOST_PIXELS, examples=[32]
+    )
     channels: Literal[3] | None = Field(default=None, examples=[3])
-    batch_size: int = Field(default=64, gt=0)
+    batch_size: int = Field(default=64, gt=0, le=MOST_BATCHES)
     drop_remainder: bool = False
-    crop_padding: int = Field(default=4, ge=0)
+    crop_padding: int = Field(default=4, ge=0, le=1024)
     # The lists of YAML become tuples; their numbers stay strict.
-    crop_area: tuple[float, ...] | None = Field(
+    crop_area: tuple[Share, ...] | None = Field(
         default=None, strict=False, examples=[[0.08, 1.0]]
     )
     flip: bool = True
     augmentations: tuple[AugmentationConfig, ...] = Field(
-        default=(), strict=False
+        default=(), strict=False, max_length=20
     )
     augment_on: Literal["host", "device"] = "host"
-    evaluation_resize: int | None = Field(default=None, gt=0, examples=[256])
-    mean: tuple[float, ...] | None = Field(
-        default=None, min_length=1, strict=False, examples=[[127.5]]
+    evaluation_resize: int | None = Field(
+        default=None, gt=0, le=MOST_PIXELS, examples=[256]
     )
-    std: tuple[float, ...] | None = Field(
-        default=None, min_length=1, strict=False, examples=[[64.0]]
+    mean: tuple[PixelUnits, ...] | None = Field(
+        default=None,
+        max_length=_MOST_CHANNELS,
+        strict=False,
+        examples=[[127.5]],
+    )
+    std: tuple[Spread, ...] | None = Field(
+        default=None,
+        max_length=_MOST_CHANNELS,
+        strict=False,
+        examples=[[64.0]],
     )
 
     @property
@@ -179,18 +200,26 @@ class DataConfig(StrictModel):
             )
         return value
 
+    # Not by `min_length`, which counts good numbers alone.
+    @field_validator("mean", "std")
+    @classmethod
+    def _is_of_a_channel(
+        cls, value: tuple[float, ...] | None
+    ) -> tuple[float, ...] | None:
+        if value == ():
+            raise mistake(
+                "must not be an empty list",
+                "Leave it out to take it from the training images.",
+            )
+        return value
+
     @field_validator("std")
     @classmethod
-    def _std_is_positive_and_fits_mean(
+    def _std_fits_mean(
         cls, value: tuple[float, ...] | None, info: ValidationInfo
     ) -> tuple[float, ...] | None:
         if value is None:
             return value
-        if min(value) <= 0:
-            raise mistake(
-                "must be greater than 0 for every channel",
-                "Leave it out to take it from the training images.",
-            )
         mean = info.data.get("mean")
         if mean is not None and len(mean) != len(value):
             raise mistake(

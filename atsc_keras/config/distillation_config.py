@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from atsc_keras.config.optimizer_config import OptimizerConfig
+from atsc_keras.config.ranges import Temperature, Weight
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.strict_model import StrictModel
 
@@ -30,13 +31,13 @@ class DistillationConfig(StrictModel):
         classifier_optimizer: moves the shared classifier; likewise.
     """
 
-    feature_loss_weight: float = Field(default=1.0, ge=0)
+    feature_loss_weight: Weight = 1.0
     feature_loss: Literal["mse", "normalized_mse"] = "mse"
-    l2sp_weight: float = Field(default=1.0, ge=0)
-    student_loss_weight: float = Field(default=0.0, ge=0)
-    logits_loss_weight: float = Field(default=0.0, ge=0)
-    temperature: float = Field(default=4.0, gt=0)
-    reduction: int = Field(default=2, gt=0)
+    l2sp_weight: Weight = 1.0
+    student_loss_weight: Weight = 0.0
+    logits_loss_weight: Weight = 0.0
+    temperature: Temperature = 4.0
+    reduction: int = Field(default=2, gt=0, le=10_000)
     l2sp_scope: Literal["all", "kernels"] = "all"
     training: RecipeConfig
     teacher_optimizer: OptimizerConfig | None = None

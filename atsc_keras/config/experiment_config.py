@@ -2,16 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from atsc_keras.config.data_config import DataConfig
 from atsc_keras.config.distillation_config import DistillationConfig
 from atsc_keras.config.methods_config import MethodsConfig
+from atsc_keras.config.ranges import (
+    LARGEST_SEED,
+    MOST_DEVICES,
+    DeviceCount,
+)
 from atsc_keras.config.strict_model import StrictModel, mistake
 from atsc_keras.config.student_config import StudentConfig
 from atsc_keras.config.teacher_config import TeacherConfig
 
-_LARGEST_SEED = 2**32 - 1  # of keras.utils.set_random_seed
+# Of a file there are 255, and names of folders and files are made of it.
+_MOST_NAME_BYTES = 200
+_MOST_TEACHERS = 32
 
 
 def _one_or_several(value: Any) -> str:
@@ -44,14 +51,14 @@ class ExperimentConfig(StrictModel):
     """
 
     name: str = Field(default="experiment", min_length=1)
-    seed: int = Field(default=0, ge=0, le=_LARGEST_SEED)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     data: DataConfig = DataConfig()
     # A tagged union reports the mistakes of the form that was meant only.
     teacher: Annotated[
         Annotated[TeacherConfig, Tag("one")]
         | Annotated[
             tuple[TeacherConfig, ...],
-            Field(strict=False),
+            Field(strict=False, max_length=_MOST_TEACHERS),
             Tag("several"),
         ],
         Discriminator(_one_or_several),
@@ -59,7 +66,7 @@ class ExperimentConfig(StrictModel):
     student: StudentConfig
     distillation: DistillationConfig
     methods: MethodsConfig = MethodsConfig()
-    devices: Literal["all"] | int | tuple[str, ...] = Field(
+    devices: Literal["all"] | DeviceCount | tuple[str, ...] = Field(
         default=1, examples=["all"]
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -68,23 +75,30 @@ class ExperimentConfig(StrictModel):
     @classmethod
     def _are_devices(cls, value: Any) -> Any:
         # Before the union, whose findings would come for each of its forms.
-        if value == "all" or (type(value) is int and value > 0):
+        if value == "all" or (type(value) is int and 0 < value <= MOST_DEVICES):
             return value
         if isinstance(value, list | tuple) and value:
             if all(isinstance(name, str) for name in value):
                 return tuple(value)
         raise mistake(
-            "must be all, a number from 1 on, or names of devices",
+            f"must be all, a number from 1 to {MOST_DEVICES}, or names of "
+            "devices",
             "Write, for example, devices: 2.",
         )
 
     @field_validator("name")
     @classmethod
     def _names_a_folder(cls, value: str) -> str:
-        if value in (".", "..") or any(c in value for c in "/\\\0"):
+        if value in (".", "..") or any(c in value for c in "/\\\0\n\r"):
             raise mistake(
                 "must be usable as the name of a folder",
                 "Leave out slashes.",
+            )
+        if len(value.encode()) > _MOST_NAME_BYTES:
+            raise mistake(
+                f"must have at most {_MOST_NAME_BYTES} bytes, for the names "
+                "of folders",
+                "Use a shorter one.",
             )
         return value
 
@@ -96,6 +110,21 @@ class ExperimentConfig(StrictModel):
                 "must name at least one teacher",
                 "Write, for example, teacher: {network: resnet32x4, "
                 "weights: teacher.keras}.",
+            )
+        return value
+
+    @field_validator("methods")
+    @classmethod
+    def _warm_up_in_time(
+        cls, value: MethodsConfig, info: ValidationInfo
+    ) -> MethodsConfig:
+        student = info.data.get("student")
+        name = value.too_slow(student.training if student else None)
+        if name is not None:
+            raise mistake(
+                f"must not have warmup_epochs of {name} longer than its "
+                "training, where its weight never comes to be",
+                "Leave warmup_epochs out, or train longer.",
             )
         return value
 

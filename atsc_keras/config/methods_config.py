@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
+from atsc_keras.config.ranges import MOST_EPOCHS, Temperature, Weight
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.strict_model import StrictModel, mistake
+from atsc_keras.errors import shortened
 from atsc_keras.methods.registry import METHODS, is_own
 
 
@@ -25,11 +27,11 @@ class MethodConfig(StrictModel):
         training: the recipe; null (default) = `student.training`.
     """
 
-    transfer_weight: float | None = Field(default=None, ge=0)
-    student_loss_weight: float = Field(default=1.0, ge=0)
-    logits_loss_weight: float | None = Field(default=None, ge=0)
-    temperature: float = Field(default=4.0, gt=0)
-    warmup_epochs: int | None = Field(default=None, ge=0)
+    transfer_weight: Weight | None = None
+    student_loss_weight: Weight = 1.0
+    logits_loss_weight: Weight | None = None
+    temperature: Temperature = 4.0
+    warmup_epochs: int | None = Field(default=None, ge=0, le=MOST_EPOCHS)
     training: RecipeConfig | None = None
 
 
@@ -54,6 +56,19 @@ class _Methods(StrictModel):
     __pydantic_extra__: dict[str, MethodConfig]
     others = MethodConfig
 
+    def too_slow(self, recipe: RecipeConfig | None) -> str | None:
+        """Find a method whose warm-up is longer than its training.
+
+        Args:
+            recipe: of those without one of their own.
+        """
+        for name, method in self:
+            training = method.training or recipe
+            warmup = getattr(method, "warmup_epochs", None)
+            if training and (warmup or 0) > training.epochs:
+                return name
+        return None
+
     def of(self, name: str) -> Any:
         """Read how a method is set; by default where the config is silent."""
         return getattr(self, name, MethodConfig())
@@ -66,7 +81,7 @@ class _Methods(StrictModel):
             if key not in known and not is_own(str(key)):
                 near = difflib.get_close_matches(str(key), known, n=1)
                 raise mistake(
-                    f"has the unknown key {key}",
+                    f"has the unknown key {shortened(str(key))}",
                     f"Did you mean `{near[0]}`?"
                     if near
                     else f"Known keys: {', '.join(known)}, my_module:MyLoss.",

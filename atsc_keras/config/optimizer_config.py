@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from atsc_keras.config.ranges import MOST_BATCHES
 from atsc_keras.config.strict_model import NamedSection
 
 
@@ -25,9 +26,11 @@ class OptimizerConfig(NamedSection):
     used_by = {"momentum": ("sgd",), "nesterov": ("sgd",)}
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
-    learning_rate: float = Field(default=0.05, gt=0)
+    learning_rate: float = Field(default=0.05, ge=1e-12, le=1000)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
-    weight_decay: float = Field(default=5e-4, ge=0)
-    clipnorm: float | None = Field(default=None, gt=0, examples=[1.0])
-    gradient_accumulation_steps: int = Field(default=1, gt=0)
+    weight_decay: float = Field(default=5e-4, ge=0, le=100)
+    clipnorm: float | None = Field(
+        default=None, ge=1e-12, le=1e9, examples=[1.0]
+    )
+    gradient_accumulation_steps: int = Field(default=1, gt=0, le=MOST_BATCHES)

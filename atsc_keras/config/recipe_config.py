@@ -1,13 +1,15 @@
 """How one network, or one distillation, is trained."""
 
-import math
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from atsc_keras.config.optimizer_config import OptimizerConfig
+from atsc_keras.config.ranges import MOST_BATCHES, MOST_EPOCHS, Weight
 from atsc_keras.config.schedule_config import ScheduleConfig
 from atsc_keras.config.strict_model import StrictModel, mistake
+
+_LARGEST_WEIGHT = 1e9
 
 
 class RecipeConfig(StrictModel):
@@ -24,14 +26,28 @@ class RecipeConfig(StrictModel):
             default 1.
     """
 
-    epochs: int = Field(gt=0, examples=[240])
+    epochs: int = Field(gt=0, le=MOST_EPOCHS, examples=[240])
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
-    class_weight: Literal["balanced"] | dict[str | int, float] | None = Field(
+    class_weight: Literal["balanced"] | dict[str | int, Weight] | None = Field(
         default=None, examples=["balanced"]
     )
     jit_compile: Literal["auto", True, False] = "auto"
-    steps_per_execution: int = Field(default=1, gt=0)
+    steps_per_execution: int = Field(default=1, gt=0, le=MOST_BATCHES)
+
+    @field_validator("schedule")
+    @classmethod
+    def _warms_up_in_time(
+        cls, value: ScheduleConfig, info: ValidationInfo
+    ) -> ScheduleConfig:
+        epochs = info.data.get("epochs", MOST_EPOCHS)
+        if value.warmup_epochs > epochs:
+            raise mistake(
+                f"must not warm up for {value.warmup_epochs} epochs of a "
+                f"training of {epochs}, which never reaches its learning rate",
+                f"Set warmup_epochs to {epochs // 10}, or train longer.",
+            )
+        return value
 
     @field_validator("class_weight", mode="before")
     @classmethod
@@ -40,7 +56,7 @@ class RecipeConfig(StrictModel):
         if value in (None, "balanced") or _are_weights(value):
             return value
         raise mistake(
-            "must be balanced, or give classes weights of at least 0",
+            "must be balanced, or give classes weights from 0 to 1e9",
             "Write, for example, class_weight: {cat: 2.0}.",
         )
 
@@ -50,6 +66,6 @@ def _are_weights(value: Any) -> bool:
         isinstance(key, str | int)
         and isinstance(weight, int | float)
         and not isinstance(weight, bool)
-        and 0 <= weight < math.inf
+        and 0 <= weight <= _LARGEST_WEIGHT
         for key, weight in value.items()
     )

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from atsc_keras.config.ranges import MOST_EPOCHS, Epoch
 from atsc_keras.config.strict_model import NamedSection, mistake
 
 
@@ -22,9 +23,11 @@ class ScheduleConfig(NamedSection):
 
     name: Literal["step", "cosine", "constant"] = "step"
     # The list of YAML becomes a tuple; its numbers stay strict.
-    milestones: tuple[int, ...] = Field(default=(150, 180, 210), strict=False)
-    factor: float = Field(default=0.1, gt=0)
-    warmup_epochs: int = Field(default=0, ge=0)
+    milestones: tuple[Epoch, ...] = Field(
+        default=(150, 180, 210), strict=False, max_length=30
+    )
+    factor: float = Field(default=0.1, ge=1e-6, le=10)
+    warmup_epochs: int = Field(default=0, ge=0, le=MOST_EPOCHS)
 
     @field_validator("milestones")
     @classmethod

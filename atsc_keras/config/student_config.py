@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from atsc_keras.config.pixels_of_file import PixelsOfFile
+from atsc_keras.config.ranges import FilePath
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.strict_model import StrictModel
 
@@ -24,10 +25,8 @@ class StudentConfig(StrictModel):
             = no baseline.
     """
 
-    network: str = Field(min_length=1, examples=["resnet8x4"])
-    weights: str | None = Field(
-        default=None, min_length=1, examples=["student.keras"]
-    )
+    network: str = Field(min_length=1, max_length=1000, examples=["resnet8x4"])
+    weights: FilePath | None = Field(default=None, examples=["student.keras"])
     pixels: PixelsOfFile = Field(default=None, examples=["0..1"])
     batch_norm_momentum: float | None = Field(
         default=None, ge=0, lt=1, examples=[0.9]

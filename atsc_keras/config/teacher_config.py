@@ -3,6 +3,7 @@
 from pydantic import Field, ValidationInfo, field_validator
 
 from atsc_keras.config.pixels_of_file import PixelsOfFile
+from atsc_keras.config.ranges import FilePath, check_pattern
 from atsc_keras.config.recipe_config import RecipeConfig
 from atsc_keras.config.strict_model import StrictModel, mistake
 
@@ -30,13 +31,14 @@ class TeacherConfig(StrictModel):
         training: how to train it where there are no weights.
     """
 
-    network: str = Field(min_length=1, examples=["resnet32x4"])
-    weights: str | None = Field(
-        default=None, min_length=1, examples=["teacher.keras"]
-    )
+    network: str = Field(min_length=1, max_length=1000, examples=["resnet32x4"])
+    weights: FilePath | None = Field(default=None, examples=["teacher.keras"])
     pixels: PixelsOfFile = Field(default=None, examples=["0..1"])
     trainable: tuple[str, ...] | None = Field(
-        default=None, strict=False, examples=[["stage3_.*"]]
+        default=None,
+        strict=False,
+        max_length=1000,
+        examples=[["stage3_.*"]],
     )
     batch_norm_momentum: float | None = Field(
         default=None, ge=0, lt=1, examples=[0.9]
@@ -48,6 +50,15 @@ class TeacherConfig(StrictModel):
         """Whether a run trains it before it teaches."""
         saved = (self.weights or "").endswith(".keras")
         return self.training is not None and not saved
+
+    @field_validator("trainable")
+    @classmethod
+    def _are_patterns(
+        cls, value: tuple[str, ...] | None
+    ) -> tuple[str, ...] | None:
+        for pattern in value or ():
+            check_pattern(pattern)
+        return value
 
     @field_validator("training")
     @classmethod

@@ -32,14 +32,14 @@ class _Loader(yaml.SafeLoader):
         self._depth = 0
         self._counts: dict[yaml.Node, int] = {}
 
-    def compose_node(self, parent: Any, index: Any) -> yaml.Node:
+    def compose_node(self, parent: Any, index: Any) -> Any:
         is_alias = self.check_event(yaml.AliasEvent)
         before = self._values
         self._count(1)
         self._depth += 1
         if self._depth > _DEEPEST:
             raise TooMuchError(f"is nested deeper than {_DEEPEST} levels")
-        node: yaml.Node = super().compose_node(parent, index)
+        node: Any = super().compose_node(parent, index)
         self._depth -= 1
         if not is_alias:
             self._counts[node] = self._values - before
