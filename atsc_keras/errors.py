@@ -108,6 +108,15 @@ def shortened(text: str, longest: int = 100) -> str:
     return text if len(text) <= longest else f"{text[:longest]}..."
 
 
+def too_long(error: BaseException) -> str:
+    """Say that a path has a name that no file system takes."""
+    name = shortened(str(getattr(error, "filename", None) or error))
+    return (
+        "A path must be of names that the file system takes, of 255 bytes at "
+        f"most. Received: {name}. Use a shorter one."
+    )
+
+
 def first_line(error: Exception) -> str:
     """Take the first line of what an exception says."""
     return (str(error).strip() or repr(error)).splitlines()[0]

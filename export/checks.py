@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from atsc_keras.errors import InputError
@@ -21,6 +21,10 @@ from .web_runtime import check_web_runtime
 REPORT = ExportReport.file_name  # by it an export is known
 PAGE = "export_report.md"
 LABELS = "labels.json"
+_MOST_IMAGES = 1_000_000
+_MOST_THREADS = 1024
+_LARGEST_SEED = 2**32 - 1  # as of a run
+_LARGEST_TOLERANCE = 1.0  # a file that is further off is another model
 
 
 def check_job(job: ExportJob) -> list[str]:
@@ -33,7 +37,7 @@ def check_job(job: ExportJob) -> list[str]:
     Raises:
         InputError: for the first thing that cannot be.
     """
-    _check_tolerance(job.tolerance)
+    check_numbers(job)
     _check_data(job.variants, job.data)
     _check_stems([job.model, *job.compare])
     for path in (job.model, *job.compare):
@@ -153,17 +157,25 @@ def _check_data(variants: Sequence[Variant], data: object) -> None:
         )
 
 
-def _check_tolerance(tolerance: float) -> None:
-    """See that differences can be more than it, or not.
+def check_numbers(job: ExportJob) -> None:
+    """See that what is counted has bounds, and a difference a measure.
 
     Raises:
         InputError: if not.
     """
-    if not 0 <= tolerance < math.inf:
-        raise InputError(
-            "--tolerance must be a number of 0 or more. "
-            f"Received: {tolerance}. Leave it out for the default."
-        )
+    chosen = job.selection
+    for name, number, least, most in (
+        ("--test-images", chosen.test, 1, _MOST_IMAGES),
+        ("--calibration-images", chosen.calibration, 1, _MOST_IMAGES),
+        ("--seed", chosen.seed, 0, _LARGEST_SEED),
+        ("--threads", job.threads, 1, _MOST_THREADS),
+        ("--tolerance", job.tolerance, 0, _LARGEST_TOLERANCE),
+    ):
+        if not least <= number <= most:  # nor is a number that is none
+            raise InputError(
+                f"{name} must be at least {least} and at most {most}. "
+                f"Received: {number}. Leave it out for the default."
+            )
 
 
 def _check_demo_page(variants: Sequence[Variant]) -> None:

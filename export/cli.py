@@ -1,5 +1,6 @@
 """The command line of the exporter: words -> one call."""
 
+import errno
 import os
 import signal
 import sys
@@ -10,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from atsc_keras.errors import InputError, TerminatedError
+from atsc_keras.errors import InputError, TerminatedError, too_long
 from atsc_keras.pixels import PLAIN, Pixels
 
+from .checks import check_numbers
 from .formats import FORMATS, check_packages, parse_list, variants
 from .formats.base import OUTPUTS, PIXELS, PRECISIONS
 from .from_run import RunFiles, files_of_run
@@ -161,16 +163,6 @@ def export(
     """
     # Words of the command line come before the run's.
     files = _files(model, from_run, out)
-    for name, count in (
-        ("--test-images", test_images),
-        ("--calibration-images", calibration_images),
-        ("--threads", threads),
-    ):
-        if count < 1:
-            raise InputError(
-                f"{name} must be at least 1. Received: {count}. Leave it out "
-                "for the default."
-            )
     for name, stated in (
         ("--pixel-range", pixel_range),
         ("--compare-pixel-range", compare_pixel_range),
@@ -204,6 +196,7 @@ def export(
         runtime=runtime,
         overwrite=overwrite,
     )
+    check_numbers(job)
     check_packages(job.variants)  # before TensorFlow, which is one of them
     _use_tensorflow(threads)
     from .exporting import PAGE
@@ -255,4 +248,9 @@ def main() -> None:
         app(prog_name=f"python -m {__package__}")
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"Error: {too_long(error)}", file=sys.stderr)
         sys.exit(2)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, shortened
 
 from .formats import FORMATS
 from .formats.base import OUTPUTS, Variant
 from .verification import TOLERANCE
+
+MOST_PIXELS = 8192  # a side
 
 
 def read_size(text: str) -> tuple[int, int]:
@@ -22,10 +24,12 @@ def read_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text)
     sides = [int(x or match[1]) for x in match.groups()] if match else [0]
-    if 0 in sides:
+    if 0 in sides or max(sides) > MOST_PIXELS:
         raise InputError(
-            "--image-size must be a number of pixels, or height x width. "
-            f"Received: {text!r}. Write, for example, 224 or 224x160."
+            "--image-size must be a number of pixels, or height x width, of "
+            f"at most {MOST_PIXELS}. "
+            f"Received: {shortened(text)!r}. Write, for example, 224 or "
+            "224x160."
         )
     return sides[0], sides[1]
 

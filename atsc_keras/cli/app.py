@@ -1,5 +1,6 @@
 """The command `atsc`: what it offers, and how it ends."""
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 import atsc_keras
 from atsc_keras.cli import commands
 from atsc_keras.cli.listing import list_names
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, too_long
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,6 +76,9 @@ def main() -> None:
         )
         sys.exit(2)
     except (RuntimeError, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+            print(f"Error: {too_long(error)}", file=sys.stderr)
+            sys.exit(2)
         # Only ours: those of frameworks and Python keep their traceback.
         if type(error).__module__.partition(".")[0] != "atsc_keras":
             raise

@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, shortened
 
 Config = Annotated[
     Path,
@@ -63,5 +63,6 @@ def parse_numbers(option: str, text: str, kind: type[_Number]) -> list[_Number]:
         example = "0,1,2" if kind is int else "0.05,0.2"
         raise InputError(
             f"`{option}` must be {whole}, by commas. Received: "
-            f"{option}={text}. Write, for example, {option} {example}."
+            f"{option}={shortened(text)}. Write, for example, {option} "
+            f"{example}."
         ) from error

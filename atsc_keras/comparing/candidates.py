@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.config import STUDENT_ALONE, ExperimentConfig, RecipeConfig
+from atsc_keras.config import (
+    STUDENT_ALONE,
+    ExperimentConfig,
+    OptimizerConfig,
+    RecipeConfig,
+)
+from atsc_keras.config.values import check_value
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
 
 _ALONE_IN_0_1 = "student"  # what its folder was called
+_MOST_CHOICES = 100
 
 
 def folder_name(name: str) -> str:
@@ -166,8 +173,20 @@ def check_choices(
             "`--seeds` must be different whole numbers from 0 on. Received: "
             f"{','.join(map(str, seeds)) or 'none'}. Use, for example, 0,1,2."
         )
-    if len(set(rates)) < len(rates) or any(rate <= 0 for rate in rates):
+    if len(set(rates)) < len(rates):
         raise InputError(
-            "`--learning-rates` must be different numbers above 0. Received: "
+            "`--learning-rates` must be different numbers. Received: "
             f"{','.join(map(str, rates))}. Use, for example, 0.05,0.2."
+        )
+    for option, values in (("--seeds", seeds), ("--learning-rates", rates)):
+        if len(values) > _MOST_CHOICES:
+            raise InputError(
+                f"`{option}` must be at most {_MOST_CHOICES} numbers. "
+                f"Received: {len(values)}. Compare them in several runs."
+            )
+    for seed in seeds:
+        check_value(ExperimentConfig, "seed", int(seed), "--seeds")
+    for rate in rates:
+        check_value(
+            OptimizerConfig, "learning_rate", float(rate), "--learning-rates"
         )

@@ -2,11 +2,14 @@
 
 from typing import Literal
 
+from atsc_keras.config import TeacherConfig
+from atsc_keras.config.values import check_value
 from atsc_keras.errors import InputError
 from atsc_keras.records.models import Entry, Origin, Record
 
 Quartiles = tuple[float, float, float]
 TURN = 2  # steps of one kind before the next has its turn
+_MOST_STEPS = 100_000
 
 
 class StepRecord(Entry):
@@ -78,13 +81,14 @@ class Benchmark(Record):
 
 
 def check_steps(settings: BenchmarkSettings) -> None:
-    """See that each kind of step has a turn.
+    """See that each kind of step has a turn, and that all have an end.
 
     Raises:
-        InputError: if not.
+        InputError: if not, or if what adapts is no list of patterns.
     """
-    if settings.steps < TURN:
+    if not TURN <= settings.steps <= _MOST_STEPS:
         raise InputError(
-            f"`steps` must be at least {TURN}. Received: "
+            f"`steps` must be {TURN} to {_MOST_STEPS}. Received: "
             f"steps={settings.steps}. Use 20."
         )
+    check_value(TeacherConfig, "trainable", settings.trainable, "--trainable")
