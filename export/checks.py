@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.class_names import check_class_names
 from atsc_keras.files.model_files import check_model_file
 from atsc_keras.files.whole import check_nothing_else, restore
 from atsc_keras.records.exports import ExportReport
@@ -25,6 +26,10 @@ _MOST_IMAGES = 1_000_000
 _MOST_THREADS = 1024
 _LARGEST_SEED = 2**32 - 1  # as of a run
 _LARGEST_TOLERANCE = 1.0  # a file that is further off is another model
+_NAMES_WAY_OUT = (
+    "Correct it there: [line.strip() for line in file] reads lines without "
+    "their breaks."
+)
 
 
 def check_job(job: ExportJob) -> list[str]:
@@ -199,7 +204,8 @@ def load_class_names(path: Path, classes: int | None = None) -> list[str]:
         classes: that the model knows; default: not known yet.
 
     Raises:
-        InputError: if it is no list of as many names as classes.
+        InputError: if it is no list of as many names as classes, or holds
+            one that a file cannot say.
     """
     try:
         names = json.loads(path.read_text("utf-8"))
@@ -216,4 +222,7 @@ def load_class_names(path: Path, classes: int | None = None) -> list[str]:
             "--class-names must be a list with one name a class. Received: "
             f"{path} with {count}{model}. Give them in the order of the labels."
         )
-    return [str(name) for name in names]
+    # Numbers are names too; anything else is a mistake.
+    names = [str(name) if type(name) is int else name for name in names]
+    check_class_names(names, f"--class-names {path}", _NAMES_WAY_OUT)
+    return names

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.class_names import check_class_names
 
 # Far above any data set of images: a larger label is some other number.
 _MOST_CLASSES = 1_000_000
@@ -119,17 +120,11 @@ def check_classes(
 
     Raises:
         InputError: for fewer than two classes, a label that is none of them, or
-            a name that is no text.
+            a name that `check_class_names` refuses.
     """
     if class_names is None:
         class_names = tuple(str(i) for i in range(train_labels.max() + 1))
-    for name in class_names:
-        if not isinstance(name, str):
-            raise InputError(
-                "Class names must be text. Received: "
-                f"{name!r}, a {type(name).__name__}, in {source}. Write "
-                "str(name)."
-            )
+    check_class_names(class_names, source, "Name it otherwise.")
     for part, labels in (("training", train_labels), ("test", test_labels)):
         if labels.max() >= len(class_names):
             raise InputError(

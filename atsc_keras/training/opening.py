@@ -8,6 +8,7 @@ from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.data.pipeline import check_batch_size, check_reader
 from atsc_keras.errors import InputError
+from atsc_keras.files.class_names import check_class_names
 from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.devices import check_devices
 from atsc_keras.training.experiment import Experiment
@@ -60,6 +61,7 @@ def _check_given(given: Dataset, config: ExperimentConfig) -> None:
             f"{type(given).__name__}. Make one with Dataset.from_arrays."
         )
     _check_against_config(given, config)
+    check_class_names(given.class_names, "`dataset`", "Name it otherwise.")
     for split in (given.train, given.test):
         classes = len(given.class_names)
         if len(split.count_labels(classes)) > classes:

@@ -162,6 +162,8 @@ def test_npz_labels_may_be_a_column_and_classes_have_names(
         ({"y_test": np.array([0, 1, 3])}, "test label 3"),
         ({"class_names": np.array(["a", "b"])}, "training label 2"),
         ({"class_names": np.array([1, 2, 3])}, "list of texts"),
+        ({"class_names": np.array([b"\xff", b"b", b"c"])}, "list of texts"),
+        ({"class_names": np.array(["a\n", "b\n", "c\n"])}, "one line"),
         ({"y_test": np.array([0, 1, 2**63], np.uint64)}, "9223372036854775808"),
     ],
 )

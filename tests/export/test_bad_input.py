@@ -229,3 +229,9 @@ def test_class_names_must_fit_the_classes(tmp_path: Path) -> None:
     path.write_text("no json")
     with pytest.raises(InputError, match="must be a JSON file"):
         load_class_names(path, 3)
+    path.write_text("[0, 1]")
+    assert load_class_names(path, 2) == ["0", "1"]
+    for names in ('["a\\n", "b\\n"]', '["a", "a"]', '["a", ""]', "[null, 1]"):
+        path.write_text(names)
+        with pytest.raises(InputError, match=r"one line.*line.strip\(\)"):
+            load_class_names(path)

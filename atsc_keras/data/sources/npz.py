@@ -1,5 +1,6 @@
 """A `.npz` file with four arrays, as Keras's own data sets have them."""
 
+import contextlib
 from collections.abc import Collection
 from typing import Any
 
@@ -79,12 +80,13 @@ def _check_keys(arrays: Collection[str], config: DataConfig) -> None:
 def _names(names: Any, config: DataConfig) -> tuple[str, ...] | None:
     if names is None:
         return None
-    if names.ndim != 1 or names.dtype.kind not in "US":
+    with contextlib.suppress(UnicodeDecodeError):
+        if names.dtype.kind == "S":
+            names = np.char.decode(names, "utf-8")
+    if names.ndim != 1 or names.dtype.kind != "U":
         raise InputError(
             "`class_names` must be a list of texts. Received: class_names of "
             f"shape {names.shape}, type {names.dtype} in {config.path}. "
             "Save np.array([...]) of texts, or leave it out."
         )
-    if names.dtype.kind == "S":
-        names = np.char.decode(names, "utf-8")
     return tuple(names.tolist())

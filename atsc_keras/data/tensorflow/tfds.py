@@ -19,6 +19,7 @@ from atsc_keras.data.tensorflow.cropping import (
 )
 from atsc_keras.data.tensorflow.streams import RecordStream
 from atsc_keras.errors import InputError
+from atsc_keras.files.class_names import check_class_names
 from atsc_keras.types import Tensor
 
 _EXAMPLES_AT_A_TIME = 256
@@ -130,6 +131,9 @@ class _Reader:
         self._image, self._label = _keys(builder, config)
         features = builder.info.features
         self.class_names = tuple(features[self._label].names)
+        check_class_names(
+            self.class_names, f"{config.name!r}", "Correct label.labels.txt."
+        )
         stored = height, width, channels = features[self._image].shape
         self._stored_shape = None if None in stored else stored
         if config.image_size is not None:
