@@ -7,11 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.picture_folders import (
+    Unused,
+    count_beside,
+    describe,
+    list_classes,
+    list_pictures,
+    say_unused,
+)
 from atsc_keras.files.pictures import (
     Form,
     ImageReader,
-    list_classes,
-    list_pictures,
     read_npz,
     read_npz_forms,
 )
@@ -74,7 +80,7 @@ def check_data(path: Path) -> None:
     """
     if path.is_dir():
         if not (path / "test").is_dir():
-            _pictures_of(path)
+            _pictures_of(path, Unused())
         return
     try:
         shapes = read_npz_forms(path)
@@ -175,18 +181,27 @@ def _pixels(
 def _from_folder(
     path: Path, shape: tuple[int, ...], classes: int, selection: Selection
 ) -> RealImages:
+    unused = Unused()
     if (path / "test").is_dir():
-        files = list(_of_classes(path / "test", classes))
+        count_beside(path, ("train", "test"), unused)
+        parts = {
+            name: list(_of_classes(path / name, classes, unused))
+            for name in ("test", "train")
+            if (path / name).is_dir()
+        }
+        say_unused(path, describe(unused))
+        files = parts["test"]
         chosen = selection.choose(len(files), selection.test)
         labels = np.array([files[i][1] for i in chosen])
         test = _decode([files[i][0] for i in chosen], shape)
         train = None
-        if (path / "train").is_dir():
-            files = list(_of_classes(path / "train", classes))
+        if "train" in parts:
+            files = parts["train"]
             rows = selection.choose(len(files), selection.calibration)
             train = _decode([files[i][0] for i in rows], shape)
         return RealImages(test, labels, train)
-    pictures = _pictures_of(path)
+    pictures = _pictures_of(path, unused)
+    say_unused(path, describe(unused))
     # At most half of them calibrate; none of these compares.
     rows = selection.choose(
         len(pictures), min(selection.calibration, len(pictures) // 2)
@@ -201,19 +216,22 @@ def _from_folder(
     )
 
 
-def _pictures_of(path: Path) -> list[Path]:
-    pictures = list_pictures(path)
+def _pictures_of(path: Path, unused: Unused) -> list[Path]:
+    pictures = list_pictures(path, unused)
     if len(pictures) < 2:
+        found = describe(unused)
         raise InputError(
-            "--data must be a folder with images. "
-            f"Received: {path} with {len(pictures)}. {_HINT}"
+            "--data must be a folder with images. Received: "
+            f"{path} with {len(pictures)}{found and f', {found}'}. {_HINT}"
         )
     return pictures
 
 
-def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
+def _of_classes(
+    folder: Path, classes: int, unused: Unused
+) -> Iterator[tuple[Path, int]]:
     """Image files with the place of their folder in alphabetical order."""
-    names = list_classes(folder)
+    names = list_classes(folder, unused)
     if len(names) != classes:
         raise InputError(
             "--data must be a folder with one folder for each class. Received: "
@@ -221,7 +239,7 @@ def _of_classes(folder: Path, classes: int) -> Iterator[tuple[Path, int]]:
             "classes. Add the missing ones, or give a folder of images."
         )
     for label, name in enumerate(names):
-        for picture in list_pictures(name):
+        for picture in list_pictures(name, unused):
             yield picture, label
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.files.pictures import common_form, list_pictures, read_npz
+from atsc_keras.files.picture_folders import list_classes, list_pictures
+from atsc_keras.files.pictures import common_form, read_npz
 from atsc_keras.models.graphs import has_graph
 from atsc_keras.models.input_checks import find_contradiction
 from atsc_keras.models.inputs import with_plain_input
@@ -61,10 +62,11 @@ def _size_of(data: Path) -> tuple[int, int] | None:
         except (ValueError, KeyError):
             return None
         return (shape[1], shape[2]) if len(shape) > 2 else None
-    pictures = list_pictures(data)
-    for part in ("test", "train"):
-        for folder in sorted((data / part).glob("*/")):
-            pictures += list_pictures(folder)
+    folders = [data]
+    if (data / "test").is_dir():
+        parts = [data / "test", data / "train"]
+        folders = [f for p in parts if p.is_dir() for f in list_classes(p)]
+    pictures = [p for folder in folders for p in list_pictures(folder)]
     if not pictures:
         return None
     try:

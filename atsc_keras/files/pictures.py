@@ -1,35 +1,55 @@
 """Pictures and arrays of them, read in one way for training and export."""
 
-import io
 import math
 import os
 import zipfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from atsc_keras.errors import InputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-# Told by the content, not the suffix. Not all that Pillow opens: of a
+# Told by the content, not the ending. Not all that Pillow opens: of a
 # PostScript file it would run Ghostscript.
-_KINDS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
-_EVERYWHERE = ("PNG", "JPEG")  # Pillow's words for what TensorFlow decodes too
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's word for so many channels
 _GREY = ("1", "L", "LA")
-_DEEP = ("I", "F")  # and I;16, I;16B, ...: Pillow would clip them to 255
+_DEEP = "I;16"  # begins Pillow's words for 16 bits in either order of bytes
+_TOO_DEEP = ("I", "F")  # of 32 bits: nobody knows which number is white
+_BITS, _WHITE_IS_ZERO, _ORIENTATION = 258, 262, 274  # tags of TIFF and EXIF
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_ITS_SIDE = (5, 6, 7, 8)
+_BILINEAR = Image.Resampling.BILINEAR  # antialiased where images shrink
 _MOST_DEFLATED = 1032  # bytes that one byte of a zip file becomes
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# Bytes of pixels from one of a file, unless they are few. Pillow refuses 179
+# million pixels whatever the file.
+_MOST_EXPANDED, _HARMLESS = 1000, 2**26
+_APPLES = b"ftyp"  # begins HEIC and AVIF, behind four bytes
+
+PathLike = str | os.PathLike[str]
 
 
 class ImageReader:
     """Reads one image file after another into the same form.
+
+    Images stand as their EXIF orientation says, 16 bits a channel become 8,
+    under transparent ones lies white paper, and of several frames the first
+    counts.
 
     Args:
         size: height and width; images of another size are resized
@@ -49,7 +69,7 @@ class ImageReader:
         self.channels = channels
         self.short_side = short_side
 
-    def __call__(self, path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    def __call__(self, path: PathLike) -> NDArray[np.uint8]:
         """Read an image.
 
         Args:
@@ -59,28 +79,47 @@ class ImageReader:
             uint8 (H, W, C).
 
         Raises:
-            InputError: if it cannot be decoded, or has more than 8 bits a
+            InputError: if it cannot be decoded, or has more than 16 bits a
                 channel.
         """
+        image = _decode(path, self.channels)
         height, width = self.size
-        try:
-            with Image.open(path, formats=_KINDS) as file:
-                _check_depth(file, path)
-                image = file.convert(_MODES[self.channels])
-        except InputError:  # which is a ValueError
-            raise
-        except _UNREADABLE as error:
-            raise _undecodable(path, error) from error
-        # Pillow's bilinear filter antialiases when images shrink.
+        ends = [(0.0, float(side)) for side in image.size]
         if self.short_side is not None:
+            # Of the resized picture only the centre is ever made.
             ratio = self.short_side / min(image.size)
-            wide, high = (round(side * ratio) for side in image.size)
-            image = image.resize((wide, high), Image.Resampling.BILINEAR)
-            left, top = (wide - width) // 2, (high - height) // 2
-            image = image.crop((left, top, left + width, top + height))
-        elif image.size != (width, height):
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
+            ends = [
+                _centre(new, old, round(old * ratio))
+                for new, old in zip((width, height), image.size, strict=True)
+            ]
+        (left, right), (top, bottom) = ends
+        box = (left, top, right, bottom)
+        image = image.resize((width, height), _BILINEAR, box)
         return np.asarray(image).reshape(height, width, self.channels)
+
+    def whole(self, path: PathLike) -> NDArray[np.uint8]:
+        """Read an image in its own size (H, W, C); as `__call__`."""
+        image = _decode(path, self.channels)
+        return np.asarray(image).reshape(*image.size[::-1], self.channels)
+
+    def window(
+        self, image: NDArray[np.uint8], box: Sequence[int]
+    ) -> NDArray[np.uint8]:
+        """Cut a window out of what `whole` gives, and resize it.
+
+        Args:
+            image: uint8 (H, W, C).
+            box: top, left, height and width of the window.
+
+        Returns:
+            uint8 (*size, C).
+        """
+        top, left, rows, columns = box
+        part = image[top : top + rows, left : left + columns]
+        if self.channels == 1:
+            part = part[..., 0]
+        resized = Image.fromarray(part).resize(self.size[::-1], _BILINEAR)
+        return np.asarray(resized).reshape(*self.size, self.channels)
 
     def read_all(self, paths: Collection[Path]) -> NDArray[np.uint8]:
         """Read images (N, H, W, C); as `__call__`."""
@@ -106,21 +145,14 @@ def common_form(
 
     Raises:
         InputError: if the sizes differ and `image_size` is None, or a file
-            cannot be read or has more than 8 bits a channel.
+            cannot be read or has more than 16 bits a channel.
     """
     first: tuple[int, int] | None = None
     grey = True
     for path in paths:
-        try:
-            with Image.open(path, formats=_KINDS) as file:
-                size = (file.height, file.width)
-                mode = file.mode
-                _check_depth(file, path)
-        except InputError:  # which is a ValueError
-            raise
-        except _UNREADABLE as error:
-            raise _undecodable(path, error) from error
-        grey = grey and mode in _GREY
+        with _opened(path) as file:
+            size = _shown_size(file)
+            grey = grey and (file.mode in _GREY or file.mode.startswith(_DEEP))
         first = first or size
         if image_size is None and size != first:
             raise InputError(
@@ -133,44 +165,84 @@ def common_form(
     return first or (0, 0), 1 if grey else 3
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """List image files of a folder, by suffix; none without the folder."""
-    if not folder.is_dir():
-        return []
-    # Sorted: the order of a folder differs between machines. Names with a dot
-    # in front are what some systems leave beside the real files.
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    )
+def _centre(new: int, old: int, resized: int) -> tuple[float, float]:
+    """Find where the middle of a resized side lies before it is resized."""
+    start = (resized - new) // 2
+    end = (start + new) * old / resized
+    return start * old / resized, min(end, float(old))
 
 
-def list_classes(folder: Path) -> list[Path]:
-    """List the folders of the classes in a folder, by their names."""
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.is_dir() and not file.name.startswith(".")
-    )
-
-
-def read_encoded(path: Path) -> bytes:
-    """Read a file for a decoder that knows PNG and JPEG only.
-
-    Returns:
-        What the file holds; of another kind of picture, the same as a PNG.
-    """
-    contents = path.read_bytes()
+@contextmanager
+def _opened(path: PathLike) -> Iterator[Image.Image]:
+    """Open a picture; all that is wrong with it becomes one message."""
     try:
-        with Image.open(io.BytesIO(contents), formats=_KINDS) as image:
-            if image.format in _EVERYWHERE:
-                return contents
-            file = io.BytesIO()
-            image.save(file, "png")
-    except _UNREADABLE:
-        return contents  # the decoder's matter
-    return file.getvalue()
+        with Image.open(path, formats=FORMATS) as file:
+            if file.mode in _TOO_DEEP:
+                raise InputError(
+                    "Images must have at most 16 bits a channel. Received: "
+                    f"{os.fspath(path)} in Pillow's mode {file.mode}, of 32. "
+                    "Scale it to 8 bits and save it again."
+                )
+            most = max(_MOST_EXPANDED * os.path.getsize(path), _HARMLESS)
+            if file.width * file.height * len(file.getbands()) > most:
+                raise ValueError(f"{file.width} x {file.height} in a tiny file")
+            yield file
+    except InputError:  # which is a ValueError
+        raise
+    except Exception as error:  # decoders raise anything
+        raise InputError(
+            "Every image must be a readable PNG, JPEG, BMP, WebP, GIF or "
+            f"TIFF. Received: {os.fspath(path)}: {_reason(path, error)}. "
+            "Replace or remove it."
+        ) from error
+
+
+def _reason(path: PathLike, error: Exception) -> str:
+    if not isinstance(error, UnidentifiedImageError):
+        return str(error) or type(error).__name__
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if start[4:] == _APPLES:
+        return "by its content HEIC or AVIF"
+    return "by its content none of them"
+
+
+def _decode(path: PathLike, channels: int) -> Image.Image:
+    with _opened(path) as file:
+        file.load()  # some orientations stand behind the pixels
+        image, turn = _in_8_bits(file), _TURNS.get(_orientation(file))
+        if channels != 4 and image.has_transparency_data:
+            image = image.convert("RGBA")
+            paper = Image.new("RGB", image.size, "white")
+            paper.paste(image, mask=image.getchannel("A"))
+            image = paper
+        image = image.convert(_MODES[channels])
+        return image if turn is None else image.transpose(turn)
+
+
+def _in_8_bits(file: Image.Image) -> Image.Image:
+    """Keep the high byte of 16 bits, as libpng and browsers do."""
+    if not file.mode.startswith(_DEEP):
+        return file
+    tags = getattr(file, "tag_v2", {})
+    (bits, *_) = tags.get(_BITS, (16,))
+    pixels = (np.asarray(file) >> (bits - 8)).astype("uint8")
+    inverted = tags.get(_WHITE_IS_ZERO) == 0
+    return Image.fromarray(255 - pixels if inverted else pixels)
+
+
+def _orientation(file: Image.Image) -> int:
+    try:
+        return int(file.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged notes beside whole pixels
+        return 1
+
+
+def _shown_size(file: Image.Image) -> tuple[int, int]:
+    """Tell height and width of an upright picture by its header."""
+    turned = "exif" in file.info and file.format != "TIFF"  # is upright already
+    on_its_side = turned and _orientation(file) in _ON_ITS_SIDE
+    return file.size if on_its_side else (file.height, file.width)
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -235,19 +307,3 @@ def _form(archive: zipfile.ZipFile, name: str) -> Form:
             "file can hold"
         )
     return Form(shape, dtype)
-
-
-def _check_depth(image: Image.Image, path: str | os.PathLike[str]) -> None:
-    if image.mode.split(";")[0] in _DEEP:
-        raise InputError(
-            "Images must have 8 bits a channel. "
-            f"Received: {os.fspath(path)} in Pillow's mode {image.mode}. "
-            "Scale it to 8 bits and save it again."
-        )
-
-
-def _undecodable(path: str | os.PathLike[str], error: Exception) -> InputError:
-    return InputError(
-        "Every image must be a readable PNG, JPEG, BMP or WebP. "
-        f"Received: {os.fspath(path)}: {error}. Replace or remove it."
-    )

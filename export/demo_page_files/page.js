@@ -8,6 +8,7 @@
 const SHOWN = 5; // classes in the ranking
 const WARM_RUNS = 5; // runs that the median is taken over
 const PATIENCE = 500; // milliseconds that these may take together
+const STRIP = 64; // rows of a picture that are looked at together
 const COARSE = 96; // pixels a side below which each is drawn as a square
 const part = (id) => document.getElementById(id);
 
@@ -143,42 +144,84 @@ function canvasOf(width, height) {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = false;
   return { canvas, context };
 }
 
-/**
- * The middle of a picture, in the model's size. It is halved until it is near
- * that size: browsers that look at few pixels would otherwise skip most.
- */
-function resized(picture, width, height) {
-  const scale = Math.max(width / picture.width, height / picture.height);
-  let [w, h] = [width / scale, height / scale];
-  let [x, y] = [(picture.width - w) / 2, (picture.height - h) / 2];
-  let source = picture;
-  for (;;) {
-    const last = w <= 2 * width && h <= 2 * height;
-    const nextWidth = last ? width : Math.max(width, Math.ceil(w / 2));
-    const nextHeight = last ? height : Math.max(height, Math.ceil(h / 2));
-    const { canvas, context } = canvasOf(nextWidth, nextHeight);
-    // Of the right size already: every pixel stays what it is.
-    context.imageSmoothingEnabled = w !== nextWidth || h !== nextHeight;
-    // Under a transparent picture lies white paper.
-    context.fillStyle = "white";
-    context.fillRect(0, 0, nextWidth, nextHeight);
-    context.drawImage(source, x, y, w, h, 0, 0, nextWidth, nextHeight);
-    if (last) {
-      return context.getImageData(0, 0, width, height);
+/** How much each pixel of a side counts for each of a new one, antialiased. */
+function weightsOf(from, to) {
+  const step = from / to;
+  const reach = Math.max(step, 1);
+  return Array.from({ length: to }, (_, place) => {
+    const centre = (place + 0.5) * step;
+    const first = Math.max(0, Math.floor(centre - reach + 0.5));
+    const end = Math.min(from, Math.floor(centre + reach + 0.5));
+    const shares = [];
+    for (let i = first; i < end; i += 1) {
+      shares.push(Math.max(0, 1 - Math.abs(i + 0.5 - centre) / reach));
     }
-    [source, x, y, w, h] = [canvas, 0, 0, nextWidth, nextHeight];
-  }
+    const sum = shares.reduce((x, y) => x + y, 0);
+    return { first, shares: shares.map((share) => share / sum) };
+  });
 }
 
-/** Makes a picture grey in place, with the weights of ITU-R BT.601. */
+/** Weighs values that lie `stride` apart, rounded as Pillow rounds. */
+function weighed(data, start, stride, shares) {
+  let sum = 0.5;
+  for (let i = 0; i < shares.length; i += 1) {
+    sum += shares[i] * data[start + i * stride];
+  }
+  return Math.floor(sum);
+}
+
+/**
+ * A picture in the model's size, as training resizes it: bilinear, antialiased,
+ * without regard to the aspect ratio. Read in strips, for browsers that have no
+ * canvas as large as a photo.
+ */
+function resized(picture, width, height, grey) {
+  const across = weightsOf(picture.width, width);
+  const narrow = new Uint8ClampedArray(picture.height * width * 4);
+  const { context } = canvasOf(picture.width, STRIP);
+  for (let top = 0; top < picture.height; top += STRIP) {
+    const rows = Math.min(STRIP, picture.height - top);
+    // Under a transparent picture lies white paper.
+    context.fillStyle = "white";
+    context.fillRect(0, 0, picture.width, rows);
+    context.drawImage(picture, 0, -top);
+    const strip = context.getImageData(0, 0, picture.width, rows);
+    if (grey) {
+      turnGrey(strip);
+    }
+    for (let row = 0; row < rows; row += 1) {
+      for (let place = 0; place < width * 4; place += 1) {
+        const { first, shares } = across[place >> 2];
+        const start = (row * picture.width + first) * 4 + (place & 3);
+        const value = weighed(strip.data, start, 4, shares);
+        narrow[(top + row) * width * 4 + place] = value;
+      }
+    }
+  }
+  const image = new ImageData(width, height);
+  for (const [row, { first, shares }] of weightsOf(
+    picture.height,
+    height,
+  ).entries()) {
+    for (let place = 0; place < width * 4; place += 1) {
+      const start = first * width * 4 + place;
+      const value = weighed(narrow, start, width * 4, shares);
+      image.data[row * width * 4 + place] = value;
+    }
+  }
+  return image;
+}
+
+/** Makes a picture grey in place, as Pillow does: ITU-R BT.601. */
 function turnGrey({ data }) {
   for (let i = 0; i < data.length; i += 4) {
-    const grey = 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
-    data.fill(Math.round(grey), i, i + 3);
+    const [red, green, blue] = data.subarray(i, i + 3);
+    const grey = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16;
+    data.fill(grey, i, i + 3);
   }
 }
 
@@ -195,7 +238,7 @@ function pixelsOf({ data }) {
 
 async function decoded(blob, name) {
   try {
-    // The file's own numbers: no colour profile is applied.
+    // The file's own numbers, upright: no colour profile is applied.
     return await createImageBitmap(blob, { colorSpaceConversion: "none" });
   } catch {
     throw new Error(
@@ -210,11 +253,8 @@ async function classifyPicture(blob, name, sample = null) {
   const mine = picks;
   const picture = await decoded(blob, name);
   const { height, width, channels } = demo.input;
-  const image = resized(picture, width, height);
+  const image = resized(picture, width, height, channels === 1);
   picture.close();
-  if (channels === 1) {
-    turnGrey(image);
-  }
   const pixels = typed(pixelsOf(image));
   const { logits } = await run(pixels);
   if (mine !== picks) {
@@ -282,8 +322,8 @@ function describe() {
     add(part("facts"), "li", { textContent: fact });
   }
   part("preparation").textContent =
-    `A picture of another size is cropped around its middle, then resized ` +
-    `to ${width} × ${height}${channels === 1 ? " and turned grey" : ""}.`;
+    `A picture of another size is resized to ${width} × ${height}` +
+    `${channels === 1 ? " and turned grey" : ""}, as in training.`;
   Object.assign(part("seen"), { width, height });
   document.body.classList.toggle("coarse", Math.max(width, height) < COARSE);
   part("samples-part").hidden = !demo.samples.length;

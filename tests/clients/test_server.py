@@ -25,13 +25,9 @@ from tests.export.tiny_onnx import logits as linear_logits
 from tools.cases import LIMIT
 
 PAGE = Path(__file__).parents[2] / "docs" / "export" / "clients.md"
-(SERVER,) = (
-    block
-    for block in re.findall(
-        r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL
-    )
-    if "HTTPServer" in block
-)
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+(SERVER,) = (block for block in BLOCKS if "HTTPServer" in block)
+(READER,) = (block for block in BLOCKS if "def read_picture" in block)
 LONGEST_START = 60  # seconds
 SHAPE = (6, 4, 3)  # of `write_linear_onnx`
 # How many seconds a request may be silent, and take; shorter than printed.
@@ -44,6 +40,7 @@ def running(folder: Path, model: Path) -> Iterator[int]:
     """The server's port, once something listens there."""
     assert PATIENCE in SERVER
     shorter = PATIENCE.replace("30, 10", f"{ALL}, {SILENT}")
+    (folder / "pictures.py").write_text(READER)
     (folder / "server.py").write_text(SERVER.replace(PATIENCE, shorter))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -11,6 +11,7 @@ from atsc_keras.data import build_pipeline, load_dataset
 from atsc_keras.data.sources import common
 from atsc_keras.errors import InputError
 from tests.data.batches import first_batches
+from tests.picture_files import BESIDE, DAMAGED, SIDE, forms, save
 
 
 def _save(path: Path, seed: int, size: tuple[int, int] = (6, 6)) -> np.ndarray:
@@ -34,7 +35,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def _config(root: Path, **values: int) -> DataConfig:
+def _config(root: Path, **values: object) -> DataConfig:
     return DataConfig(source="folder", path=str(root), batch_size=2, **values)
 
 
@@ -187,12 +188,80 @@ def test_other_errors_keep_their_names(root: Path) -> None:
             raise ZeroDivisionError
 
 
-def test_image_of_sixteen_bits_is_refused(root: Path) -> None:
-    path = root / "train" / "cat" / "3.png"
-    Image.fromarray(np.full((6, 6), 40000, np.uint16)).save(path)
-    message = _message(_config(root))
-    assert "8 bits a channel" in message
-    assert str(path) in message
+def test_every_form_of_picture_is_read_alike_by_all_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = forms()
+    side = {name: content for name, (content, _) in BESIDE.items()}
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            files = {n: content for n, (content, _, _) in made.items()}
+            save(tmp_path / part / name / "2024-05-01", files)
+            save(tmp_path / part / name, side)
+    config = _config(tmp_path, flip=False, crop_padding=0)
+    # A window of all the area of a square picture is the picture.
+    windows = config.model_copy(update={"crop_area": (1.0, 1.0)})
+    expected = [made[name] for name in sorted(made)] * 2
+    whole = load_dataset(config)
+    assert whole.image_shape == (SIDE, SIDE, 3)
+    monkeypatch.setattr(common, "LIMIT", 1)
+    streams = [
+        (load_dataset(c), c, training)
+        for c, training in ((config, False), (windows, True))
+    ]
+    found = [whole.train.images]
+    for dataset, c, training in streams:
+        pipeline = build_pipeline(dataset, "train", c, training=training)
+        batches = pipeline.batches.take(pipeline.steps).as_numpy_iterator()
+        found.append(np.concatenate([images for images, _ in batches]))
+    for image, (_, shown, off) in zip(found[0], expected, strict=True):
+        assert np.abs(image.astype(int) - shown).max() <= off
+    np.testing.assert_array_equal(found[1], found[0])
+    assert sorted(x.tobytes() for x in found[2]) == sorted(
+        x.astype("float32").tobytes() for x in found[0]
+    )
+
+
+def test_what_is_not_used_of_a_folder_is_said_once(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _save(root / "val" / "cat" / "0.png", 0)
+    (root / "train" / "labels.csv").write_text("0,cat")
+    save(root / "test" / "dog", {"._0.png": b"\0", "clip.heic": b"\0"})
+    for _ in range(2):
+        load_dataset(_config(root))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == (
+        f"Not used in {root}: 1 folder val (beside train and test), "
+        "1 folder .cache (hidden), "
+        "1 .csv (beside the folders of the classes), "
+        "1 .txt (not read as a picture), 1 .png (hidden), "
+        "1 .heic (not read as a picture)."
+    )
+
+
+def test_nothing_is_said_where_all_is_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("train", "test"):
+        for number, name in enumerate(("cat", "dog")):
+            _save(tmp_path / part / name / "0.png", number)
+    load_dataset(_config(tmp_path))
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["poster.png", "script.png", "deep.tif"])
+def test_what_is_no_picture_is_named_before_training(
+    name: str, root: Path
+) -> None:
+    save(root / "train" / "dog", {name: DAMAGED[name]})
+    assert f"{root}/train/dog/{name}" in _message(_config(root))
+
+
+def test_folder_with_a_line_break_in_its_name_is_no_class(root: Path) -> None:
+    for part in ("train", "test"):
+        (root / part / "cat").rename(root / part / "cat\nhouse")
+    assert "one line" in _message(_config(root))
 
 
 def test_folder_without_images_or_classes_is_refused(root: Path) -> None:

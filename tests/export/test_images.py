@@ -12,6 +12,7 @@ from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
 from export.job import Selection
 from tests.export.models import CLASSES, SHAPE, pixels
+from tests.picture_files import BESIDE, DAMAGED, forms, save
 
 
 def load(path: Path, **counts: int) -> Any:
@@ -135,20 +136,42 @@ def test_pictures_are_read_as_training_reads_them(
     assert exported.labels.tolist() == trained.test.labels.tolist()
 
 
-def test_pictures_that_training_refuses_are_refused(tmp_path: Path) -> None:
+def test_every_form_of_picture_is_read_as_training_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = forms()
+    for part in ("train", "test"):
+        for number in range(CLASSES):
+            folder = tmp_path / part / f"class{number}"
+            save(folder / "inside", {n: f[0] for n, f in made.items()})
+            save(folder, {n: content for n, (content, _) in BESIDE.items()})
+    exported = load(tmp_path, test=1000, calibration=1000)
+    config = DataConfig(
+        source="folder", path=str(tmp_path), image_size=SHAPE[0], batch_size=1
+    )
+    trained = load_dataset(config)
+    np.testing.assert_array_equal(exported.test, trained.test.images)
+    np.testing.assert_array_equal(exported.calibration, trained.train.images)
+    # Once, though both read it.
+    assert capsys.readouterr().out.count("Not used") == 1
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_pictures_that_training_refuses_are_refused(
+    name: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "all"
     save_pictures(folder, pixels(2))
-    Image.fromarray(np.full((24, 24), 40000, "uint16")).save(
-        folder / "deep.png"
-    )
-    with pytest.raises(InputError, match="8 bits a channel.*deep.png"):
+    save(folder, {name: DAMAGED[name]})
+    with pytest.raises(InputError, match=name):
         load(folder)
-    (folder / "deep.png").unlink()
-    Image.new("1", (20_000, 20_000)).save(folder / "poster.png")
-    with pytest.raises(InputError, match="poster.png"):
-        load(folder)
-    (folder / "poster.png").unlink()
-    # Pillow would run Ghostscript on it.
-    (folder / "script.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%EOF")
-    with pytest.raises(InputError, match="script.png"):
-        load(folder)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_folder_without_a_picture_says_what_it_holds(
+    inside: bool, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cat" if inside else tmp_path
+    save(folder, {"a.heic": b"\0", "b.heic": b"\0"})
+    with pytest.raises(InputError, match=r"with 0, 2 \.heic"):
+        load(tmp_path)

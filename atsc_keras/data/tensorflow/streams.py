@@ -1,7 +1,6 @@
 """Images that do not fit in memory: read and decoded each time."""
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.data.tensorflow import tf
-from atsc_keras.data.tensorflow.cropping import RandomWindow, decode_and_crop
+from atsc_keras.data.tensorflow.cropping import RandomWindow, draw_windows
 from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.errors import InputError
-from atsc_keras.files.pictures import ImageReader, read_encoded
+from atsc_keras.files.pictures import ImageReader
 from atsc_keras.types import Tensor
 
-# More than tf.data reads ahead: the broken one is among them.
-_REMEMBERED_PATHS = 4096
 _FILES_AT_ONCE = 16
 # Encoded images that are shuffled together: about 1 GB of ImageNet.
 _WINDOW = 8192
@@ -25,12 +22,12 @@ _SAMPLED_FILES = 256
 _SAMPLED_BYTES = 65536  # of each
 
 
-def _content(paths: Sequence[str]) -> Iterator[bytes]:
+def _content(paths: Sequence[bytes]) -> Iterator[bytes]:
     """Give names and sizes of files, and how some of them begin."""
     step = -(-len(paths) // _SAMPLED_FILES)
     for place, path in enumerate(paths):
         size = tf.io.gfile.stat(path).length  # of a bucket too
-        yield f"{os.path.basename(path)} {size}".encode()
+        yield os.path.basename(path) + f" {size}".encode()
         if place % step == 0:
             with tf.io.gfile.GFile(path, "rb") as file:
                 yield file.read(_SAMPLED_BYTES)
@@ -94,25 +91,15 @@ class FileStream:
         read: ImageReader,
         image_shape: tuple[int, int, int],
     ) -> None:
-        self._paths = [str(path) for path in paths]
+        self._paths = [os.fsencode(path) for path in paths]
         self._labels = labels
         self._read = read
         self._image_shape = image_shape
         self._failure: InputError | None = None
-        self._read_lately: deque[bytes] = deque(maxlen=_REMEMBERED_PATHS)
 
     @property
     def failure(self) -> InputError | None:
-        """What was wrong with a file, or None.
-
-        TensorFlow, which decodes windows, does not say which file was broken:
-        those read lately are tried again.
-        """
-        while self._failure is None and self._read_lately:
-            try:
-                self._read(self._read_lately.popleft().decode())
-            except InputError as error:
-                self._failure = error
+        """What was wrong with a file, or None."""
         return self._failure
 
     def __len__(self) -> int:
@@ -145,11 +132,10 @@ class FileStream:
 
         def decode(number: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
             path = paths[place]
-            if window is not None:
-                return self._window(path, window.of(number)), labels[place]
-            image = tf.numpy_function(
-                self._read_noting_failure, [path], tf.uint8
-            )
+            if window is None:
+                image = self._call(self._read, path)
+            else:
+                image = self._window(path, window.of(number))
             return tf.ensure_shape(image, self._image_shape), labels[place]
 
         return (
@@ -162,23 +148,26 @@ class FileStream:
         )
 
     def _window(self, path: Tensor, window: RandomWindow) -> Tensor:
-        contents = tf.numpy_function(self._read_noting_path, [path], tf.string)
-        contents = tf.ensure_shape(contents, ())
-        height, width, channels = self._image_shape
-        return decode_and_crop(contents, channels, (height, width), window)
+        whole = self._call(self._read.whole, path)
+        shape = tf.shape(whole)
+        box = draw_windows(1, shape[0], shape[1], window)[0]
+        return tf.numpy_function(
+            self._read.window, [whole, box], tf.uint8, stateful=False
+        )
 
-    def _read_noting_path(self, path: bytes) -> bytes:
-        self._read_lately.append(path)
-        return read_encoded(Path(path.decode()))
-
-    def _read_noting_failure(self, path: bytes) -> NDArray[np.uint8]:
+    def _call(
+        self, read: Callable[[str], NDArray[np.uint8]], path: Tensor
+    ) -> Tensor:
         # In Python, so that the message names the file that is broken; kept,
         # because tf.data buries it in one of its own.
-        try:
-            return self._read(path.decode())
-        except InputError as error:
-            self._failure = error
-            raise
+        def noting_failure(path: bytes) -> NDArray[np.uint8]:
+            try:
+                return read(os.fsdecode(path))
+            except InputError as error:
+                self._failure = error
+                raise
+
+        return tf.numpy_function(noting_failure, [path], tf.uint8)
 
 
 class RecordStream:
@@ -204,7 +193,7 @@ class RecordStream:
         decode: Callable[[Tensor, RandomWindow | None], tuple[Tensor, Tensor]],
         decode_label: Callable[[Tensor], Tensor],
     ) -> None:
-        self._paths = [os.fspath(path) for path in paths]
+        self._paths = [os.fsencode(path) for path in paths]
         self._size = size
         self._decode = decode
         self._decode_label = decode_label

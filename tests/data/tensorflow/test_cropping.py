@@ -292,8 +292,12 @@ def test_folder_is_evaluated_on_the_centre(folder: DataConfig) -> None:
         wide = round(width * 10 / height)
         small = file.resize((wide, 10), Image.Resampling.BILINEAR)
     left = (wide - 8) // 2
-    expected = np.asarray(small)[1:9, left : left + 8]
-    np.testing.assert_array_equal(dataset.test.images[0], expected)
+    expected = np.asarray(small)[1:9, left : left + 8].astype("int32")
+    # Pillow notes in float32 where the centre lies: values between two numbers
+    # may round apart.
+    difference = np.abs(dataset.test.images[0] - expected)
+    assert difference.max() <= 1
+    assert np.mean(difference > 0) < 0.01
 
 
 def test_grey_folder_of_different_sizes_stays_grey(folder: DataConfig) -> None:
