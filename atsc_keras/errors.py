@@ -1,7 +1,9 @@
 """What was wrong: the exceptions for user and disk, and reasons."""
 
 import errno
+import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = [
@@ -9,11 +11,23 @@ __all__ = [
     "DivergedError",
     "InputError",
     "MeasurementError",
+    "OutOfMemoryError",
     "TerminatedError",
     "WriteError",
 ]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# How frameworks say the same, in errors of many kinds.
+_NO_ROOM = re.compile(
+    r"No space left on device|Disk quota exceeded|File too large"
+)
+_NO_MEMORY = re.compile(
+    r"resource_exhausted|out of memory|out_of_memory|oom when|unable to "
+    r"allocate|failed to allocate|can(no|')t allocate|alloc_failed|bad_alloc",
+    re.IGNORECASE,
+)
+_MEMORY_ERRORS = ("OutOfMemoryError", "ResourceExhaustedError")
+_DEEPEST = 20  # causes of causes
 
 
 class InputError(ValueError):
@@ -54,11 +68,11 @@ class WriteError(OSError):
         is_for_room: whether the disk, or what one may use of it, is full.
     """
 
-    def __init__(self, path: Path, cause: OSError) -> None:
-        self.reason = cause.strerror or first_line(cause)
-        self.is_for_room = cause.errno in _FULL
+    def __init__(self, path: Path, cause: Exception) -> None:
+        self.reason = getattr(cause, "strerror", None) or first_line(cause)
+        self.is_for_room = is_full_disk(cause)
         received = f"Received: {path} ({self.reason}). "
-        if cause.errno == errno.ENOENT:
+        if getattr(cause, "errno", None) == errno.ENOENT:
             rest = "What it held is lost. Let the folder stay, and run again."
         else:
             ways_out = {errno.EEXIST: "Move it away"}
@@ -88,14 +102,36 @@ class MeasurementError(RuntimeError):
     """
 
 
-class TerminatedError(SystemExit):
-    """SIGTERM has ended the job; what the run folder holds is whole.
+class OutOfMemoryError(RuntimeError):
+    """The memory of the machine or the accelerator was too small.
 
-    Not an `Exception`: nothing that looks for mistakes should catch it.
+    The message is complete; the command line prints it and exits with 1.
     """
 
-    def __init__(self) -> None:
-        super().__init__(128 + signal.SIGTERM)  # as a shell reports it
+
+class TerminatedError(SystemExit):
+    """A signal has ended the job; what the run folder holds is whole.
+
+    Not an `Exception`: nothing that looks for mistakes should catch it.
+
+    Args:
+        number: of the signal; default: SIGTERM.
+
+    Attributes:
+        way_out: how to go on, in a sentence; may be empty.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(128 + number)  # as a shell reports it
+        self.number = number
+        self.way_out = ""
+
+    @property
+    def words(self) -> str:
+        """What happened, and how to go on."""
+        name = signal.Signals(self.number).name
+        name = "Ctrl-C" if name == "SIGINT" else name
+        return f"Stopped by {name}. {self.way_out}".strip()
 
 
 def shortened(text: str, longest: int = 100) -> str:
@@ -117,9 +153,38 @@ def too_long(error: BaseException) -> str:
     )
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Take the first line of what an exception says."""
     return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Tell whether a full disk is behind an error, of whatever kind."""
+    return any(
+        getattr(cause, "errno", None) in _FULL or _NO_ROOM.search(str(cause))
+        for cause in _causes(error)
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory's end is behind an error of any framework."""
+    return not is_full_disk(error) and any(
+        isinstance(cause, MemoryError)
+        or getattr(cause, "errno", None) == errno.ENOMEM
+        or any(kind.__name__ in _MEMORY_ERRORS for kind in type(cause).__mro__)
+        or _NO_MEMORY.search(str(cause))
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """List an error, and what it was raised from or while handling."""
+    cause: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if cause is None:
+            return
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def __dir__() -> list[str]:

@@ -1,17 +1,13 @@
 """The command line of the exporter: words -> one call."""
 
-import errno
 import os
-import signal
-import sys
 import warnings
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
-from atsc_keras.errors import InputError, TerminatedError, too_long
+from atsc_keras.errors import InputError, TerminatedError
 from atsc_keras.pixels import PLAIN, Pixels
 
 from .checks import check_numbers
@@ -203,18 +199,17 @@ def export(
     from .exporting import export as run
     from .table import text_report
 
-    signal.signal(signal.SIGTERM, _end)  # nothing half-written is left
-    report = run(job)
+    try:
+        report = run(job)
+    except TerminatedError as error:
+        error.way_out = "Nothing half-written is left. Run it again."
+        raise
     print(text_report(report))
     print(f"\nReport: {job.out}/{PAGE}")
     if demo_page and report.accepted:
         print(f"Page: {demo_page}/index.html")
     if not report.accepted:
         raise typer.Exit(1)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    raise TerminatedError
 
 
 def _files(
@@ -240,17 +235,3 @@ def _use_tensorflow(threads: int) -> None:
     os.environ.update(tensorflow_threads(threads))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-
-
-def main() -> None:
-    """Export; status 0 if every file passed, 1 if not, 2 for wrong input."""
-    try:
-        app(prog_name=f"python -m {__package__}")
-    except InputError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        print(f"Error: {too_long(error)}", file=sys.stderr)
-        sys.exit(2)

@@ -21,6 +21,7 @@ from atsc_keras.errors import first_line
 from atsc_keras.files.whole import write_whole
 from atsc_keras.records.exports import Latency, Operations, Timing, Verdict
 from atsc_keras.records.reading import record_text
+from atsc_keras.signals import end_with_parent, run_process
 
 from .formats import FORMATS
 from .formats.base import Predict, Variant
@@ -77,11 +78,10 @@ def prove(
             ),
             "utf-8",
         )
-        done = subprocess.run(
+        status, _, errors = run_process(
             [sys.executable, "-m", f"{__package__}.proving", job, result],
-            capture_output=True,
-            text=True,
-            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env={
                 **os.environ,
                 **_import_path(),
@@ -89,10 +89,9 @@ def prove(
             },
         )
         if not result.exists():
-            last = (done.stderr.strip() or "no message").splitlines()[-1]
+            last = (errors.strip() or "no message").splitlines()[-1]
             return rejected(
-                f"the process that opened it ended with {done.returncode}: "
-                f"{last}"
+                f"the process that opened it ended with {status}: {last}"
             )
         return Verdict.model_validate_json(result.read_bytes())
 
@@ -183,6 +182,7 @@ def _could_be_better(found: Operations) -> str | None:
 
 
 def _main(job: Path, result: Path) -> None:
+    end_with_parent()
     text = record_text(_work(job))
     write_whole(result, lambda path: path.write_text(text, "utf-8"))
 

@@ -80,7 +80,7 @@ ROOMS = {
         {"files", "models", "records", "reports"},
     ),
 }
-EVERYWHERE = {"types", "errors", "pixels"}
+EVERYWHERE = {"types", "errors", "pixels", "packages", "signals", "endings"}
 
 
 def sources(folder: str) -> list[Path]:
@@ -223,11 +223,15 @@ def python(code: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["_registration", "_version", "errors", "pixels"]
+    "name",
+    [
+        *("_registration", "_version", "errors", "pixels"),
+        *("packages", "signals", "endings"),
+    ],
 )
 def test_ground_needs_the_standard_library_only(name: str) -> None:
     found = {*imports(ROOT / "atsc_keras" / f"{name}.py")}
-    found -= {"atsc_keras.errors"}
+    found -= {f"atsc_keras.{ground}" for ground in EVERYWHERE}
     assert {module.partition(".")[0] for module in found} <= STANDARD
 
 

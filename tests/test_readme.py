@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import atsc_keras
 import export
-from atsc_keras.cli.app import app
+from atsc_keras.cli.program import app
 from atsc_keras.config import AugmentationConfig, load_config
 from atsc_keras.config.shipped import find_config
 from export.cli import app as export_app

@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from atsc_keras.cli.app import app
+from atsc_keras.cli.program import app
 from atsc_keras.config import (
     AugmentationConfig,
     DataConfig,

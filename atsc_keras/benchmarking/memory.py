@@ -14,6 +14,7 @@ from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import MeasurementError
 from atsc_keras.records.benchmarks import BenchmarkSettings
 from atsc_keras.records.run import Run
+from atsc_keras.signals import end_with_parent, run_process
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import peak_memory
 from atsc_keras.training.experiment import Experiment
@@ -40,23 +41,23 @@ def measure_peak_memory(
     """
     module = "atsc_keras.benchmarking.memory"
     arguments = [name, str(run.path), settings.model_dump_json()]
-    done = subprocess.run(
+    status, said, errors = run_process(
         [sys.executable, "-m", module, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
+    if status:
+        last = (errors.strip() or "no message").splitlines()[-1]
         raise MeasurementError(
             "The memory of a step could not be measured. Received: "
-            f"{name}, exit status {done.returncode} ({last}). Leave it out "
-            "with --no-memory."
+            f"{name}, exit status {status} ({last}). Leave it out with "
+            "--no-memory."
         )
-    return int(done.stdout.splitlines()[-1])
+    return int(said.splitlines()[-1])
 
 
 def _main(name: str, run_dir: str, settings_text: str) -> None:
+    end_with_parent()
     config = load_config(Path(run_dir) / "config.yaml")
     settings = BenchmarkSettings.model_validate_json(settings_text)
     dataset = load_dataset(config.data)

@@ -16,7 +16,7 @@ from atsc_keras.cli.options import (
     RunDir,
     parse_numbers,
 )
-from atsc_keras.cli.output import muted, print_summary
+from atsc_keras.cli.output import going_on_with, muted, print_summary
 from atsc_keras.comparing.candidates import candidates_of, check_choices
 from atsc_keras.config import METHODS, load_config, load_variants
 from atsc_keras.data.looking import look_at_data
@@ -28,13 +28,17 @@ from atsc_keras.processes import (
     write_atomically,
 )
 from atsc_keras.records.benchmarks import BenchmarkSettings, check_steps
+from atsc_keras.training.exporting import (
+    check_exporter,
+    export_student,
+    exporter,
+)
 from atsc_keras.training.first_checks import (
     check_finished,
     check_first,
     check_role,
     check_samples_file,
 )
-from atsc_keras.training.termination import ended_by_sigterm
 
 
 def train(
@@ -59,10 +63,10 @@ def train(
         resume=resume,
         overwrite=overwrite,
     )
-    join_frameworks()
-    from atsc_keras.training.jobs import train as run
+    with going_on_with(folder):
+        join_frameworks()
+        from atsc_keras.training.jobs import train as run
 
-    with ended_by_sigterm(folder):
         with muted(quiet):
             run(
                 experiment,
@@ -90,16 +94,17 @@ def distill(
     experiment = load_config(config, overrides or ())
     folder = run_dir or Path("runs") / experiment.name
     check_first(experiment, folder, resume=resume, overwrite=overwrite)
-    join_frameworks()
-    from atsc_keras.training.jobs import distill as run
+    if export:
+        check_exporter()
+    with going_on_with(folder):
+        join_frameworks()
+        from atsc_keras.training.jobs import distill as run
 
-    with ended_by_sigterm(folder):
         with muted(quiet):
             run(experiment, folder, resume=resume, overwrite=overwrite)
         exported = 0
         if export:
             from atsc_keras.reports.report import renew_report
-            from atsc_keras.training.exporting import export_student
 
             exported = export_student(folder)
             renew_report(folder)
@@ -139,11 +144,11 @@ def compare(
     asked = METHODS if names == ["all"] else names
     check_choices(candidates_of(experiment, asked, varied), numbers, rates)
     check_first(experiment, folder, resume=resume, overwrite=overwrite)
-    join_frameworks()
-    from atsc_keras.comparing.comparison import compare as run
-    from atsc_keras.reports.comparison import comparison_table
+    with going_on_with(folder), muted(quiet):
+        join_frameworks()
+        from atsc_keras.comparing.comparison import compare as run
+        from atsc_keras.reports.comparison import comparison_table
 
-    with ended_by_sigterm(folder), muted(quiet):
         summary = run(
             experiment,
             folder,
@@ -212,11 +217,11 @@ def benchmark(
     )
     check_steps(settings)
     check_first(experiment, folder, overwrite=overwrite)
-    prepare_frameworks()
-    from atsc_keras.benchmarking.benchmark import benchmark as run
-    from atsc_keras.reports.benchmark import benchmark_table
+    with going_on_with(folder, "--overwrite"), muted(quiet):
+        prepare_frameworks()
+        from atsc_keras.benchmarking.benchmark import benchmark as run
+        from atsc_keras.reports.benchmark import benchmark_table
 
-    with muted(quiet):
         result = run(
             experiment,
             folder,
@@ -283,8 +288,6 @@ def samples(
 
 def export(context: typer.Context) -> None:
     """Export a student to SavedModel, TFLite and ONNX, and prove each file."""
-    from atsc_keras.training.exporting import exporter
-
     # Words, help and checks of its own.
     app = import_module(f"{exporter()}.cli").app
     app(args=context.args, prog_name=context.command_path)

@@ -57,7 +57,8 @@ class EpochCheckpoint(keras.callbacks.Callback):
         phase: names the checkpoints' folder and the rows of the history.
         optimizers: whose learning rates the history notes, by column.
         metrics: that the model was compiled with.
-        is_to_end: says whether the process is to end.
+        signal_come: tells the number of the signal that has come to end the
+            process; 0 before.
     """
 
     def __init__(
@@ -66,14 +67,14 @@ class EpochCheckpoint(keras.callbacks.Callback):
         phase: str,
         optimizers: dict[str, keras.optimizers.Optimizer],
         metrics: Sequence[keras.metrics.Metric],
-        is_to_end: Callable[[], bool],
+        signal_come: Callable[[], int],
     ) -> None:
         super().__init__()
         self.run = run
         self.phase = phase
         self.optimizers = optimizers
         self.metrics = metrics
-        self.is_to_end = is_to_end
+        self.signal_come = signal_come
         self.checkpoints = run.file(f"{CHECKPOINTS}/{phase}")
         self.start = Place(0)
         self._means = np.zeros(0)
@@ -131,10 +132,11 @@ class EpochCheckpoint(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         # After the last batch the epoch comes to its end first.
-        if self.is_to_end() and batch + 1 < self.params["steps"]:
+        signal = self.signal_come()
+        if signal and batch + 1 < self.params["steps"]:
             before = self.start.steps_of(self._epoch)
             self._save(Place(self._epoch, before + batch + 1))
-            raise TerminatedError
+            raise TerminatedError(signal)
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -143,8 +145,8 @@ class EpochCheckpoint(keras.callbacks.Callback):
         # checkpoint whose row is missing would never be.
         self._write_history(epoch + 1, self._elapsed(), logs or {})
         self._save(Place(epoch + 1))
-        if self.is_to_end():
-            raise TerminatedError
+        if signal := self.signal_come():
+            raise TerminatedError(signal)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started

@@ -1,17 +1,29 @@
 """A run's student, exported by the command that does only that."""
 
-import importlib.util
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+from atsc_keras.packages import is_installed
 from atsc_keras.processes import is_first
+from atsc_keras.signals import run_process
 
 
 def exporter() -> str:
     """Name the exporter's package: another one in the source tree."""
-    installed = importlib.util.find_spec("atsc_export")
-    return "atsc_export" if installed else "export"
+    return "atsc_export" if is_installed("atsc_export") else "export"
+
+
+def check_exporter() -> None:
+    """See that what an export needs is installed, before a training.
+
+    Raises:
+        InputError: if not.
+    """
+    formats = import_module(f"{exporter()}.formats")
+    wanted = formats.variants([*formats.FORMATS], ["float32"], ["float32"])
+    formats.check_packages(wanted, "leave --export out")
 
 
 def export_student(path: Path) -> int:
@@ -31,5 +43,4 @@ def export_student(path: Path) -> int:
     ]
     sys.stdout.flush()
     # Its table is the one of the run's summary.
-    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
-    return done.returncode
+    return run_process(command, stdout=subprocess.DEVNULL)[0]

@@ -16,6 +16,7 @@ from atsc_keras.models.freezing import flags_kept
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.processes import count_processes
 from atsc_keras.records.run import Run
+from atsc_keras.signals import signals_held_back
 from atsc_keras.training.adaptation import AdaptationNote
 from atsc_keras.training.checkpoints import (
     EpochCheckpoint,
@@ -30,7 +31,6 @@ from atsc_keras.training.progress import Progress
 from atsc_keras.training.recipes import build_optimizer
 from atsc_keras.training.startup import FirstStepNote
 from atsc_keras.training.supervised import Supervised
-from atsc_keras.training.termination import sigterm_held_back
 from atsc_keras.training.trainers import adapt_as_asked
 
 
@@ -140,9 +140,9 @@ def _compile_and_fit(
         name.replace("optimizer", "learning_rate"): optimizer
         for name, optimizer in optimizers.items()
     }
-    with sigterm_held_back(count_processes()) as is_to_end:
+    with signals_held_back(count_processes()) as signal_come:
         checkpoint = EpochCheckpoint(
-            phase.run, phase.name, rates, metrics, is_to_end
+            phase.run, phase.name, rates, metrics, signal_come
         )
         # What notes add to an epoch's logs is in the history.
         _fit(model, phase, checkpoint, [*notes, checkpoint])

@@ -1,11 +1,11 @@
 """The formats, by their names; a new one is its file and a line here."""
 
 import difflib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from atsc_keras.errors import InputError
+from atsc_keras.packages import is_installed
 
 from .base import Format, Variant
 from .onnx import ONNX
@@ -59,8 +59,14 @@ def variants(
     ]
 
 
-def check_packages(wanted: Sequence[Variant]) -> None:
+def check_packages(
+    wanted: Sequence[Variant], way_out: str = "leave the format out"
+) -> None:
     """See that what the variants need is installed.
+
+    Args:
+        wanted: files to write.
+        way_out: what else one may do than install it.
 
     Raises:
         InputError: if not, with the line that installs it.
@@ -69,7 +75,7 @@ def check_packages(wanted: Sequence[Variant]) -> None:
     for variant in wanted:
         needs = FORMATS[variant.format].needs[variant.precision]
         for module, package in needs.items():
-            if importlib.util.find_spec(module) is None:
+            if not is_installed(module):
                 missing.setdefault(variant.format, {})[package] = None
     if missing:
         received = "; ".join(
@@ -78,6 +84,5 @@ def check_packages(wanted: Sequence[Variant]) -> None:
         )
         raise InputError(
             "The packages of a format must be installed. Received: "
-            f'{received}. Run `pip install "atsc-keras[export]"`, or leave '
-            "the format out."
+            f'{received}. Run `pip install "atsc-keras[export]"`, or {way_out}.'
         )
