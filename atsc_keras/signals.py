@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ _IMPATIENT = 1.0  # seconds after which a second Ctrl-C ends at once
 _SOON = 0.05  # seconds until what was dropped is raised again
 _LONGEST_END = 10.0  # seconds until another program has cleaned up
 _BETWEEN_LOOKS = 0.1  # seconds
+_PARENT = "ATSC_PARENT_PROCESS"  # variable with the number of who started it
 
 
 class _Ending:
@@ -144,7 +145,9 @@ def signals_held_back(processes: int) -> Iterator[Callable[[], int]]:
 
 
 def run_process(
-    words: Sequence[str | Path], **streams: Any
+    words: Sequence[str | Path],
+    env: Mapping[str, str] | None = None,
+    **streams: Any,
 ) -> tuple[int, str, str]:
     """Run another program to its end.
 
@@ -152,13 +155,15 @@ def run_process(
 
     Args:
         words: of its command.
-        **streams: and environment, as for `subprocess.Popen`.
+        env: its environment; default: ours.
+        **streams: as for `subprocess.Popen`.
 
     Returns:
         Its exit status, and what it wrote to stdout and to stderr, where these
         are pipes.
     """
-    with subprocess.Popen(words, text=True, **streams) as process:
+    env = {**(env or os.environ), _PARENT: str(os.getpid())}
+    with subprocess.Popen(words, text=True, env=env, **streams) as process:
         try:
             said, errors = process.communicate()
         except BaseException:
@@ -172,14 +177,16 @@ def run_process(
 
 
 def end_with_parent() -> None:
-    """Let this process end soon after the one that started it, killed or not.
+    """Let a process of `run_process` end soon after ours, which was killed.
 
-    What it has written is left to the system's habits.
+    One that somebody else has started is left alone.
     """
-    parent = os.getppid()
+    parent = os.environ.pop(_PARENT, None)
+    if parent is None:
+        return
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == int(parent):
             time.sleep(_BETWEEN_LOOKS)
         os._exit(1)
 
