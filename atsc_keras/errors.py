@@ -20,6 +20,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # How frameworks say the same, in errors of many kinds.
 _NO_ROOM = re.compile(
     r"No space left on device|Disk quota exceeded|File too large"
+    r"|No usable temporary directory"
 )
 _NO_MEMORY = re.compile(
     r"resource_exhausted|out of memory|out_of_memory|oom when|unable to "
@@ -69,8 +70,10 @@ class WriteError(OSError):
     """
 
     def __init__(self, path: Path, cause: Exception) -> None:
-        self.reason = getattr(cause, "strerror", None) or first_line(cause)
-        self.is_for_room = is_full_disk(cause)
+        full = _cause_of_full_disk(cause)
+        said = full or cause
+        self.reason = getattr(said, "strerror", None) or first_line(said)
+        self.is_for_room = full is not None
         received = f"Received: {path} ({self.reason}). "
         if getattr(cause, "errno", None) == errno.ENOENT:
             rest = "What it held is lost. Let the folder stay, and run again."
@@ -160,10 +163,15 @@ def first_line(error: BaseException) -> str:
 
 def is_full_disk(error: BaseException) -> bool:
     """Tell whether a full disk is behind an error, of whatever kind."""
-    return any(
-        getattr(cause, "errno", None) in _FULL or _NO_ROOM.search(str(cause))
-        for cause in _causes(error)
-    )
+    return _cause_of_full_disk(error) is not None
+
+
+def _cause_of_full_disk(error: BaseException) -> BaseException | None:
+    for cause in _causes(error):
+        is_full = getattr(cause, "errno", None) in _FULL
+        if is_full or _NO_ROOM.search(str(cause)):
+            return cause
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

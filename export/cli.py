@@ -15,7 +15,7 @@ from .formats import FORMATS, check_packages, parse_list, variants
 from .formats.base import OUTPUTS, PIXELS, PRECISIONS
 from .from_run import RunFiles, files_of_run
 from .job import ExportJob, Selection, read_size
-from .proving import tensorflow_threads
+from .proving import check_machine, tensorflow_threads
 
 app = typer.Typer(
     add_completion=False,
@@ -203,6 +203,11 @@ def export(
         report = run(job)
     except TerminatedError as error:
         error.way_out = "Nothing half-written is left. Run it again."
+        raise
+    except InputError:
+        raise
+    except Exception as error:
+        check_machine(error)
         raise
     print(text_report(report))
     print(f"\nReport: {job.out}/{PAGE}")

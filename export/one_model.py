@@ -17,7 +17,7 @@ from .formats import FORMATS
 from .formats.base import OUTPUT, OUTPUTS, Outputs, Source, Variant
 from .images import RealImages
 from .job import ExportJob
-from .proving import measure_latency, prove, rejected
+from .proving import check_machine, measure_latency, prove, rejected
 from .verification import Limits, Sample, random_images
 
 _KERAS_BATCH = 32  # images at a time, for the logits to compare with
@@ -165,6 +165,7 @@ def _failure(source: Source, variant: Variant, path: Path) -> str | None:
     try:
         FORMATS[variant.format].write(source, variant, path)
     except Exception as error:  # converters raise anything
+        check_machine(error, path.parent, source.workspace)
         return f"{type(error).__name__}: {first_line(error)}"
     return None
 

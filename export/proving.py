@@ -4,8 +4,11 @@
 file and what Keras answered, and has not loaded the model.
 """
 
+import errno
 import json
 import os
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -17,7 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from atsc_keras.errors import first_line
+from atsc_keras.errors import (
+    OutOfMemoryError,
+    first_line,
+    is_full_disk,
+    is_out_of_memory,
+)
 from atsc_keras.files.whole import write_whole
 from atsc_keras.records.exports import Latency, Operations, Timing, Verdict
 from atsc_keras.records.reading import record_text
@@ -29,6 +37,7 @@ from .verification import Limits, Sample, verify
 
 _TIMED_BATCHES = (1, 32)
 _WARM_UP = 3  # runs
+_FULL = 2**16  # bytes: a disk with fewer is full
 _SECONDS = 1.0  # spent on each batch size
 _RUNS = (5, 200)  # at least, at most
 
@@ -90,10 +99,39 @@ def prove(
         )
         if not result.exists():
             last = (errors.strip() or "no message").splitlines()[-1]
-            return rejected(
-                f"the process that opened it ended with {status}: {last}"
-            )
+            failure = f"the process that opened it ended with {status}: {last}"
+            if status == -signal.SIGKILL:
+                raise OutOfMemoryError(
+                    "The proof of a file must fit in memory. Received: "
+                    f"{path.name}, whose process was killed from outside. Free "
+                    "memory, or take fewer images with --test-images."
+                )
+            check_machine(RuntimeError(failure), Path(folder))
+            return rejected(failure)
         return Verdict.model_validate_json(result.read_bytes())
+
+
+def check_machine(error: Exception, *folders: Path) -> None:
+    """See that it is not the machine that is too small, but a file broken.
+
+    Args:
+        error: of a converter, a runtime or a process.
+        folders: that were written to.
+
+    Raises:
+        OSError: if a disk is full.
+        OutOfMemoryError: if memory was too small.
+    """
+    full = [x for x in folders if shutil.disk_usage(x).free < _FULL]
+    if full or is_full_disk(error):
+        place = [str(folder) for folder in (full or folders)[:1]]
+        raise OSError(errno.ENOSPC, first_line(error), *place) from error
+    if is_out_of_memory(error):
+        raise OutOfMemoryError(
+            "An export must fit in memory. Received: "
+            f"{first_line(error)}. Free memory, give a smaller --image-size "
+            "where MODEL takes any, or fewer --test-images."
+        ) from error
 
 
 def _import_path() -> dict[str, str]:
@@ -153,6 +191,7 @@ def _work(job: Path) -> Verdict:
         predict = kind.open(path, order["threads"])
         verdict = verify(predict, samples, Limits(**order["limits"]))
     except Exception as error:  # runtimes raise anything
+        check_machine(error, path.parent)
         return rejected(f"{type(error).__name__}: {first_line(error)}")
     latency = measure_latency(predict, samples[-1].images)
     if found is None:

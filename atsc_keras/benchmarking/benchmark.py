@@ -37,6 +37,7 @@ from atsc_keras.reports.benchmark import (
 from atsc_keras.training.devices import chosen_devices, placed
 from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.memory import fitting_in_memory
 from atsc_keras.training.opening import open_experiment
 from atsc_keras.training.recipe_checks import check_xla
 
@@ -84,6 +85,7 @@ def benchmark(
     images_per_second = _time_input(experiment)
     check_xla("--jit-compile", settings.jit_compile, chosen_devices(config))
     with ExitStack() as stack:
+        stack.enter_context(fitting_in_memory(experiment))
         stack.enter_context(placed(config))
         kinds = [
             BenchmarkStep(name, experiment, settings)

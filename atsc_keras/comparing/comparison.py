@@ -30,6 +30,7 @@ from atsc_keras.reports.numbers import percent
 from atsc_keras.training.devices import placed
 from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.memory import fitting_in_memory
 from atsc_keras.training.opening import open_experiment
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.saved_phases import train_teachers
@@ -87,6 +88,7 @@ def compare(
     for asked in (variants or {}).values():
         check_recipes(Experiment(asked, dataset))
     with ExitStack() as stack:
+        stack.enter_context(fitting_in_memory(experiment))
         stack.enter_context(placed(config))
         teachers = experiment.teachers()
         for candidate in candidates:  # what cannot be built is found now

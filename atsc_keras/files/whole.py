@@ -13,7 +13,7 @@ from collections.abc import (
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.errors import InputError, WriteError
+from atsc_keras.errors import InputError, WriteError, is_full_disk
 
 PART = ".part-"  # begins the name of what is being written
 
@@ -40,8 +40,10 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError(path, error) from error
+    except Exception as error:  # libraries word a full disk in many ways
+        if isinstance(error, OSError) or is_full_disk(error):
+            raise WriteError(path, error) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -62,6 +64,7 @@ def folder_written_whole(
 
     Raises:
         InputError: if it cannot be written, or has got other files meanwhile.
+        OSError: if there is no room.
     """
     restore(folder)
     beside, former = _beside(folder)
@@ -75,6 +78,8 @@ def folder_written_whole(
             folder.rename(former)
         beside.rename(folder)  # or an empty one makes room
     except OSError as error:
+        if is_full_disk(error):
+            raise
         raise InputError(
             f"{what} must be a folder that can be written. "
             f"Received: {folder} ({error.strerror}). Name another folder."

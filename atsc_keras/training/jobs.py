@@ -6,7 +6,6 @@ from typing import Literal
 
 from atsc_keras.config import ExperimentConfig, load_recorded
 from atsc_keras.data.dataset import Dataset
-from atsc_keras.data.loading import load_dataset
 from atsc_keras.errors import InputError
 from atsc_keras.records.models import Metrics, ModelRecord, Origin
 from atsc_keras.records.roles import DISTILLATION, Part, Role
@@ -16,6 +15,7 @@ from atsc_keras.training.environment import describe_origin
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.first_checks import check_finished, check_role
+from atsc_keras.training.memory import fitting_in_memory
 from atsc_keras.training.opening import open_dataset, open_experiment
 from atsc_keras.training.phases import Phase, fit_distillation
 from atsc_keras.training.results import renew_results, write_results
@@ -54,12 +54,14 @@ def train(
     Raises:
         InputError: if config, data or folder cannot be used.
         DivergedError: if the loss is not finite.
+        OutOfMemoryError: if a batch does not fit in memory.
     """
     asked, recipe = check_role(config, role)
     experiment = open_experiment(config, dataset)
     part = Part(Role.TEACHER if role == "teacher" else Role.STUDENT_ALONE)
     origin = describe_origin(f"train {role}", experiment)
     with ExitStack() as stack:
+        stack.enter_context(fitting_in_memory(experiment))
         stack.enter_context(placed(config))
         # What cannot be built is found now.
         network = (
@@ -103,11 +105,13 @@ def distill(
     Raises:
         InputError: if config, data, folder or a saved network cannot be used.
         DivergedError: if a loss is not finite.
+        OutOfMemoryError: if a batch does not fit in memory.
     """
     experiment = open_experiment(config, dataset)
     origin, student = describe_origin("distill", experiment), config.student
     alone, distilled = Part(Role.STUDENT_ALONE), Part(Role.STUDENT)
     with ExitStack() as stack:
+        stack.enter_context(fitting_in_memory(experiment))
         stack.enter_context(placed(config))
         # What cannot be built is found now, not after hours of training.
         teachers = experiment.teachers()
@@ -166,9 +170,10 @@ def evaluate(
     """
     path = Path(model)
     experiment = Experiment(config, open_dataset(config, dataset))
-    return evaluate_file(
-        path, network or path.stem, experiment, is_foreign=True
-    )
+    with fitting_in_memory(experiment):
+        return evaluate_file(
+            path, network or path.stem, experiment, is_foreign=True
+        )
 
 
 def evaluate_run(run_dir: str | Path) -> Metrics:
@@ -186,7 +191,7 @@ def evaluate_run(run_dir: str | Path) -> Metrics:
     metrics = check_finished(Path(run_dir))
     with Run.renew(Path(run_dir)) as run:
         config = load_recorded(run.file(CONFIG))
-        dataset = load_dataset(config.data)
+        dataset = open_dataset(config, None)
         learnt = run.demand(Origin).data_digest
         if learnt not in (None, dataset.digest):
             raise InputError(
@@ -195,4 +200,6 @@ def evaluate_run(run_dir: str | Path) -> Metrics:
                 f"{dataset.digest}. Put the former data back, or evaluate "
                 "its models one by one."
             )
-        return renew_results(run, Experiment(config, dataset), metrics)
+        experiment = Experiment(config, dataset)
+        with fitting_in_memory(experiment):
+            return renew_results(run, experiment, metrics)

@@ -12,6 +12,7 @@ from atsc_keras.files.class_names import check_class_names
 from atsc_keras.training.class_weights import check_class_weights
 from atsc_keras.training.devices import check_devices
 from atsc_keras.training.experiment import Experiment
+from atsc_keras.training.memory import naming_what_did_not_fit
 from atsc_keras.training.recipe_checks import check_recipes
 
 
@@ -27,6 +28,7 @@ def open_experiment(
     Raises:
         InputError: if the data cannot be loaded or do not fit the config, or
             a recipe cannot be carried out with them or the devices.
+        OutOfMemoryError: if they are larger than memory.
     """
     experiment = Experiment(config, open_dataset(config, given))
     check_class_weights(experiment)
@@ -47,8 +49,11 @@ def open_dataset(config: ExperimentConfig, given: Dataset | None) -> Dataset:
         InputError: if the data cannot be loaded or read here, or what was
             given does not fit itself or the config.
     """
-    dataset = load_dataset(config.data) if given is None else given
-    if given is not None:
+    if given is None:
+        with naming_what_did_not_fit(config):
+            dataset = load_dataset(config.data)
+    else:
+        dataset = given
         _check_given(given, config)
     check_reader(dataset, config.data)
     return dataset
