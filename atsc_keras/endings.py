@@ -12,8 +12,8 @@ from typing import Any, NoReturn, TextIO
 from atsc_keras.errors import (
     InputError,
     TerminatedError,
+    cause_of_full_disk,
     first_line,
-    is_full_disk,
     is_out_of_memory,
     too_long,
 )
@@ -48,7 +48,8 @@ def ended_in_one_message() -> Iterator[None]:
             if error.code or not lost:
                 raise
         except InputError as error:
-            _end(2, error)
+            words = error.__cause__ and _words_of_machine(error.__cause__)
+            _end(1 if words else 2, words or error)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] == "atsc_keras":
                 raise
@@ -72,23 +73,29 @@ def _words(error: Exception) -> str | None:
     """Say what is known of an error; None of one that nobody foresaw."""
     if type(error).__module__.partition(".")[0] == "atsc_keras":
         return str(error)
-    if is_full_disk(error):
-        place = getattr(error, "filename", None)
+    if words := _words_of_machine(error):
+        return words
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            "A file must be there to be read or written. Received: "
+            f"{error.filename} ({error.strerror}). Correct that and run again."
+        )
+    return None
+
+
+def _words_of_machine(error: BaseException) -> str | None:
+    """Say what the machine lacks, if that is behind an error."""
+    if full := cause_of_full_disk(error):
         return (
             "There must be room on the disk. Received: "
-            f"{f'{place}: ' if place else ''}{first_line(error)}. Make room "
-            "and run again."
+            f"{first_line(full)}. Make room, in the folder of temporary files "
+            "too, and run again."
         )
     if is_out_of_memory(error):
         return (
             "The work must fit in memory. Received: "
             f"{first_line(error)}. Take smaller batches or images, or free "
             "memory."
-        )
-    if isinstance(error, OSError) and error.filename is not None:
-        return (
-            "A file must be there to be read or written. Received: "
-            f"{error.filename} ({error.strerror}). Correct that and run again."
         )
     return None
 

@@ -70,7 +70,7 @@ class WriteError(OSError):
     """
 
     def __init__(self, path: Path, cause: Exception) -> None:
-        full = _cause_of_full_disk(cause)
+        full = cause_of_full_disk(cause)
         said = full or cause
         self.reason = getattr(said, "strerror", None) or first_line(said)
         self.is_for_room = full is not None
@@ -163,10 +163,11 @@ def first_line(error: BaseException) -> str:
 
 def is_full_disk(error: BaseException) -> bool:
     """Tell whether a full disk is behind an error, of whatever kind."""
-    return _cause_of_full_disk(error) is not None
+    return cause_of_full_disk(error) is not None
 
 
-def _cause_of_full_disk(error: BaseException) -> BaseException | None:
+def cause_of_full_disk(error: BaseException) -> BaseException | None:
+    """Find what says of a full disk among the causes of an error."""
     for cause in _causes(error):
         is_full = getattr(cause, "errno", None) in _FULL
         if is_full or _NO_ROOM.search(str(cause)):

@@ -48,6 +48,13 @@ def wrapped(error: Exception) -> Exception:
         return other
 
 
+def of_input(error: Exception) -> InputError:
+    """What a reader of files makes of an error that it met."""
+    wrong = InputError("A file must be whole.")
+    wrong.__cause__ = error
+    return wrong
+
+
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
@@ -56,8 +63,15 @@ def wrapped(error: Exception) -> Exception:
         (DivergedError("`loss` must stay finite."), 1, "Error: `loss` must"),
         (OutOfMemoryError("A batch must fit."), 1, "Error: A batch must"),
         (WriteError(Path("x"), FULL), 1, "No space left on device). What"),
-        (FULL, 1, "must be room on the disk. Received: /tmp/x.npz: "),
-        (wrapped(FULL), 1, "must be room on the disk."),
+        (
+            FULL,
+            1,
+            "[Errno 28] No space left on device: '/tmp/x.npz'. Make room",
+        ),
+        (wrapped(FULL), 1, "must be room on the disk. Received: [Errno 28"),
+        (of_input(FULL), 1, "must be room on the disk."),
+        (of_input(MemoryError()), 1, "must fit in memory."),
+        (of_input(ValueError("b")), 2, "Error: A file must be whole."),
         (MemoryError(), 1, "must fit in memory. Received: MemoryError()."),
         (
             PermissionError(errno.EACCES, "Permission denied", "secret"),

@@ -15,7 +15,12 @@ from pathlib import Path
 import h5py
 import keras
 
-from atsc_keras.errors import InputError, first_line
+from atsc_keras.errors import (
+    InputError,
+    first_line,
+    is_full_disk,
+    is_out_of_memory,
+)
 from atsc_keras.files.model_files import CONFIG, check_model_file
 from atsc_keras.models import saved_config
 from atsc_keras.models.keras_2 import rename_groups, upgrade
@@ -105,6 +110,8 @@ def _attempt(
     except _DAMAGE:
         raise
     except Exception as error:  # layers raise anything
+        if is_full_disk(error) or is_out_of_memory(error):
+            raise  # of the machine, not of the file
         return error
 
 
