@@ -22,10 +22,11 @@ _EXTRAS = {
     "ai_edge_litert": "export",
     **dict.fromkeys(("keras_cv", "keras_hub"), "hub"),
 }
-# What a report is made with, when all else is done.
+# What the end of a job needs, when all else is done.
+FOR_TABLES = {"rich": "tables"}
 FOR_REPORTS = {
-    **{"matplotlib": "figures", "jinja2": "pages"},
-    **{"scipy": "intervals", "rich": "tables"},
+    **{"matplotlib": "figures", "jinja2": "reports"},
+    **{"scipy": "intervals", **FOR_TABLES},
 }
 
 

@@ -112,16 +112,19 @@ def prove(
 
 
 def check_machine(error: Exception, *folders: Path) -> None:
-    """See that it is not the machine that is too small, but a file broken.
+    """See that a file is broken, and no machine too small or incomplete.
 
     Args:
         error: of a converter, a runtime or a process.
         folders: that were written to.
 
     Raises:
+        ModuleNotFoundError: if a package misses one that it needs.
         OSError: if a disk is full.
         OutOfMemoryError: if memory was too small.
     """
+    if isinstance(error, ModuleNotFoundError):
+        raise error
     full = [x for x in folders if shutil.disk_usage(x).free < _FULL]
     if full or is_full_disk(error):
         place = [str(folder) for folder in (full or folders)[:1]]

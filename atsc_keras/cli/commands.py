@@ -22,6 +22,7 @@ from atsc_keras.config import METHODS, load_config, load_variants
 from atsc_keras.data.looking import look_at_data
 from atsc_keras.errors import InputError
 from atsc_keras.files.model_files import check_model_file
+from atsc_keras.packages import FOR_TABLES
 from atsc_keras.processes import (
     join_frameworks,
     prepare_frameworks,
@@ -216,7 +217,7 @@ def benchmark(
         memory=memory,
     )
     check_steps(settings)
-    check_first(experiment, folder, overwrite=overwrite)
+    check_first(experiment, folder, overwrite=overwrite, needed=FOR_TABLES)
     with going_on_with(folder, "--overwrite"), muted(quiet):
         prepare_frameworks()
         from atsc_keras.benchmarking.benchmark import benchmark as run

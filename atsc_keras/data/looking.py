@@ -6,6 +6,16 @@ from pathlib import Path
 from atsc_keras.config import DataConfig
 from atsc_keras.data.checks import check_batch_fits
 from atsc_keras.errors import InputError
+from atsc_keras.packages import check_installed
+
+# What a source imports when it loads.
+_NEEDED = {
+    "digits": {"sklearn": "data.source=digits"},
+    "folder": {"PIL": "data.source=folder"},
+    "tfds": dict.fromkeys(
+        ("tensorflow_datasets", "tensorflow"), "data.source=tfds"
+    ),
+}
 
 
 def check_path(config: DataConfig) -> None:
@@ -28,9 +38,10 @@ def look_at_data(config: DataConfig) -> None:
     """Check what paths and headers of data files show.
 
     Raises:
-        InputError: if files or arrays are missing, or a batch is larger than
-            the training images.
+        InputError: if packages, files or arrays are missing, or a batch is
+            larger than the training images.
     """
+    check_installed(_NEEDED.get(config.source, {}))
     check_path(config)
     if config.source == "tfds":
         return

@@ -1,7 +1,7 @@
 """What is refused before a framework is loaded, which takes seconds."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from atsc_keras.config import (
@@ -20,11 +20,13 @@ from atsc_keras.models.network_names import (
     is_of_library,
 )
 from atsc_keras.records.continuing import inputs_of
+from atsc_keras.packages import FOR_REPORTS, check_installed
 from atsc_keras.records.models import Metrics
 from atsc_keras.records.run import Run
 
 Asked = TeacherConfig | StudentConfig
 _SAMPLES = {"x_train", "x_test", "y_test"}  # arrays in the file
+_LIBRARIES = ("keras_cv", "keras_hub")
 
 
 def check_first(
@@ -34,6 +36,7 @@ def check_first(
     networks: Sequence[Asked] | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    needed: Mapping[str, str] = FOR_REPORTS,
 ) -> None:
     """Check folder, networks and data of a job by names and headers.
 
@@ -43,10 +46,13 @@ def check_first(
         networks: of the config that the job builds; default: all.
         resume: whether to go on with a run there.
         overwrite: whether to delete a run there.
+        needed: modules that the job imports when it has trained, as for
+            `check_installed`; default: those of reports.
 
     Raises:
         InputError: for the first thing that cannot be.
     """
+    check_installed(needed)
     Run.look(run_dir, config, resume=resume, overwrite=overwrite)
     for asked in networks or (*config.teachers, config.student):
         _check_network(asked)
@@ -78,11 +84,12 @@ def check_role(
 
 
 def check_finished(run_dir: Path) -> Metrics:
-    """Read the records of a finished run.
+    """Read the records of a finished run, whose report is to be renewed.
 
     Raises:
-        InputError: if the folder holds none.
+        InputError: if the folder holds none, or a package is missing.
     """
+    check_installed(FOR_REPORTS)
     metrics = Run(run_dir).load(Metrics)
     if metrics is None:
         raise InputError(
@@ -127,6 +134,9 @@ def check_samples_file(
 
 
 def _check_network(asked: Asked) -> None:
+    library = asked.network.partition("/")[0]
+    if library in _LIBRARIES:
+        check_installed({library: f"network={asked.network}"})
     if asked.weights is None:
         check_network_name(asked.network)
     elif not are_of_library(asked.weights, asked.network):
