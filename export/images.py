@@ -164,6 +164,11 @@ def _pixels(
             f"model takes. Received: {path}, where `{name}` has the shape "
             f"{images.shape}. Resize them."
         )
+    if images.dtype.kind not in "biuf":
+        raise InputError(
+            "--data must hold pixels from 0 to 255. Received: "
+            f"{path}, where `{name}` is of type {images.dtype}. Save numbers."
+        )
     low, high = float(images.min()), float(images.max())
     if high <= 1 or low < 0 or high > 255 or not np.isfinite(low + high):
         way_out = "Multiply them by 255." if 0 <= low and high <= 1 else ""

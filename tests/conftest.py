@@ -41,7 +41,7 @@ _ONCE = (
     *("test_registration.py", "test_results.py", "training/test_experiment.py"),
     # Networks learn there to be looked at, by numpy.
     *("training/test_given_data.py", "training/test_pixels.py"),
-    "models/test_input_checks.py",
+    *("models/test_input_checks.py", "training/test_damaged_files.py"),
 )
 # By TensorFlow's converters.
 _ON_TENSORFLOW = ("clients", "export", "test_quickstart.py")

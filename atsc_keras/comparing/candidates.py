@@ -39,10 +39,11 @@ def trial_folder(comparison: Path, name: str, seed: int) -> Path:
     return runs / f"{folder_name(name)}_seed{seed}"
 
 
-def trial_of(folder: Path) -> tuple[str, int]:
-    """Read name and seed back from `trial_folder`."""
+def trial_of(folder: Path) -> tuple[str, int | None]:
+    """Read name and seed back from `trial_folder`; no seed of another's."""
     name, _, seed = folder.name.rpartition("_seed")
-    return candidate_name(name), int(seed)
+    is_seed = seed.isascii() and seed.isdecimal()
+    return candidate_name(name), int(seed) if is_seed else None
 
 
 @dataclass(frozen=True)

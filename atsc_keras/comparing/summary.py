@@ -8,7 +8,7 @@ import keras
 
 from atsc_keras.comparing.candidates import trial_of
 from atsc_keras.config import METHODS
-from atsc_keras.errors import DivergedError
+from atsc_keras.errors import DivergedError, InputError, first_line
 from atsc_keras.records.comparisons import (
     Comparison,
     LearningRates,
@@ -16,6 +16,7 @@ from atsc_keras.records.comparisons import (
     SeedAdaptation,
 )
 from atsc_keras.records.models import Adaptation, EpochRow, Metrics, Origin
+from atsc_keras.records.reading import damaged_record
 from atsc_keras.records.roles import teacher_parts
 from atsc_keras.records.run import Run
 from atsc_keras.reports.comparison import write_comparison
@@ -86,7 +87,8 @@ def _trials(run: Run) -> dict[str, dict[int, Run]]:
     found: dict[str, dict[int, Run]] = {}
     for path in run.path.glob("runs/*_seed*"):
         name, seed = trial_of(path)
-        found.setdefault(name, {})[seed] = Run(path)
+        if seed is not None:
+            found.setdefault(name, {})[seed] = Run(path)
     known = [name for name in METHODS if name in found]
     others = sorted(found.keys() - set(METHODS))
     return {
@@ -100,7 +102,21 @@ def _ends(trial: Run) -> Collection[str]:
 
 
 def _read_trial(run: Run) -> dict[str, Any]:
-    """Read what one trial adds to each attribute of `MethodRuns`."""
+    """Read what one trial adds to each attribute of `MethodRuns`.
+
+    Raises:
+        InputError: if its records are damaged, or those of another job.
+    """
+    try:
+        return _shown(run)
+    except InputError:
+        raise
+    except Exception as error:  # whole, and not of one student and its epochs
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise damaged_record(run.path, reason) from error
+
+
+def _shown(run: Run) -> dict[str, Any]:
     metrics = run.demand(Metrics)
     (student,) = metrics.models.values()
     history = run.history()

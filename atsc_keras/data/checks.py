@@ -32,7 +32,7 @@ def check_pixels(images: Any, where: str) -> NDArray[np.uint8]:
             f"channels) that is not empty. Received: {where} with {form}. "
             "Check how it was saved."
         )
-    if not np.issubdtype(images.dtype, np.integer):
+    if images.dtype.kind not in "iu":  # NumPy counts spans of time to these
         raise InputError(
             "Pixels must be whole numbers from 0 to 255. "
             f"Received: {where} with {form}. "
@@ -70,7 +70,7 @@ def check_labels(labels: Any, count: int, where: str) -> NDArray[np.int64]:
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
             "Labels must be whole numbers, one an image. "
             f"Received: {where} with labels of shape {labels.shape}, type "

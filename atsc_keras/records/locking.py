@@ -71,5 +71,5 @@ def _writer(folder: Path) -> str:
             f"process {words['process']} on {words['host']} "
             f"({words['command']})"
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"  # has just begun
+    except Exception:  # has just begun, or the file is somebody else's
+        return "another process"

@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, first_line
 from atsc_keras.records.models import (
     SCHEMA_VERSION,
     EpochRow,
@@ -19,6 +20,7 @@ from atsc_keras.records.models import (
 from atsc_keras.records.upgrading import upgraded
 
 HISTORY = "history.csv"
+_LARGEST = 2**27  # bytes of a record; a long training has some MB
 _Record = TypeVar("_Record", bound=Record)
 
 
@@ -62,8 +64,8 @@ def read_record(folder: Path, kind: type[_Record]) -> _Record | None:
         return None
     try:
         value = json.loads(text)
-    except ValueError as error:
-        raise damaged_record(path, str(error)) from error
+    except Exception as error:  # too deep, too long a number, no JSON
+        raise damaged_record(path, first_line(error)) from error
     return parse_record(kind, value, path)
 
 
@@ -79,10 +81,11 @@ def parse_record(kind: type[_Record], value: Any, path: Path) -> _Record:
     try:
         text = json.dumps(upgraded(kind, value))
         return kind.model_validate_json(text)
-    except (TypeError, AttributeError) as error:
-        raise damaged_record(path, str(error)) from error
     except ValidationError as error:
         raise damaged_record(path, _first_mistake(error)) from error
+    except Exception as error:  # of another shape, in any place
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise damaged_record(path, reason) from error
 
 
 def _first_mistake(error: ValidationError) -> str:
@@ -94,6 +97,12 @@ def _first_mistake(error: ValidationError) -> str:
 
 def _read(path: Path) -> str | None:
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would never end
+            raise damaged_record(path, "is no file")
+        if found.st_size > _LARGEST:
+            reason = f"has {found.st_size} bytes, more than {_LARGEST}"
+            raise damaged_record(path, reason)
         return path.read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -118,8 +127,9 @@ def read_history(folder: Path) -> list[EpochRow]:
     except ValidationError as error:
         reason = f"line {reader.line_num}: {_first_mistake(error)}"
         raise damaged_record(path, reason) from error
-    except csv.Error as error:
-        raise damaged_record(path, str(error)) from error
+    except Exception as error:  # no table at all
+        reason = f"line {reader.line_num}: {first_line(error)}"
+        raise damaged_record(path, reason) from error
     return rows
 
 

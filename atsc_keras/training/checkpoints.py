@@ -4,7 +4,6 @@ import math
 import re
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from atsc_keras.errors import (
     InputError,
     TerminatedError,
     first_line,
+    is_out_of_memory,
 )
 from atsc_keras.records.models import EpochRow
 from atsc_keras.records.run import Run
@@ -25,7 +25,6 @@ from atsc_keras.training.environment import peak_memory
 
 CHECKPOINTS = "checkpoints"  # folder in that of a run
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
-_UNREADABLE = (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class Place(NamedTuple):
@@ -99,7 +98,9 @@ class EpochCheckpoint(keras.callbacks.Callback):
         for place, path in sorted(self._saved(), reverse=True):
             try:
                 self._load(path)
-            except _UNREADABLE as error:
+            except Exception as error:  # what is damaged may raise anything
+                if is_out_of_memory(error):
+                    raise
                 reason = first_line(error)
                 failures.append(f"{path} ({reason})")
                 print(f"Not loaded: {failures[-1]}", file=sys.stderr)
@@ -167,12 +168,16 @@ class EpochCheckpoint(keras.callbacks.Callback):
         return list({id(v): v for v in variables}.values())
 
     def _load(self, path: Path) -> None:
+        variables = self._variables()
         with open(path, "rb") as file, np.load(file) as saved:
             values = [saved[f"arr_{n}"] for n in range(len(saved.files) - 2)]
-            self._means = saved["means"]
-            self._seconds = float(saved["seconds"])
-        for variable, value in zip(self._variables(), values, strict=True):
+            means, seconds = saved["means"], float(saved["seconds"])
+        for variable, value in zip(variables, values, strict=True):
+            if value.dtype.kind not in "biufV":  # V: bfloat16
+                raise ValueError(f"{variable.path} would be {value.dtype}")
+        for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+        self._means, self._seconds = means, seconds
 
     def _save(self, place: Place) -> None:
         values, means = (

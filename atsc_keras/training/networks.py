@@ -10,6 +10,7 @@ from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.endings import read_ending
+from atsc_keras.models.finite import check_weights_are_numbers
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.input_checks import (
     IMAGES,
@@ -43,10 +44,11 @@ def load_classifier(
 
     Raises:
         InputError: if there is no such file, it is not a whole `.keras`
-            file, needs code that is not here, or holds another model, or one
-            with channels first.
+            file, needs code that is not here, or holds another model, one
+            with channels first, or weights that are no numbers.
     """
     model = load_keras_file(Path(path))
+    check_weights_are_numbers(model, str(path))
     if isinstance(model, ImageClassifier):
         model = model.to_functional()
     ends = [getattr(model, side, None) or [] for side in ("inputs", "outputs")]
