@@ -1,8 +1,7 @@
 """What must be true of an export before a framework is loaded."""
 
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from atsc_keras.errors import InputError

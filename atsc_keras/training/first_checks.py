@@ -19,8 +19,8 @@ from atsc_keras.models.network_names import (
     check_network_name,
     is_of_library,
 )
-from atsc_keras.records.continuing import inputs_of
 from atsc_keras.packages import FOR_REPORTS, check_installed
+from atsc_keras.records.continuing import inputs_of
 from atsc_keras.records.models import Metrics
 from atsc_keras.records.run import Run
 
