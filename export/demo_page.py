@@ -8,28 +8,26 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, first_line
 from atsc_keras.files.whole import (
     check_nothing_else,
     folder_written_whole,
     restore,
 )
 
-from .formats.base import INPUT, OUTPUT
+from .formats.base import INPUT, OUTPUT, PIXELS
+from .formats.onnx import ONNX
 from .web_runtime import (
     LICENCES,
     WebRuntime,
     licence_files,
     read_web_runtime,
 )
-
-if TYPE_CHECKING:
-    import onnx
 
 SAMPLES = 12
 _TEMPLATES = Path(__file__).parent / "demo_page_files"
@@ -41,7 +39,6 @@ _FILES = (
     *(f"{_LICENCES}/onnxruntime-{Path(name).stem}.txt" for name in LICENCES),
 )
 _MARK = 'name="generator" content="atsc_keras demo page"'
-_TYPES = {"FLOAT": "float32", "UINT8": "uint8"}  # ONNX's word: numpy's
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,7 @@ def _read_model(path: Path) -> _Model:
     import onnx  # not installed by those who write no ONNX file
 
     try:
-        model = onnx.load(path, load_external_data=False)
+        graph = onnx.load(path, load_external_data=False).graph
     except OSError as error:
         raise InputError(
             "The demo page needs an ONNX file. "
@@ -181,35 +178,26 @@ def _read_model(path: Path) -> _Model:
         ) from error
     except Exception as error:  # protobuf's own, which is no ValueError
         raise _refusal(path, "which is no ONNX file or cut short") from error
-    graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [v for v in graph.input if v.name not in weights]
-    outputs = {v.name: v for v in graph.output}
-    if [v.name for v in inputs] != [INPUT] or OUTPUT not in outputs:
-        raise _refusal(
-            path,
-            f"with inputs {[v.name for v in inputs]}, outputs {[*outputs]}",
-        )
     external = onnx.TensorProto.EXTERNAL
     if any(tensor.data_location == external for tensor in graph.initializer):
         raise _refusal(path, "whose weights are in another file")
-    kind, shape = _type_and_shape(inputs[0])
-    if (
-        kind not in _TYPES
-        or len(shape) != 4
-        or None in shape[1:]
-        or shape[3] not in (1, 3)
-    ):
-        raise _refusal(path, f"with input {kind} {shape}")
+    try:
+        opened = ONNX().open(path, threads=1)
+    except Exception as error:  # onnxruntime's own
+        reason = f"which onnxruntime does not open ({first_line(error)})"
+        raise _refusal(path, reason) from error
+    inputs, outputs = opened.inputs, opened.outputs
+    if [*inputs] != [INPUT] or OUTPUT not in outputs:
+        raise _refusal(path, f"with inputs {[*inputs]}, outputs {[*outputs]}")
+    dtype, shape = inputs[INPUT]
+    sizes = tuple(size for size in shape[1:] if size is not None)
+    if dtype not in PIXELS or len(sizes) != 3 or sizes[2] not in (1, 3):
+        raise _refusal(path, f"with input {dtype} {[*shape]}")
     if shape[0] not in (None, 1):
         raise _refusal(path, f"with a batch of {shape[0]}")
-    _, logits = _type_and_shape(outputs[OUTPUT])
-    return _Model(
-        shape=tuple(size for size in shape[1:] if size is not None),
-        dtype=_TYPES[kind],
-        classes=logits[-1] if logits else None,
-        class_names=_carried_names(model),
-    )
+    logits = outputs[OUTPUT].shape
+    classes = logits[-1] if logits else None
+    return _Model(sizes, dtype, classes, opened.class_names)
 
 
 def _refusal(path: Path, received: str) -> InputError:
@@ -219,27 +207,6 @@ def _refusal(path: Path, received: str) -> InputError:
         f"float32 or uint8, an output `{OUTPUT}`, and its weights inside. "
         f"Received: {path}, {received}. Export it with `python -m export`."
     )
-
-
-def _type_and_shape(
-    value: "onnx.ValueInfoProto",
-) -> tuple[str, list[int | None]]:
-    """Read an ONNX value's element type, and its shape; None for unknown."""
-    import onnx
-
-    kind = value.type.tensor_type
-    return onnx.TensorProto.DataType.Name(kind.elem_type), [
-        d.dim_value if d.dim_value > 0 else None for d in kind.shape.dim
-    ]
-
-
-def _carried_names(model: "onnx.ModelProto") -> list[str] | None:
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    try:
-        names = json.loads(metadata["labels"])
-    except (KeyError, ValueError):
-        return None
-    return [str(name) for name in names] if isinstance(names, list) else None
 
 
 def _names(given: list[str] | None, model: _Model) -> list[str] | None:

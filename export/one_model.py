@@ -14,7 +14,8 @@ from atsc_keras.models.graphs import leaf_layers
 from atsc_keras.records.exports import Artifact, ExportedModel, KerasFile
 
 from .formats import FORMATS
-from .formats.base import OUTPUT, OUTPUTS, Outputs, Source, Variant
+from .formats.base import OUTPUT, OUTPUTS, Source, Variant
+from .formats.opened import Outputs
 from .images import RealImages
 from .job import ExportJob
 from .proving import check_machine, measure_latency, prove, rejected

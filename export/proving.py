@@ -32,7 +32,8 @@ from atsc_keras.records.reading import record_text
 from atsc_keras.signals import end_with_parent, run_process
 
 from .formats import FORMATS
-from .formats.base import Predict, Variant
+from .formats.base import INPUT, Variant
+from .formats.opened import Predict
 from .verification import Limits, Sample, verify
 
 _TIMED_BATCHES = (1, 32)
@@ -192,6 +193,10 @@ def _work(job: Path) -> Verdict:
     try:
         found = kind.operations(path)
         predict = kind.open(path, order["threads"])
+        if [*predict.inputs] != [INPUT]:
+            raise ValueError(
+                f"inputs are {[*predict.inputs]}, not {INPUT!r} alone"
+            )
         verdict = verify(predict, samples, Limits(**order["limits"]))
     except Exception as error:  # runtimes raise anything
         check_machine(error, path.parent)

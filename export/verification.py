@@ -8,7 +8,8 @@ import numpy as np
 
 from atsc_keras.records.exports import Check, Verdict
 
-from .formats.base import OUTPUT, Outputs, Predict
+from .formats.base import OUTPUT
+from .formats.opened import Outputs, Predict
 
 TOLERANCE = 1e-4  # difference of a float32 logit, by default
 FLOAT16_TOLERANCE = 5e-2

@@ -6,7 +6,7 @@ import json
 import logging
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from atsc_keras.records.exports import Operations
+
+from .opened import Opened
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 PIXELS = ("float32", "uint8")
@@ -23,9 +25,6 @@ OUTPUT = "logits"
 LABELS = "labels.txt"  # in a TFLite file and a SavedModel, a line a class
 CONTRACT = "atsc_contract"  # key of ONNX and TFLite metadata, name of a file
 _COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
-
-Outputs = dict[str, np.ndarray]
-Predict = Callable[[np.ndarray], Outputs]
 
 
 @dataclass(frozen=True)
@@ -192,15 +191,15 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def open(self, path: Path, threads: int) -> Predict:
-        """Open a file with its own runtime, on the CPU.
+    def open(self, path: Path, threads: int) -> Opened:
+        """Open a file, of any origin, with its own runtime, on the CPU.
 
         Args:
             path: of the file.
             threads: of the runtime.
 
         Returns:
-            A function: images `(B, H, W, C)` -> outputs by their names.
+            The file, as a function: images -> outputs by their names.
 
         Raises:
             Exception: of any kind, from the runtimes.
@@ -244,17 +243,6 @@ def refusal_of_resizing(layer: Any) -> str | None:
             "resize before the model, or use antialias=False"
         )
     return None
-
-
-def check_inputs(names: Iterable[str]) -> None:
-    """See that an opened file takes images, and nothing else.
-
-    Raises:
-        ValueError: if not.
-    """
-    inputs = list(names)
-    if inputs != [INPUT]:
-        raise ValueError(f"inputs are {inputs}, not {INPUT!r} alone")
 
 
 @contextlib.contextmanager

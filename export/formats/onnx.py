@@ -15,26 +15,26 @@ from atsc_keras.records.exports import Operations
 from .base import (
     CONTRACT,
     INPUT,
-    Outputs,
-    Predict,
     Source,
     TracedFormat,
     Variant,
-    check_inputs,
     refusal_of_resizing,
     silence,
 )
+from .opened import Form, Opened, Outputs
 from .operations import Operation, OperationNames, count_operations
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_LABELS = "labels"  # a JSON list in the metadata
 # The newest at which tf2onnx leaves no Transpose but the input's own.
 _OPSET = 17
 _PACKAGES = {
     **{"tensorflow": "tensorflow", "tf2onnx": "tf2onnx"},
     **{"onnx": "onnx", "onnxruntime": "onnxruntime"},
 }
+_DTYPES = {"float": "float32", "double": "float64"}  # onnxruntime's: numpy's
 _OPERATIONS = OperationNames(
     transpose="Transpose",
     convolutions=frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"}),
@@ -76,12 +76,12 @@ class ONNX(TracedFormat):
             proto = onnx.load(plain)
         said = {CONTRACT: source.contract(variant.pixels)}
         if source.class_names:
-            said["labels"] = json.dumps(source.class_names)
+            said[_LABELS] = json.dumps(source.class_names)
         onnx.helper.set_model_props(proto, said)
         onnx.checker.check_model(proto)
         onnx.save(proto, path)
 
-    def open(self, path: Path, threads: int) -> Predict:
+    def open(self, path: Path, threads: int) -> Opened:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -90,14 +90,16 @@ class ONNX(TracedFormat):
         session = onnxruntime.InferenceSession(
             path, options, providers=["CPUExecutionProvider"]
         )
-        check_inputs([value.name for value in session.get_inputs()])
-        names = [value.name for value in session.get_outputs()]
+        inputs = {x.name: _form(x) for x in session.get_inputs()}
+        outputs = {x.name: _form(x) for x in session.get_outputs()}
 
-        def predict(images: np.ndarray) -> Outputs:
-            outputs = session.run(names, {INPUT: images})
-            return dict(zip(names, outputs, strict=True))
+        def run(images: np.ndarray) -> Outputs:
+            given = dict.fromkeys(inputs, images)
+            return dict(zip(outputs, session.run(None, given), strict=True))
 
-        return predict
+        said = session.get_modelmeta().custom_metadata_map
+        names = _names(said.get(_LABELS, ""))
+        return Opened(inputs, outputs, run, CONTRACT in said, names)
 
     def operations(self, path: Path) -> Operations:
         import onnx
@@ -114,6 +116,21 @@ class ONNX(TracedFormat):
         ]
         sizes = {x.name: int(np.prod(x.dims)) for x in graph.initializer}
         return count_operations(found, sizes, _OPERATIONS)
+
+
+def _form(value: Any) -> Form:
+    """Tell what an input or output is, as onnxruntime describes it."""
+    word = value.type.removeprefix("tensor(").removesuffix(")")
+    shape = (size if isinstance(size, int) else None for size in value.shape)
+    return Form(_DTYPES.get(word, word), tuple(shape))
+
+
+def _names(text: str) -> list[str] | None:
+    try:
+        names = json.loads(text)
+    except ValueError:
+        return None
+    return [str(name) for name in names] if isinstance(names, list) else None
 
 
 # === From TensorFlow ===

@@ -1,20 +1,22 @@
 """TensorFlow's SavedModel, a folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .base import (
     CONTRACT,
-    INPUT,
     LABELS,
-    Outputs,
-    Predict,
     Source,
     TracedFormat,
     Variant,
-    check_inputs,
 )
+from .opened import Form, Opened, Outputs, read_lines
+
+_EXTRA = "assets.extra"
+_CONTRACT_FILE = f"{CONTRACT}.json"
 
 
 class SavedModel(TracedFormat):
@@ -29,20 +31,34 @@ class SavedModel(TracedFormat):
     def write(self, source: Source, variant: Variant, path: Path) -> None:
         write_saved_model(source, variant.pixels, path)
 
-    def open(self, path: Path, threads: int) -> Predict:
+    def open(self, path: Path, threads: int) -> Opened:
         """Open with TensorFlow, whose threads the environment sets."""
         import tensorflow as tf
 
         loaded = tf.saved_model.load(str(path))
         signature = loaded.signatures["serving_default"]
-        check_inputs(signature.structured_input_signature[1])
+        inputs = _forms(signature.structured_input_signature[1])
+        outputs = _forms(signature.structured_outputs)
 
-        def predict(images: np.ndarray, keep: object = loaded) -> Outputs:
+        def run(images: np.ndarray, keep: object = loaded) -> Outputs:
             # `keep`: a signature does not keep the variables that it reads.
-            outputs = signature(**{INPUT: tf.constant(images)})
-            return {name: value.numpy() for name, value in outputs.items()}
+            found = signature(**dict.fromkeys(inputs, tf.constant(images)))
+            return {name: value.numpy() for name, value in found.items()}
 
-        return predict
+        extra = path / _EXTRA
+        said = (extra / _CONTRACT_FILE).is_file()
+        names = None
+        if (extra / LABELS).is_file():
+            names = read_lines((extra / LABELS).read_text("utf-8"))
+        return Opened(inputs, outputs, run, said, names)
+
+
+def _forms(specs: Mapping[str, Any]) -> dict[str, Form]:
+    """Tell what inputs or outputs are, as TensorFlow describes them."""
+    return {
+        name: Form(x.dtype.name, tuple(x.shape) if x.shape.rank else ())
+        for name, x in specs.items()
+    }
 
 
 def write_saved_model(
@@ -66,8 +82,8 @@ def write_saved_model(
         input_signature=[source.signature(batch, pixels)],
     )
     archive.write_out(path, verbose=False)
-    extra = path / "assets.extra"
+    extra = path / _EXTRA
     extra.mkdir()
-    (extra / f"{CONTRACT}.json").write_text(source.contract(pixels), "utf-8")
+    (extra / _CONTRACT_FILE).write_text(source.contract(pixels), "utf-8")
     if source.class_names:
         (extra / LABELS).write_text(source.label_lines(), "utf-8")

@@ -13,18 +13,17 @@ from .base import (
     INPUT,
     LABELS,
     PRECISIONS,
-    Outputs,
-    Predict,
     Source,
     TracedFormat,
     Variant,
-    check_inputs,
     refusal_of_resizing,
     silence,
 )
+from .opened import Form, Opened, Outputs, read_lines
 from .operations import Operation, OperationNames, count_operations
 from .saved_model import write_saved_model
 
+_SIGNATURE = "serving_default"
 _PACKAGES = {"tensorflow": "tensorflow", "ai_edge_litert": "ai-edge-litert"}
 _OPERATIONS = OperationNames(
     transpose="TRANSPOSE",
@@ -68,7 +67,7 @@ class TFLite(TracedFormat):
         if not saved.exists():
             write_saved_model(source, variant.pixels, saved, batch=1)
         converter = tf.lite.TFLiteConverter.from_saved_model(
-            str(saved), signature_keys=["serving_default"]
+            str(saved), signature_keys=[_SIGNATURE]
         )
         _set_precision(converter, source, variant)
         with silence():
@@ -79,22 +78,18 @@ class TFLite(TracedFormat):
             with zipfile.ZipFile(path, "a") as archive:
                 archive.writestr(LABELS, source.label_lines())
 
-    def open(self, path: Path, threads: int) -> Predict:
+    def open(self, path: Path, threads: int) -> Opened:
         """Open with LiteRT, which has built-in operations only.
 
         The file's batch is 1; larger ones are run after resizing its input,
         or image by image where an operation (a Reshape) fixes the batch.
+        Outputs in whole numbers are scaled back to those they stand for.
         """
         from ai_edge_litert.interpreter import Interpreter
 
         interpreter = Interpreter(str(path), num_threads=threads)
-        signature = interpreter.get_signature_runner("serving_default")
-        check_inputs(signature.get_input_details())
-        index = signature.get_input_details()[INPUT]["index"]
-        outputs = {
-            name: details["index"]
-            for name, details in signature.get_output_details().items()
-        }
+        inputs, outputs = _details(interpreter)
+        index = next(iter(inputs.values()))["index"]
         allocated: tuple[int, ...] = ()
         resizable = True
 
@@ -108,8 +103,8 @@ class TFLite(TracedFormat):
             interpreter.set_tensor(index, images)
             interpreter.invoke()
             return {
-                name: interpreter.get_tensor(output)
-                for name, output in outputs.items()
+                name: _scaled_back(interpreter.get_tensor(x["index"]), x)
+                for name, x in outputs.items()
             }
 
         def predict(images: np.ndarray) -> Outputs:
@@ -127,7 +122,13 @@ class TFLite(TracedFormat):
                 for name in outputs
             }
 
-        return predict
+        return Opened(
+            {name: _form(details) for name, details in inputs.items()},
+            {name: _form(details) for name, details in outputs.items()},
+            predict,
+            _has_contract(path),
+            _names(path),
+        )
 
     def operations(self, path: Path) -> Operations:
         from ai_edge_litert import schema_py_generated as schema
@@ -161,6 +162,63 @@ class TFLite(TracedFormat):
             if model.buffers[tensor.buffer].data is not None
         }
         return count_operations(found, sizes, _OPERATIONS)
+
+
+# === What a file says of itself ===
+
+
+def _details(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Get what LiteRT says of inputs and outputs, by their names.
+
+    Those of the signature that TensorFlow writes; the tensors' own, where a
+    file has none.
+    """
+    if _SIGNATURE in interpreter.get_signature_list():
+        signature = interpreter.get_signature_runner(_SIGNATURE)
+        return signature.get_input_details(), signature.get_output_details()
+    inputs, outputs = (
+        {x["name"]: x for x in details}
+        for details in (
+            interpreter.get_input_details(),
+            interpreter.get_output_details(),
+        )
+    )
+    return inputs, outputs
+
+
+def _form(details: dict[str, Any]) -> Form:
+    sizes = map(int, details["shape_signature"])
+    return Form(
+        np.dtype(details["dtype"]).name,
+        tuple(size if size >= 0 else None for size in sizes),
+    )
+
+
+def _scaled_back(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+    scale, zero = details["quantization"]
+    if not scale:
+        return values
+    return (values.astype("float32") - zero) * np.float32(scale)
+
+
+def _has_contract(path: Path) -> bool:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAsModel(path.read_bytes(), 0)
+    entries = (model.Metadata(x) for x in range(model.MetadataLength()))
+    return any(entry.Name() == CONTRACT.encode() for entry in entries)
+
+
+def _names(path: Path) -> list[str] | None:
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        if LABELS not in archive.namelist():
+            return None
+        return read_lines(archive.read(LABELS).decode("utf-8"))
+
+
+# === Writing ===
 
 
 def _with_metadata(model: bytes, contract: str) -> bytes:

@@ -1,0 +1,51 @@
+"""A file in its runtime, and what it says of itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+Outputs = dict[str, np.ndarray]
+Predict = Callable[[np.ndarray], Outputs]
+
+
+class Form(NamedTuple):
+    """What an input or output is.
+
+    Attributes:
+        dtype: numpy's word, where it has one.
+        shape: with the batch; None for a size that is not fixed.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file of any origin in its runtime: images -> outputs by their names.
+
+    Attributes:
+        inputs: by their names.
+        outputs: by their names, in the file's order.
+        run: runs it on what its one input takes.
+        has_contract: whether it says what clients send and get, as
+            `Source.contract` writes it.
+        class_names: that it carries; default: none.
+    """
+
+    inputs: Mapping[str, Form]
+    outputs: Mapping[str, Form]
+    run: Predict
+    has_contract: bool
+    class_names: list[str] | None = None
+
+    def __call__(self, images: np.ndarray) -> Outputs:
+        """Run it on images `(B, H, W, C)`, of the dtype that it takes."""
+        return self.run(images)
+
+
+def read_lines(text: str) -> list[str]:
+    """Read class names, a line each, as `Source.label_lines` writes them."""
+    return text.removesuffix("\n").split("\n")
