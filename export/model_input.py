@@ -47,9 +47,9 @@ def taking_plain_pixels(
     size = size or (_size_of(data) if data is not None else None)
     if size is None:
         raise InputError(
-            "The files of an export take images of one size. Received: "
-            f"{path}, which takes any, {tuple(shape)}, and no --data to take "
-            "it from. Add --image-size, such as 224 or 224x160."
+            "A model that takes images of any size must be given one. "
+            f"Received: {path} for {tuple(shape)}. Add --image-size, such as "
+            "224 or 224x160."
         )
     return with_plain_input(model, pixels, size=size, permute=True, what=option)
 

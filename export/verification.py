@@ -154,7 +154,7 @@ def _check(
     agreement = np.mean(chosen == given.max(-1))
     of_probabilities = None
     if sample.probabilities is not None:
-        of_probabilities = float(np.abs(_softmax(logits) - given).max())
+        of_probabilities = float(np.abs(softmax(logits) - given).max())
     check = Check(
         images=sample.name,
         batch_size=size,
@@ -185,7 +185,7 @@ def _run(predict: Predict, images: np.ndarray, size: int) -> Outputs:
 def _consistent(outputs: Outputs) -> bool:
     """Whether probabilities and label are those of the file's own logits."""
     logits = outputs[OUTPUT]
-    expected = _softmax(logits)
+    expected = softmax(logits)
     # int8 probabilities come in steps of 1/256.
     probabilities = outputs.get("probabilities", expected)
     label = outputs.get("label", logits.argmax(-1))
@@ -195,8 +195,8 @@ def _consistent(outputs: Outputs) -> bool:
     )
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Compute in float64."""
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Compute the probabilities of logits `(N, K)`, in float64."""
     logits = logits.astype("float64")
     with np.errstate(invalid="ignore"):  # infinite ones are found by `_fault`
         powers = np.exp(logits - logits.max(-1, keepdims=True))

@@ -77,7 +77,7 @@ ROOMS = {
             *("numpy", "keras", "tensorflow", "tf2onnx", "onnx", "typer"),
             *("onnxruntime", "onnxconverter_common", "ai_edge_litert", "PIL"),
         },
-        {"files", "models", "records", "reports"},
+        {"files", "models", "processes", "records", "reports"},
     ),
 }
 EVERYWHERE = {"types", "errors", "pixels", "packages", "signals", "endings"}

@@ -32,6 +32,7 @@ from atsc_keras.config import (
 )
 from atsc_keras.methods.registry import METHODS
 from export.cli import app as export_app
+from export.predict_cli import app as predict_app
 from tools.results_table import RESULTS, ROOT, results_text
 
 MADE = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
@@ -149,9 +150,13 @@ def methods_table() -> str:
 
 
 def commands(group: typer.Typer) -> dict[str, Any]:
-    """The commands of a command line by name."""
+    """The commands of a command line by name, with all of their words."""
     made: Any = typer.main.get_command(group)
-    return getattr(made, "commands", {made.name: made})
+    others = (("export", export_app), ("predict", predict_app))
+    return {
+        **made.commands,
+        **{name: typer.main.get_command(words) for name, words in others},
+    }
 
 
 def command_reference(command: Any) -> str:
@@ -193,7 +198,7 @@ MADE_BY: dict[str, Callable[[], str]] = {
     ),
     "config": config_reference,
     "contributing": lambda: read("CONTRIBUTING.md"),
-    "export_options": lambda: command_reference(*commands(export_app).values()),
+    "export_options": lambda: command_reference(commands(app)["export"]),
     "methods": methods_table,
     "readme": lambda: read("README.md"),
     "results": lambda: results_text().replace("configs/results/", "results/"),

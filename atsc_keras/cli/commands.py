@@ -1,7 +1,6 @@
 """The commands: words -> config -> one call."""
 
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,7 +31,6 @@ from atsc_keras.records.benchmarks import BenchmarkSettings, check_steps
 from atsc_keras.training.exporting import (
     check_exporter,
     export_student,
-    exporter,
 )
 from atsc_keras.training.first_checks import (
     check_finished,
@@ -285,13 +283,6 @@ def samples(
     with dataset.naming_broken_files():
         write_atomically(out, lambda path: write_samples(path, dataset))
     print(f"Samples: {out}")
-
-
-def export(context: typer.Context) -> None:
-    """Export a student to SavedModel, TFLite and ONNX, and prove each file."""
-    # Words, help and checks of its own.
-    app = import_module(f"{exporter()}.cli").app
-    app(args=context.args, prog_name=context.command_path)
 
 
 def _evaluate_run(folder: Path, overrides: list[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import atsc_keras
-from atsc_keras.cli import commands
+from atsc_keras.cli import commands, exporter_commands
 from atsc_keras.cli.listing import list_names
 
 app = typer.Typer(
@@ -22,13 +22,14 @@ for _command in (
     commands.samples,
 ):
     app.command()(_command)
-app.command(
-    add_help_option=False,
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-    },
-)(commands.export)
+for _other in (exporter_commands.export, exporter_commands.predict):
+    app.command(
+        add_help_option=False,
+        context_settings={
+            "allow_extra_args": True,
+            "ignore_unknown_options": True,
+        },
+    )(_other)
 app.command("list")(list_names)
 
 

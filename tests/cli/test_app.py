@@ -1,5 +1,6 @@
 """The command `atsc`, as a script in a folder of its own starts it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import atsc_keras
 from atsc_keras.config import METHODS
 from atsc_keras.config.shipped import shipped_configs
 from atsc_keras.models.network_names import network_names
+from tests.export.tiny_onnx import NAMES, SHAPE, write_linear_onnx
 from tests.tiny_experiment import PUBLISHED, write_config
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +161,32 @@ def test_export_hands_its_words_to_the_exporter(
     told = atsc("export", "--help")
     assert "Exports, one supposes." in told.stdout
     assert "atsc export" in told.stdout
+
+
+def test_predict_opens_an_onnx_file_without_keras(
+    atsc: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "atsc_export").symlink_to(ROOT / "export")
+    write_linear_onnx(tmp_path / "m.onnx", labels=NAMES)
+    Image.new("RGB", SHAPE[:2]).save(tmp_path / "p.png")
+    words = ("predict", "m.onnx", "p.png", "--json")
+    done = atsc(*words, hidden=("keras", "tensorflow", "jax", "torch"))
+    assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout)
+    assert answer["file"] == "p.png"
+    assert answer["classes"][0] == {
+        **{
+            "index": 0,
+            "name": "ant",
+            "probability": 0.25,
+        }  # of black, all alike
+    }
+    done = atsc(*words, hidden=("onnxruntime",))
+    assert done.returncode == 2
+    assert done.stdout == "" and "Traceback" not in done.stderr
+    assert "m.onnx without onnxruntime. Run `pip install" in done.stderr
+    told = atsc("predict", "--help")
+    assert "atsc predict" in told.stdout and "--class-names" in told.stdout
 
 
 def test_quiet_training_says_where_its_result_is(
