@@ -1,7 +1,7 @@
 """A file of any format as a function: pictures -> probabilities of classes."""
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Classifier:
         doubt: the same pixels -> a note where it may want others; None where
             all is well.
         class_names: that the file carries; default: none.
+        short_side: that pictures are resized to before the centre is cut out,
+            where the file says so.
     """
 
     shape: tuple[int, ...]
@@ -47,6 +49,7 @@ class Classifier:
     answer: Callable[[np.ndarray], np.ndarray]
     doubt: Callable[[np.ndarray], str | None]
     class_names: Sequence[str] | None = None
+    short_side: int | None = None
 
 
 def find_format(path: Path) -> Format | None:
@@ -112,8 +115,8 @@ def open_classifier(
             f"opens. Received: {path} ({first_line(error)}). Copy it again "
             "from where it is whole, or export it again."
         ) from error
-    if opened.has_contract and OUTPUT in opened.outputs:
-        return _of_ours(path, opened, pixels)
+    if opened.contract is not None and OUTPUT in opened.outputs:
+        return _of_ours(path, opened, opened.contract["input"], pixels)
     return _of_others(path, opened, pixels, size)
 
 
@@ -157,7 +160,9 @@ def _of_keras(
 # === Files of formats ===
 
 
-def _of_ours(path: Path, opened: Opened, pixels: str | None) -> Classifier:
+def _of_ours(
+    path: Path, opened: Opened, said: Mapping[str, Any], pixels: str | None
+) -> Classifier:
     """Take a file at its word."""
     (form,) = opened.inputs.values()
     if pixels is not None and not Pixels.read(pixels).is_plain:
@@ -173,7 +178,8 @@ def _of_ours(path: Path, opened: Opened, pixels: str | None) -> Classifier:
     shape = tuple(size or 0 for size in form.shape[1:])
     classes = opened.outputs[OUTPUT].shape[-1] or 0
     return Classifier(
-        shape, classes, answer, lambda _: None, opened.class_names
+        *(shape, classes, answer, lambda _: None),
+        *(opened.class_names, said.get("short_side")),
     )
 
 

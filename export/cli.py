@@ -182,6 +182,7 @@ def export(
         pixel_range=pixel_range,
         compare_pixel_range=compare_pixel_range,
         image_size=None if image_size is None else read_size(image_size),
+        evaluation_resize=files.evaluation_resize,
         data=data or files.data,
         selection=Selection(test_images, calibration_images, seed),
         class_names=class_names or files.class_names,

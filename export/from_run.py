@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atsc_keras.errors import InputError
-from atsc_keras.records.models import Metrics
+from atsc_keras.records.manifest import EXPORT
+from atsc_keras.records.models import Metrics, Origin
+from atsc_keras.records.reading import read_record
 from atsc_keras.records.roles import Role
 from atsc_keras.records.run import Run
 
+CLASS_NAMES = "class_names.json"  # of the data
 _ALONE = f"{Role.STUDENT_ALONE}.keras"  # to compare a distilled student with
 _MODELS = (f"{Role.STUDENT}.keras", "model.keras", _ALONE)
 
@@ -22,6 +25,7 @@ class RunFiles:
         data: real images, if any.
         class_names: JSON list, or None where the model knows other classes.
         out: where the export goes.
+        evaluation_resize: of the run's test pictures, if they were cut.
     """
 
     model: Path
@@ -29,6 +33,7 @@ class RunFiles:
     data: Path | None = None
     class_names: Path | None = None
     out: Path = Path()
+    evaluation_resize: int | None = None
 
 
 def files_of_run(run: Path) -> RunFiles:
@@ -59,13 +64,28 @@ def files_of_run(run: Path) -> RunFiles:
         ),
         data=data,
         class_names=_fitting_names(run),
-        out=run / "export",
+        out=run / EXPORT,
+        evaluation_resize=evaluation_resize(read_origin(run)),
     )
+
+
+def read_origin(run: Path) -> Origin | None:
+    """Read how a run came about; None where a folder holds no record of it."""
+    try:
+        return read_record(run, Origin)
+    except InputError:  # an export needs no records
+        return None
+
+
+def evaluation_resize(origin: Origin | None) -> int | None:
+    """Tell the short side of a run's test pictures before they were cut."""
+    config = None if origin is None else origin.config
+    return None if config is None else config.data.evaluation_resize
 
 
 def _fitting_names(run: Path) -> Path | None:
     """Leave names out where a teacher knows classes that the data do not."""
-    names = run / "class_names.json"
+    names = run / CLASS_NAMES
     try:
         metrics = Run(run).load(Metrics)
     except InputError:  # an export needs no records

@@ -73,6 +73,9 @@ class ExportJob:
         compare_pixel_range: likewise, of the files of `compare`.
         image_size: (height, width), for a model of any size; default: that of
             `data`.
+        evaluation_resize: short side to which pictures were resized before
+            the centre was cut out, in tests of the model; the files say so.
+            Default: none, no cut.
         data: real images, as `load_images` reads them; int8 needs them;
             default: none.
         selection: how many of them; default: 500 to compare, 200 to
@@ -99,6 +102,7 @@ class ExportJob:
     pixel_range: str | None = None
     compare_pixel_range: str | None = None
     image_size: tuple[int, int] | None = None
+    evaluation_resize: int | None = None
     data: Path | None = None
     selection: Selection = Selection()
     class_names: Path | None = None

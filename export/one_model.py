@@ -58,6 +58,7 @@ def export_one(
             class_names,
             None if real is None else real.calibration,
             job.pixel_range,
+            job.evaluation_resize,
         )
         saved = [sample.save(source.workspace) for sample in samples]
         artifacts = []

@@ -64,7 +64,7 @@ def predict(
         int | None,
         typer.Option(
             help="Short side that pictures are resized to before the centre "
-            "is cut out; default: that of FILE's run, or no cut."
+            "is cut out; default: that of FILE or its run, or no cut."
         ),
     ] = None,
 ) -> None:

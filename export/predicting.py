@@ -15,16 +15,14 @@ from atsc_keras.files.pictures import (
     list_pictures,
 )
 from atsc_keras.pixels import Pixels
-from atsc_keras.records.manifest import EXPORT
 from atsc_keras.records.models import Origin
-from atsc_keras.records.reading import read_record
 
 from .checks import load_class_names
 from .classifiers import FILE, Classifier, find_format, open_classifier
+from .from_run import CLASS_NAMES, evaluation_resize, read_origin
 
 TOP = 3
 _AT_ONCE = 64  # pictures in memory
-_NAMES = "class_names.json"  # beside the models of a run
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,8 @@ class PredictJob:
             or what it says itself.
         image_size: height and width, for a file that takes any.
         evaluation_resize: N = the short side resized to N, and the centre
-            cut out; default: as the run that made the file tested it, else
-            resized without regard to the aspect ratio.
+            cut out; default: as the file says, or the run in whose folder it
+            lies tested it; else resized without regard to the aspect ratio.
     """
 
     file: Path
@@ -101,7 +99,7 @@ def predict(job: PredictJob) -> tuple[list[Answer], list[str]]:
         load_class_names(job.class_names)
     pictures = find_pictures(job.pictures)
     common_form(pictures, 1)  # their headers
-    origin = _origin(job.file)
+    origin = read_origin(job.file.parent)
     classifier = open_classifier(
         job.file, kind, job.pixel_range, job.image_size, origin is not None
     )
@@ -153,17 +151,6 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from list_pictures(Path(root))
 
 
-def _origin(path: Path) -> Origin | None:
-    """Read how the run came about whose folder a file lies in, if it does."""
-    folder = path.resolve().parent
-    exports = (x for x in (folder, folder.parent) if x.name == EXPORT)
-    export = next(exports, None)  # of the run, in its folder
-    try:
-        return read_record(export.parent if export else folder, Origin)
-    except InputError:  # it is another's, or damaged
-        return None
-
-
 def _names(
     job: PredictJob, classifier: Classifier
 ) -> tuple[Sequence[str] | None, str | None]:
@@ -175,8 +162,8 @@ def _names(
     if job.class_names is not None:
         return load_class_names(job.class_names, classifier.classes), None
     place, names = job.file, classifier.class_names
-    if names is None and (job.file.parent / _NAMES).is_file():
-        place = job.file.parent / _NAMES
+    if names is None and (job.file.parent / CLASS_NAMES).is_file():
+        place = job.file.parent / CLASS_NAMES
         names = load_class_names(place)
     if names is None or len(names) == classifier.classes:
         return names, None
@@ -213,9 +200,8 @@ def _reader(
             f"out. Received: {short_side}, {job.file} for {(height, width)}. "
             "Leave it out to resize without a cut."
         )
-    if short_side is None and origin is not None and origin.config is not None:
-        short_side = origin.config.data.evaluation_resize
-    return ImageReader((height, width), channels, short_side)
+    said = classifier.short_side or evaluation_resize(origin)
+    return ImageReader((height, width), channels, short_side or said)
 
 
 def _check_finite(file: Path, pictures: list[Path], found: np.ndarray) -> None:

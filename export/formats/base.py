@@ -61,6 +61,8 @@ class Source:
             activations; default: none, and then no int8.
         normalizes_to: what layers inside make of plain pixels, where that was
             stated; default: not stated.
+        evaluation_resize: short side to which pictures are resized before the
+            centre is cut out; default: no cut.
     """
 
     model: Any
@@ -69,6 +71,7 @@ class Source:
     class_names: Sequence[str] | None = None
     calibration: np.ndarray | None = None
     normalizes_to: str | None = None
+    evaluation_resize: int | None = None
 
     def contract(self, pixels: str) -> str:
         """Write down, as JSON, what clients send and get.
@@ -87,6 +90,8 @@ class Source:
             "range": [0, 255],
             "normalization": self.normalizes_to or "inside, if any",
         }
+        if self.evaluation_resize is not None:
+            image["short_side"] = self.evaluation_resize  # then the centre
         return json.dumps({"input": image, "outputs": list(self.outputs)})
 
     def answer(self, image: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from .base import (
     refusal_of_resizing,
     silence,
 )
-from .opened import Form, Opened, Outputs
+from .opened import Form, Opened, Outputs, read_contract
 from .operations import Operation, OperationNames, count_operations
 
 if TYPE_CHECKING:
@@ -98,8 +98,13 @@ class ONNX(TracedFormat):
             return dict(zip(outputs, session.run(None, given), strict=True))
 
         said = session.get_modelmeta().custom_metadata_map
-        names = _names(said.get(_LABELS, ""))
-        return Opened(inputs, outputs, run, CONTRACT in said, names)
+        return Opened(
+            inputs,
+            outputs,
+            run,
+            read_contract(said.get(CONTRACT)),
+            _names(said.get(_LABELS, "")),
+        )
 
     def operations(self, path: Path) -> Operations:
         import onnx

@@ -1,8 +1,9 @@
 """A file in its runtime, and what it says of itself."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,20 +31,30 @@ class Opened:
         inputs: by their names.
         outputs: by their names, in the file's order.
         run: runs it on what its one input takes.
-        has_contract: whether it says what clients send and get, as
-            `Source.contract` writes it.
+        contract: what it says that clients send and get, as
+            `Source.contract` writes it; default: nothing.
         class_names: that it carries; default: none.
     """
 
     inputs: Mapping[str, Form]
     outputs: Mapping[str, Form]
     run: Predict
-    has_contract: bool
+    contract: Mapping[str, Any] | None = None
     class_names: list[str] | None = None
 
     def __call__(self, images: np.ndarray) -> Outputs:
         """Run it on images `(B, H, W, C)`, of the dtype that it takes."""
         return self.run(images)
+
+
+def read_contract(text: str | bytes | None) -> dict[str, Any] | None:
+    """Read what `Source.contract` writes; None where it is anything else."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    of_input = found.get("input") if isinstance(found, dict) else None
+    return found if isinstance(of_input, dict) else None
 
 
 def read_lines(text: str) -> list[str]:

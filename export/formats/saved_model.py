@@ -13,7 +13,7 @@ from .base import (
     TracedFormat,
     Variant,
 )
-from .opened import Form, Opened, Outputs, read_lines
+from .opened import Form, Opened, Outputs, read_contract, read_lines
 
 _EXTRA = "assets.extra"
 _CONTRACT_FILE = f"{CONTRACT}.json"
@@ -46,11 +46,17 @@ class SavedModel(TracedFormat):
             return {name: value.numpy() for name, value in found.items()}
 
         extra = path / _EXTRA
-        said = (extra / _CONTRACT_FILE).is_file()
-        names = None
-        if (extra / LABELS).is_file():
-            names = read_lines((extra / LABELS).read_text("utf-8"))
-        return Opened(inputs, outputs, run, said, names)
+        contract, names = (
+            (extra / x).read_text("utf-8") if (extra / x).is_file() else None
+            for x in (_CONTRACT_FILE, LABELS)
+        )
+        return Opened(
+            inputs,
+            outputs,
+            run,
+            read_contract(contract),
+            None if names is None else read_lines(names),
+        )
 
 
 def _forms(specs: Mapping[str, Any]) -> dict[str, Form]:

@@ -19,7 +19,7 @@ from .base import (
     refusal_of_resizing,
     silence,
 )
-from .opened import Form, Opened, Outputs, read_lines
+from .opened import Form, Opened, Outputs, read_contract, read_lines
 from .operations import Operation, OperationNames, count_operations
 from .saved_model import write_saved_model
 
@@ -126,7 +126,7 @@ class TFLite(TracedFormat):
             {name: _form(details) for name, details in inputs.items()},
             {name: _form(details) for name, details in outputs.items()},
             predict,
-            _has_contract(path),
+            read_contract(_contract(path)),
             _names(path),
         )
 
@@ -201,12 +201,15 @@ def _scaled_back(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     return (values.astype("float32") - zero) * np.float32(scale)
 
 
-def _has_contract(path: Path) -> bool:
+def _contract(path: Path) -> bytes | None:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAsModel(path.read_bytes(), 0)
     entries = (model.Metadata(x) for x in range(model.MetadataLength()))
-    return any(entry.Name() == CONTRACT.encode() for entry in entries)
+    for entry in entries:
+        if entry.Name() == CONTRACT.encode():
+            return bytes(model.Buffers(entry.Buffer()).DataAsNumpy())
+    return None
 
 
 def _names(path: Path) -> list[str] | None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,8 +11,13 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from atsc_keras.config import load_config
+from atsc_keras.files.pictures import ImageReader
+from atsc_keras.records.models import Origin
+from atsc_keras.records.reading import record_text
 from export import FORMATS, Variant
 from export.formats.base import Source
+from export.from_run import files_of_run
 from tests.export.models import (
     CLASSES,
     NAMES,
@@ -193,29 +199,62 @@ def test_run_folder_gives_names_where_they_fit(tmp_path: Path) -> None:
 # === Pictures ===
 
 
-def test_folders_are_searched_and_pictures_read_as_in_training(
-    made: Callable[..., Path], tmp_path: Path
-) -> None:
-    from atsc_keras.files.pictures import ImageReader
-
+@pytest.fixture
+def wide(tmp_path: Path) -> Path:
+    """A folder of pictures twice as wide as high, and of other things."""
     random = np.random.default_rng(5)
     (tmp_path / "p" / "b").mkdir(parents=True)
     (tmp_path / "p" / ".hidden").mkdir()
-    wide = random.integers(0, 256, (20, 40, 3)).astype("uint8")
+    image = random.integers(0, 256, (20, 40, 3)).astype("uint8")
     for name in ("b/one.png", "two.jpg", ".hidden/three.png", ".four.png"):
-        Image.fromarray(wide).save(tmp_path / "p" / name)
+        Image.fromarray(image).save(tmp_path / "p" / name)
     (tmp_path / "p" / "notes.txt").write_text("no picture")
-    path = made(Variant("onnx"))
-    words = (path, tmp_path / "p", "--top", CLASSES)
+    return tmp_path / "p"
+
+
+def assert_read(answers: Any, short_side: int | None) -> None:
+    """That pictures were read as data for training are."""
+    read = ImageReader(SHAPE[:2], 3, short_side)
+    images = np.stack([read(x["file"]) for x in answers])
+    expected = softmax(logits_of(student(), images))
+    np.testing.assert_allclose(probabilities(answers), expected, atol=1e-5)
+
+
+def test_folders_are_searched_and_pictures_read_as_in_training(
+    made: Callable[..., Path], wide: Path
+) -> None:
+    words = (made(Variant("onnx")), wide, "--top", CLASSES)
     answers, _ = predict(*words)
-    names = [str(Path(x["file"]).relative_to(tmp_path)) for x in answers]
-    assert names == ["p/two.jpg", "p/b/one.png"]
-    for short_side, more in (
-        (None, ()),
-        (14, ("--evaluation-resize", 14)),
-    ):
-        answers, _ = predict(*words, *more)
-        read = ImageReader(SHAPE[:2], 3, short_side)
-        images = np.stack([read(x["file"]) for x in answers])
-        expected = softmax(logits_of(student(), images))
-        np.testing.assert_allclose(probabilities(answers), expected, atol=1e-5)
+    names = [str(Path(x["file"]).relative_to(wide)) for x in answers]
+    assert names == ["two.jpg", "b/one.png"]
+    assert_read(answers, None)
+    assert_read(predict(*words, "--evaluation-resize", 14)[0], 14)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "tflite", "saved_model"])
+def test_files_say_how_a_run_cut_its_pictures(
+    kind: str, wide: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / f"s{FORMATS[kind].suffix}"
+    source = Source(student(), tmp_path, evaluation_resize=14)
+    FORMATS[kind].write(source, Variant(kind), path)
+    assert_read(predict(path, wide, "--top", CLASSES)[0], 14)
+
+
+def test_models_of_a_run_get_pictures_as_it_cut_them(
+    wide: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    student().save(run / "student.keras")
+    (run / "samples.npz").touch()
+    config = load_config(
+        "digits_resnet14_resnet8x0.125",
+        ["data.image_size=12", "data.evaluation_resize=14"],
+    )
+    origin = Origin(job="distill", config=config)
+    (run / Origin.file_name).write_text(record_text(origin))
+    answers, _ = predict(run / "student.keras", wide, "--top", CLASSES)
+    assert_read(answers, 14)
+    # The exporter hands it on.
+    assert files_of_run(run).evaluation_resize == 14
