@@ -173,7 +173,7 @@ def _of_ours(
         )
 
     def answer(images: np.ndarray) -> np.ndarray:
-        return softmax(_run(opened, images.astype(form.dtype))[OUTPUT])
+        return softmax(_run(path, opened, images.astype(form.dtype))[OUTPUT])
 
     shape = tuple(size or 0 for size in form.shape[1:])
     classes = opened.outputs[OUTPUT].shape[-1] or 0
@@ -210,7 +210,7 @@ def _of_others(
             given = images[..., ::-1] if wanted.bgr else images
             if not wanted.is_plain:
                 given = given * np.array(wanted.scale) + wanted.offset
-        found = _run(opened, given.astype(form.dtype))[output]
+        found = _run(path, opened, given.astype(form.dtype))[output]
         return found.reshape(len(images), -1).astype("float64")
 
     output = _output_of_classes(path, opened)
@@ -238,17 +238,21 @@ def _of_others(
     return Classifier(shape, classes, answer, doubt, opened.class_names)
 
 
-def _run(opened: Opened, images: np.ndarray) -> dict[str, np.ndarray]:
+def _run(
+    path: Path, opened: Opened, images: np.ndarray
+) -> dict[str, np.ndarray]:
     """Run a file on images, in batches of its own size where it has one."""
     (form,) = opened.inputs.values()
-    batch = form.shape[0]
-    if batch in (None, len(images)):
-        return opened(images)
+    batch = form.shape[0] or len(images)
     parts: list[dict[str, np.ndarray]] = []
-    for start in range(0, len(images), batch or 1):
-        part = images[start : start + (batch or 1)]
-        # The last one is filled up.
-        found = opened(np.resize(part, (batch, *images.shape[1:])))
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch]
+        full = np.resize(part, (batch, *images.shape[1:]))  # the last one too
+        try:
+            found = opened(full)
+        except Exception as error:  # runtimes raise anything
+            reason = f"which fails on them ({first_line(error)})"
+            raise _refusal(path, reason) from error
         parts.append({name: x[: len(part)] for name, x in found.items()})
     return {
         name: np.concatenate([part[name] for part in parts])

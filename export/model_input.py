@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, first_line
 from atsc_keras.files.picture_folders import list_classes, list_pictures
 from atsc_keras.files.pictures import common_form, read_npz
 from atsc_keras.models.graphs import has_graph
@@ -51,7 +51,18 @@ def taking_plain_pixels(
             f"Received: {path} for {tuple(shape)}. Add --image-size, such as "
             "224 or 224x160."
         )
-    return with_plain_input(model, pixels, size=size, permute=True, what=option)
+    try:
+        return with_plain_input(
+            model, pixels, size=size, permute=True, what=option
+        )
+    except InputError:
+        raise
+    except Exception as error:  # layers raise anything
+        raise InputError(
+            "--image-size must be one that the model's layers can have. "
+            f"Received: {size}, {path} ({first_line(error)}). Give a larger "
+            "one."
+        ) from error
 
 
 def _size_of(data: Path) -> tuple[int, int] | None:

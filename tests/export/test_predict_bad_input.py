@@ -145,6 +145,20 @@ def test_stated_pixels_contradict_a_file_that_says_them(
         predict(*words, "0..1")
 
 
+def test_size_that_a_file_cannot_have_is_one_message(
+    tmp_path: Path, picture: Path
+) -> None:
+    path = linear(tmp_path, shape=("h", "w", 3))  # weights are for 1x1
+    predict(path, picture, "--image-size", "1")
+    with pytest.raises(InputError, match="fails on them"):
+        predict(path, picture, "--image-size", "2x3")
+    images = keras.Input((None, None, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 5)(images))
+    path = saved(keras.Model(images, layers.Dense(3)(x)), tmp_path)
+    with pytest.raises(InputError, match=r"layers can have.* \(4, 4\)"):
+        predict(path, picture, "--image-size", "4")
+
+
 def test_broken_weights_are_one_message(tmp_path: Path, picture: Path) -> None:
     model = of_end("logits")
     model.set_weights([x * np.nan for x in model.get_weights()])
