@@ -78,8 +78,8 @@ class WriteError(OSError):
         if getattr(cause, "errno", None) == errno.ENOENT:
             rest = "What it held is lost. Let the folder stay, and run again."
         else:
-            ways_out = {errno.EEXIST: "Move it away"}
-            way_out = ways_out.get(cause.errno or 0, "Make it writable")
+            is_taken = getattr(cause, "errno", None) == errno.EEXIST
+            way_out = "Move it away" if is_taken else "Make it writable"
             way_out = "Make room" if self.is_for_room else way_out
             rest = (
                 "What was written before is whole, the last checkpoint too. "

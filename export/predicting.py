@@ -8,12 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from atsc_keras.errors import InputError
-from atsc_keras.files.pictures import (
-    SUFFIXES,
-    ImageReader,
-    common_form,
-    list_pictures,
-)
+from atsc_keras.files.picture_folders import SUFFIXES, list_pictures
+from atsc_keras.files.pictures import ImageReader, common_form
 from atsc_keras.pixels import Pixels
 from atsc_keras.records.models import Origin
 
