@@ -12,7 +12,10 @@ from atsc_keras.records.run import Run
 
 CLASS_NAMES = "class_names.json"  # of the data
 _ALONE = f"{Role.STUDENT_ALONE}.keras"  # to compare a distilled student with
-_MODELS = (f"{Role.STUDENT}.keras", "model.keras", _ALONE)
+_MODELS = (
+    *(f"{Role.STUDENT}.keras", "model.keras", _ALONE),
+    f"{Role.STUDENT_SAME_SIZE}.keras",  # of a comparison
+)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from atsc_keras.comparing.candidates import DEFAULT_METHODS
 from atsc_keras.config import METHODS
 from atsc_keras.records.comparisons import Comparison
 from atsc_keras.records.reading import parse_record
@@ -27,7 +28,7 @@ from atsc_keras.reports.comparison import (
     verdict,
 )
 from atsc_keras.reports.comparison_figures import draw_comparison, method_label
-from atsc_keras.reports.numbers import duration, quantity
+from atsc_keras.reports.numbers import NOTHING, duration, quantity
 from atsc_keras.reports.statistics import spread
 from atsc_keras.reports.tables import markdown_table
 
@@ -44,7 +45,7 @@ FIGURES = {
 }
 _DIGITS = 5
 _FEW = 3  # variants that stand among the methods of their record
-_SHORT = ("student_alone", "kd", "simkd", "atsc")
+_SHORT = DEFAULT_METHODS
 _COLUMNS = (
     *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
     *("Parameters", "Multiply-adds", "Time an epoch"),
@@ -246,7 +247,8 @@ def short_table() -> str:
         row += [teacher[1] for teacher in teacher_rows(record)]
         for method in _SHORT:
             runs = record.methods.get(method)
-            row += [spread(runs.accuracy, record.test_examples) if runs else ""]
+            images = record.test_examples
+            row.append(spread(runs.accuracy, images) if runs else NOTHING)
         sizes = [teacher.parameters for teacher in record.teachers.values()]
         sizes += [
             record.methods[name].parameters[0]

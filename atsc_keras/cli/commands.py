@@ -16,7 +16,11 @@ from atsc_keras.cli.options import (
     parse_numbers,
 )
 from atsc_keras.cli.output import going_on_with, muted, print_summary
-from atsc_keras.comparing.candidates import candidates_of, check_choices
+from atsc_keras.comparing.candidates import (
+    DEFAULT_METHODS,
+    candidates_of,
+    check_choices,
+)
 from atsc_keras.config import METHODS, load_config, load_variants
 from atsc_keras.data.looking import look_at_data
 from atsc_keras.errors import InputError
@@ -118,7 +122,7 @@ def compare(
     methods: Annotated[
         str,
         typer.Option(help="Names, by commas; `all` for every method."),
-    ] = "student_alone,kd,simkd,atsc",
+    ] = ",".join(DEFAULT_METHODS),
     seeds: Annotated[str, typer.Option(help="Whole numbers, by commas.")] = "0",
     variants: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from atsc_keras.config import (
     STUDENT_ALONE,
+    STUDENT_SAME_SIZE,
     ExperimentConfig,
     OptimizerConfig,
     RecipeConfig,
@@ -15,6 +16,7 @@ from atsc_keras.config.values import check_value
 from atsc_keras.errors import InputError
 from atsc_keras.methods.registry import find_method
 
+DEFAULT_METHODS = (STUDENT_ALONE, STUDENT_SAME_SIZE, "kd", "simkd", "atsc")
 _ALONE_IN_0_1 = "student"  # what its folder was called
 _MOST_CHOICES = 100
 
@@ -72,6 +74,11 @@ class Candidate:
         return find_method(self.method).kind == "shared_head"
 
     @property
+    def is_taught(self) -> bool:
+        """Whether its student learns from a teacher, not from labels alone."""
+        return find_method(self.method).kind != "labels"
+
+    @property
     def recipe(self) -> RecipeConfig | None:
         """How it trains; None where the config does not say."""
         own = self.config.methods.of(self.method)
@@ -96,7 +103,7 @@ class Candidate:
         recipe = self.recipe.model_copy(update={"optimizer": optimizer})
         config, update = self.config, {"training": recipe}
         changed: dict[str, Any]
-        if self.method == STUDENT_ALONE:
+        if not self.is_taught:
             changed = {"student": config.student.model_copy(update=update)}
         elif self.method == "atsc":
             distillation = config.distillation.model_copy(update=update)
@@ -167,7 +174,8 @@ def check_choices(
             "Methods of a fixed teacher have one teacher. Received: "
             f"{', '.join(x.method for x in fixed)} with "
             f"{len(fixed[0].config.teachers)} teachers. Compare "
-            f"{STUDENT_ALONE}, simkd and atsc, or name one teacher."
+            f"{STUDENT_ALONE}, {STUDENT_SAME_SIZE}, simkd and atsc, or name "
+            "one teacher."
         )
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise InputError(

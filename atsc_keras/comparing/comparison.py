@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from atsc_keras.comparing.candidates import (
+    DEFAULT_METHODS,
     Candidate,
     candidates_of,
     check_choices,
@@ -20,10 +21,11 @@ from atsc_keras.comparing.rate_choice import (
 )
 from atsc_keras.comparing.summary import summarise
 from atsc_keras.comparing.trial import Trial, build_trainer
-from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
+from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.methods.registry import find_method
+from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.records.comparisons import Comparison, LearningRates
 from atsc_keras.records.run import Run
 from atsc_keras.reports.numbers import percent
@@ -34,12 +36,13 @@ from atsc_keras.training.memory import fitting_in_memory
 from atsc_keras.training.opening import open_experiment
 from atsc_keras.training.recipe_checks import check_recipes
 from atsc_keras.training.saved_phases import train_teachers
+from atsc_keras.training.sizes import tell_sizes
 
 
 def compare(
     config: ExperimentConfig,
     run_dir: str | Path,
-    methods: Collection[str] = (STUDENT_ALONE, "kd", "simkd", "atsc"),
+    methods: Collection[str] = DEFAULT_METHODS,
     seeds: Sequence[int] = (0,),
     *,
     dataset: Dataset | None = None,
@@ -91,8 +94,7 @@ def compare(
         stack.enter_context(fitting_in_memory(experiment))
         stack.enter_context(placed(config))
         teachers = experiment.teachers()
-        for candidate in candidates:  # what cannot be built is found now
-            build_trainer(candidate, teachers, dataset)
+        _try_networks(candidates, teachers, experiment)
         origin = describe_origin("compare", experiment)
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
@@ -109,6 +111,21 @@ def compare(
         ]
         _run(trials, dataset)
         return summarise(run, experiment)
+
+
+def _try_networks(
+    candidates: Sequence[Candidate],
+    teachers: list[ImageClassifier],
+    experiment: Experiment,
+) -> None:
+    """Find what cannot be built before anything is trained; say the sizes."""
+    students = []
+    for candidate in candidates:
+        trainer = build_trainer(candidate, teachers, experiment.dataset)
+        if candidate.has_shared_head:
+            students.append(trainer.student)
+    if students:
+        tell_sizes(teachers, experiment.student(), students)
 
 
 def _run(trials: Sequence[Trial], dataset: Dataset) -> None:

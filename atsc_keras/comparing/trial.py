@@ -12,8 +12,9 @@ from atsc_keras.comparing.candidates import (
     folder_name,
     trial_folder,
 )
-from atsc_keras.config import STUDENT_ALONE, ExperimentConfig
+from atsc_keras.config import STUDENT_SAME_SIZE, ExperimentConfig
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.distillation.shipping import shipped
 from atsc_keras.errors import DivergedError
 from atsc_keras.records.continuing import check_same
 from atsc_keras.records.models import Metrics, Origin
@@ -26,7 +27,11 @@ from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.phases import Phase, fit_distillation, fit_network
 from atsc_keras.training.results import write_results
 from atsc_keras.training.saved_phases import load_teachers
-from atsc_keras.training.trainers import build_atsc, build_method
+from atsc_keras.training.trainers import (
+    build_atsc,
+    build_method,
+    build_same_size,
+)
 
 _DIVERGED = "diverged.txt"  # says why
 
@@ -66,7 +71,9 @@ def build_trainer(
         InputError: if the networks do not fit together.
     """
     experiment = Experiment(config_of(candidate), dataset)
-    if candidate.method == STUDENT_ALONE:
+    if candidate.method == STUDENT_SAME_SIZE:
+        return build_same_size(teachers, experiment)
+    if not candidate.is_taught:
         return experiment.student()
     if candidate.has_shared_head:
         return build_atsc(teachers, experiment)
@@ -112,8 +119,8 @@ class Trial:
             raise ValueError(f"no recipe for {candidate.method}")
         self.recipe = self.candidate.recipe
         self.config = config_of(self.candidate)
-        alone = self.candidate.method == STUDENT_ALONE
-        self.part = Part(Role.STUDENT_ALONE if alone else Role.STUDENT)
+        taught = self.candidate.is_taught
+        self.part = Part(Role.STUDENT if taught else Role(candidate.method))
 
     @property
     def is_done(self) -> bool:
@@ -171,10 +178,8 @@ class Trial:
         name = folder_name(self.candidate.method)
         phase = Phase(name, self.recipe, experiment, run, watcher)
         self._fit(trainer, phase)
-        student = getattr(trainer, "student", trainer)
-        folded = {"folded": True} if self.candidate.has_shared_head else {}
         stem = self.part.stem
-        model = student.to_functional(stem, **folded)
+        model = shipped(getattr(trainer, "student", trainer), stem)
         run.write_file(f"{stem}.keras", model.save)
 
     def _fit(self, trainer: Any, phase: Phase) -> None:

@@ -14,6 +14,7 @@ from atsc_keras.config.loading import (
 from atsc_keras.config.methods_config import (
     METHODS,
     STUDENT_ALONE,
+    STUDENT_SAME_SIZE,
     MethodConfig,
     MethodsConfig,
     SimKDConfig,
@@ -28,6 +29,7 @@ from atsc_keras.config.variants import load_variants
 __all__ = [
     "METHODS",
     "STUDENT_ALONE",
+    "STUDENT_SAME_SIZE",
     "AugmentationConfig",
     "DataConfig",
     "DistillationConfig",

@@ -16,6 +16,7 @@ from atsc_keras.config.mistakes import MOST_SHOWN, describe
 from atsc_keras.config.overrides import apply_overrides
 from atsc_keras.config.shipped import find_config
 from atsc_keras.config.strict_model import as_recorded, neutral_values
+from atsc_keras.config.student_config import StudentConfig
 from atsc_keras.config.yaml_text import write_yaml
 from atsc_keras.errors import InputError
 
@@ -24,6 +25,8 @@ _PLACES_OF_DATA = ("source", "name", "path")
 _PLACE = re.compile(
     rf"data\.({'|'.join(_PLACES_OF_DATA)})|(teacher(\.\d+)?|student)\.weights"
 )
+
+_BESIDE = "same_size"  # one network more, which changes no other
 
 
 def load_config(
@@ -130,7 +133,7 @@ def config_digest(config: ExperimentConfig) -> str:
 def differences(
     before: ExperimentConfig, now: ExperimentConfig, *, places: bool = True
 ) -> list[str]:
-    """Find what two experiments say differently.
+    """Find what two experiments say differently of what they make.
 
     Args:
         before: the one.
@@ -146,6 +149,7 @@ def differences(
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
         and (places or not _PLACE.fullmatch(key))
+        and key != f"student.{_BESIDE}"
     ]
 
 
@@ -158,6 +162,8 @@ def said(section: BaseModel) -> dict[str, Any]:
         if name in neutral and value == neutral[name]:
             continue
         if isinstance(section, DataConfig) and name in _PLACES_OF_DATA:
+            continue
+        if isinstance(section, StudentConfig) and name == _BESIDE:
             continue
         if name == "weights":
             value = "given"

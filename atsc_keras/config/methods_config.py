@@ -46,7 +46,7 @@ class SimKDConfig(StrictModel):
 
 
 class _Methods(StrictModel):
-    """The methods that `compare` knows beside ATSC and the student alone.
+    """The methods that `compare` knows beside ATSC and labels alone.
 
     A field for each row of the registry; keys such as `my_module:MyLoss` are
     transfer losses of one's own.
@@ -106,3 +106,4 @@ else:
     )
 
 STUDENT_ALONE = "student_alone"
+STUDENT_SAME_SIZE = "student_same_size"

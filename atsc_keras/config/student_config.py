@@ -23,6 +23,10 @@ class StudentConfig(StrictModel):
             behind, and 0.9 is better.
         training: how the student alone is trained, the baseline; null (default)
             = no baseline.
+        same_size: whether `distill` trains a second baseline in the same way:
+            the very network that ships, encoder, projector and head, on the
+            labels alone; default false. It tells the gain of teaching from
+            that of size, and changes nothing else.
     """
 
     network: str = Field(min_length=1, max_length=1000, examples=["resnet8x4"])
@@ -32,3 +36,4 @@ class StudentConfig(StrictModel):
         default=None, ge=0, lt=1, examples=[0.9]
     )
     training: RecipeConfig | None = None
+    same_size: bool = False

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import (
     DistilledStudent,
     as_distilled_student,
@@ -28,6 +27,7 @@ from atsc_keras.distillation.ownership import (
 )
 from atsc_keras.distillation.reporting import combine, reported_names
 from atsc_keras.distillation.settings import ATSCSettings
+from atsc_keras.distillation.shipping import SizedTrainer
 from atsc_keras.distillation.starting_point import (
     add_starting_point,
     copy_weights,
@@ -40,7 +40,7 @@ from atsc_keras.types import Logs, Tensor
 
 
 @keras.saving.register_keras_serializable(package="atsc_keras")
-class ATSC(DistillationTrainer):
+class ATSC(SizedTrainer):
     """Trains a student on teachers that adapt to what it can learn.
 
     Each step runs every network once and updates all of them:
@@ -164,8 +164,9 @@ class ATSC(DistillationTrainer):
         passes = [training_pass(t.encoder) for t in self.teachers]
         self._teacher_passes = passes
 
-    def before_fit(self) -> None:
+    def before_fit(self, verbose: Any = "auto") -> None:
         """Warn where training moves the logits of an earlier student."""
+        super().before_fit(verbose)
         for teacher, head in zip(
             self.teachers, self.student.heads, strict=True
         ):

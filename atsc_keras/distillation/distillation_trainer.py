@@ -86,7 +86,7 @@ class DistillationTrainer(UpdateTrainer):
         """List what every `fit` of this method takes, before the user's."""
         return [LearningRates()]
 
-    def before_fit(self) -> None:
+    def before_fit(self, verbose: Any = "auto") -> None:
         """Say what the user should know before training."""
 
     def objective(
@@ -240,7 +240,7 @@ class DistillationTrainer(UpdateTrainer):
         check = LabelCheck(self.teacher.classes, self._fitted_loss())
         x = check.watch(x, y)
         validation = check.watch_validation(kwargs.pop("validation_data", None))
-        self.before_fit()
+        self.before_fit(verbose)
         warn_of_random_layers(self)
         given = isinstance(callbacks, keras.callbacks.CallbackList)
         listed = callbacks.callbacks if given else []

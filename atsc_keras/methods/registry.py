@@ -16,8 +16,8 @@ class Method:
     Attributes:
         name: in configs, records and `--methods`.
         label: for a reader.
-        color: in figures: blue, orange, green or violet, which have a form for
-            dark pages, or any that matplotlib knows; None = grey.
+        color: in figures: blue, orange, green, violet or gold, which have a
+            form for dark pages, or any that matplotlib knows; None = grey.
         kind: whether the student learns from `labels` alone, from a
             `fixed_teacher`, or has the teacher's classifier (`shared_head`).
         loss: of a fixed teacher, `module:Class`, a `TransferLoss`; imported
@@ -45,6 +45,8 @@ _RISES = 20 / 240  # 20 epochs of the recipe for CIFAR-100
 # Each class says where its numbers come from.
 _ROWS = (
     Method("student_alone", "Student alone", "orange", "labels"),
+    # The network that methods with a shared head ship.
+    Method("student_same_size", "Same size alone", "gold", "labels"),
     # Weight 1 beside the labels (CRD, SimKD).
     Method(
         *("kd", "KD", "green"),

@@ -193,6 +193,22 @@ class ImageClassifier(keras.Model):
         """Turn pixels `(B, H, W, C)` into logits `(B, classes)`."""
         return self.classify(self.encoder(images, training=training), training)
 
+    def with_new_head(self) -> "ImageClassifier":
+        """Keep the encoder, with a pooler and a Dense that know nothing yet.
+
+        Returns:
+            A classifier around the same encoder. Its head has the form of
+            this one's, initial weights, and learns if this one's does not.
+
+        Example: the very network that ATSC ships, to be trained on labels
+        alone beside it.
+        ```python
+        same_size = DistilledStudent(encoder, [teacher.with_new_head()])
+        ```
+        """
+        classifier, pooler = map(_renewed, (self.classifier, self.pooler))
+        return ImageClassifier(self.encoder, classifier, pooler, name=self.name)
+
     def to_functional(self, name: str | None = None) -> keras.Model:
         """Wire the same layers into a functional model of stock layers.
 
@@ -225,6 +241,16 @@ class ImageClassifier(keras.Model):
                 config[part], custom_objects=custom_objects
             )
         return cls(**config)
+
+
+def _renewed(layer: Any) -> Any:
+    """Build a layer, or a model, of the same form again."""
+    if isinstance(layer, keras.Model):
+        new = keras.models.clone_model(layer)
+    else:
+        new = type(layer).from_config(layer.get_config())
+    new.trainable = True
+    return new
 
 
 def _check_encoder(encoder: Any) -> None:

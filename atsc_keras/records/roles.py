@@ -12,15 +12,14 @@ class Role(StrEnum):
 
     TEACHER = "teacher"
     STUDENT_ALONE = "student_alone"
+    STUDENT_SAME_SIZE = "student_same_size"
     STUDENT = "student"
     ADAPTED_TEACHER = "adapted_teacher"
 
     @property
     def label(self) -> str:
         """For a reader."""
-        if self is Role.STUDENT:
-            return "Student distilled"
-        return self.replace("_", " ").capitalize()
+        return _LABELS.get(self, self.replace("_", " ").capitalize())
 
     @property
     def color(self) -> str:
@@ -28,9 +27,14 @@ class Role(StrEnum):
         return _COLORS[self]
 
 
+_LABELS = {
+    Role.STUDENT: "Student distilled",
+    Role.STUDENT_SAME_SIZE: "Same size alone",
+}
 _COLORS = {
     Role.TEACHER: "green",
     Role.STUDENT_ALONE: "orange",
+    Role.STUDENT_SAME_SIZE: "gold",
     Role.STUDENT: "blue",
     Role.ADAPTED_TEACHER: "violet",
 }

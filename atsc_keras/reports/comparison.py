@@ -5,7 +5,8 @@ import io
 import statistics
 from collections.abc import Iterator
 
-from atsc_keras.config import STUDENT_ALONE
+from atsc_keras.config import STUDENT_ALONE, STUDENT_SAME_SIZE
+from atsc_keras.methods.registry import find_method
 from atsc_keras.records.comparisons import Comparison
 from atsc_keras.records.roles import Part
 from atsc_keras.records.run import Run
@@ -36,7 +37,8 @@ def verdict(comparison: Comparison) -> str:
 
     The difference to the next method is taken seed by seed, where both have
     the same student to begin with. Under two standard errors it is called
-    too small.
+    too small. So is that of the best method with a shared head to the network
+    that it ships, trained on labels alone.
     """
     methods = comparison.methods
     best, *others = ranked(comparison)
@@ -46,19 +48,59 @@ def verdict(comparison: Comparison) -> str:
     )
     if not others:
         return text
+    taught = _gain_of_teaching(comparison, [best, *others])
     behind = method_label(others[0])
-    shares = [
-        dict(zip(methods[name].seed, methods[name].accuracy, strict=True))
-        for name in (best, others[0])
-    ]
-    found = paired(*shares)
+    found = _ahead(comparison, best, others[0])
     if found is None:
         return f"{text} One seed cannot tell it from {behind}."
-    mean, error, count = found
-    judged = "more" if mean > 2 * error else "not more"
+    mean, error, judged = found
     return (
-        f"{text} {behind} is {100 * mean:.2f} points behind (standard error "
-        f"{100 * error:.2f}, {count} seeds), {judged} than chance makes likely."
+        f"{text} {behind} is {100 * mean:.2f} points behind ({error}), "
+        f"{judged}.{taught}"
+    )
+
+
+def _ahead(
+    comparison: Comparison, one: str, other: str
+) -> tuple[float, str, str] | None:
+    """Measure how far one method is ahead of another, and judge it.
+
+    Returns:
+        The mean of the differences, its error in words, and whether chance
+        explains it; None where they share one seed or none.
+    """
+    runs = (comparison.methods[name] for name in (one, other))
+    found = paired(*(dict(zip(r.seed, r.accuracy, strict=True)) for r in runs))
+    if found is None:
+        return None
+    mean, error, count = found
+    judged = "more" if abs(mean) > 2 * error else "not more"
+    return (
+        mean,
+        f"standard error {100 * error:.2f}, {count} seeds",
+        f"{judged} than chance makes likely",
+    )
+
+
+def _gain_of_teaching(comparison: Comparison, best_first: list[str]) -> str:
+    """Tell the gain of teaching from that of size, where both were trained."""
+    taught = [
+        name
+        for name in best_first
+        if "-" not in name and find_method(name).kind == "shared_head"
+    ]
+    if not taught or STUDENT_SAME_SIZE not in comparison.methods:
+        return ""
+    if [taught[0], STUDENT_SAME_SIZE] == best_first[:2]:
+        return ""  # is said already
+    found = _ahead(comparison, taught[0], STUDENT_SAME_SIZE)
+    if found is None:
+        return ""
+    mean, error, judged = found
+    place = "ahead of" if mean > 0 else "behind"
+    return (
+        f" {method_label(taught[0])} is {100 * abs(mean):.2f} points {place} "
+        f"the same network on labels alone ({error}), {judged}."
     )
 
 
@@ -142,7 +184,12 @@ def _note(comparison: Comparison) -> str:
 
 
 def _asides(comparison: Comparison) -> Iterator[str]:
-    """Tell of learning rates that were chosen, and what diverged."""
+    """Tell of the same size, of rates that were chosen, and what diverged."""
+    if STUDENT_SAME_SIZE in comparison.methods:
+        yield (
+            f" {method_label(STUDENT_SAME_SIZE)}: the network that SimKD and "
+            "ATSC ship, trained on the labels like the student alone."
+        )
     choices = comparison.learning_rates
     if choices:
         rates = next(iter(choices.values())).rates

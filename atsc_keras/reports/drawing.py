@@ -12,8 +12,15 @@ from matplotlib.figure import Figure
 
 INK, QUIET, GRID = "#1b1b1a", "#5c5b57", "#dfded8"
 BLUE, ORANGE, GREEN, VIOLET = "#2a78d6", "#d9581f", "#148f63", "#6a52c9"
+GOLD = "#9a7b00"
 # Those by which the methods are told apart.
-COLORS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "violet": VIOLET}
+COLORS = {
+    "blue": BLUE,
+    "orange": ORANGE,
+    "green": GREEN,
+    "violet": VIOLET,
+    "gold": GOLD,
+}
 WIDTH = 4.6  # inches: 331 units of SVG, a phone's width
 
 # Behind a figure, light and dark: a page of either brightness may hold it.
@@ -27,6 +34,7 @@ _DARK = {
     ORANGE: "#f08a54",
     GREEN: "#3fbf8f",
     VIOLET: "#a893f0",
+    GOLD: "#d9b93c",
 }
 
 _SETTINGS: dict[Any, Any] = {

@@ -55,9 +55,12 @@ def write_report(run: Run) -> Path:
     )
     exported = read_record(run.file(EXPORT), ExportReport)
     teacher, reference = best_teacher(metrics), reference_of(metrics)
-    shown = [
-        stem for stem in (Role.STUDENT, Role.STUDENT_ALONE, teacher) if stem
+    shown: list[str] = [
+        Role.STUDENT,
+        Role.STUDENT_SAME_SIZE,
+        Role.STUDENT_ALONE,
     ]
+    shown += [teacher] if teacher else []
     models = {
         stem: _cells(metrics.models[stem], reference, metrics.test_examples)
         for stem in in_order(metrics.models)
@@ -79,6 +82,8 @@ def write_report(run: Run) -> Path:
             ],
             "has_reference": reference is not None and len(models) > 1,
             "is_distilled": Role.STUDENT in models,
+            "has_same_size": {Role.STUDENT, Role.STUDENT_SAME_SIZE}
+            <= models.keys(),
             "drawings": drawings,
             "exported": exported
             and [

@@ -18,6 +18,12 @@ _MODEL_COLUMNS = (
     *("model", "network", "accuracy", "top-5"),
     *("parameters", "multiply-adds", "file size"),
 )
+_SAME_SIZE = "network of the same size trained alone"
+# Of the distilled student, as a sentence names them.
+_OPPONENTS = {
+    Role.STUDENT_ALONE: "alone",
+    Role.STUDENT_SAME_SIZE: "same size alone",
+}
 _FALL = 0.05  # of a teacher, as the warning has it while it trains
 _EXPORT_COLUMNS = (
     *("exported file", "format", "size", "max diff", "mean diff"),
@@ -41,8 +47,9 @@ def _teachers(metrics: Metrics) -> list[str]:
 
 def phase_label(phase: str) -> str:
     """Say how a training is called for a reader."""
-    if role_of_phase(phase) is Role.STUDENT_ALONE:
-        return Role.STUDENT_ALONE.label
+    role = role_of_phase(phase)
+    if role in (Role.STUDENT_ALONE, Role.STUDENT_SAME_SIZE):
+        return role.label
     return phase.replace("_", " ").capitalize()
 
 
@@ -56,11 +63,15 @@ def headline(metrics: Metrics) -> str:
     if Role.STUDENT not in models:
         stem = in_order(models)[0]
         label = Part.of(stem).label.lower()
+        if stem == Role.STUDENT_SAME_SIZE:
+            label = _SAME_SIZE
         return f"The {label} gets {right[stem]} of the test images right."
     others = []
     if Role.STUDENT_ALONE in models:
         alone = right[Role.STUDENT_ALONE]
         others.append(f"the student trained alone {alone}")
+    if Role.STUDENT_SAME_SIZE in models:
+        others.append(f"the {_SAME_SIZE} {right[Role.STUDENT_SAME_SIZE]}")
     teachers = [right[stem] for stem in _teachers(metrics)]
     if teachers:
         noun = "teacher" if len(teachers) == 1 else "teachers"
@@ -112,14 +123,16 @@ def caution(metrics: Metrics) -> str:
         "numbers.",
         f"{images:,} test images: 1 image = {weight:.{digits}f} points.",
     ]
-    if {Role.STUDENT, Role.STUDENT_ALONE} <= models.keys():
-        ahead = wrong_images(models[Role.STUDENT_ALONE].accuracy, images)
+    for role, name in _OPPONENTS.items():
+        if not {Role.STUDENT, role} <= models.keys():
+            continue
+        ahead = wrong_images(models[role].accuracy, images)
         ahead -= wrong_images(models[Role.STUDENT].accuracy, images)
         noun = "image" if abs(ahead) == 1 else "images"
         parts.append(
-            f"Distilled and alone differ by {abs(ahead)} {noun}."
+            f"Distilled and {name} differ by {abs(ahead)} {noun}."
             if ahead
-            else "Distilled and alone get equally many right."
+            else f"Distilled and {name} get equally many right."
         )
     return " ".join(parts)
 

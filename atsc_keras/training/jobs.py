@@ -6,6 +6,7 @@ from typing import Literal
 
 from atsc_keras.config import ExperimentConfig, load_recorded
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.distillation.shipping import shipped
 from atsc_keras.errors import InputError
 from atsc_keras.records.models import Metrics, ModelRecord, Origin
 from atsc_keras.records.roles import DISTILLATION, Part, Role
@@ -25,7 +26,8 @@ from atsc_keras.training.saved_phases import (
     train_classifier,
     train_teachers,
 )
-from atsc_keras.training.trainers import build_atsc
+from atsc_keras.training.sizes import tell_sizes
+from atsc_keras.training.trainers import build_atsc, build_same_size
 
 
 def train(
@@ -88,13 +90,14 @@ def distill(
     """Distil the student of a config with ATSC.
 
     Teachers without weights, and the student alone where the config gives it
-    a recipe, are trained first.
+    a recipe, are trained first; so is the network of the same size, where it
+    asks for that.
 
     Args:
         config: of the experiment.
         run_dir: folder to write to: `teacher.keras` as it was before
             adaptation, `adapted_teacher.keras`, `student_alone.keras`,
-            `student.keras`, and the run's records.
+            `student_same_size.keras`, `student.keras`, and the run's records.
         dataset: in place of what `config.data` would load; default: loaded.
         resume: go on with the run that the folder holds.
         overwrite: delete the run that the folder holds.
@@ -110,6 +113,7 @@ def distill(
     experiment = open_experiment(config, dataset)
     origin, student = describe_origin("distill", experiment), config.student
     alone, distilled = Part(Role.STUDENT_ALONE), Part(Role.STUDENT)
+    equal = Part(Role.STUDENT_SAME_SIZE)
     with ExitStack() as stack:
         stack.enter_context(fitting_in_memory(experiment))
         stack.enter_context(placed(config))
@@ -119,6 +123,7 @@ def distill(
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
         )
+        tell_sizes(teachers, experiment.student(), [atsc.student])
         goes_on = holds_teachers(run, experiment)
         files = train_teachers(run, experiment, teachers)
         parts = list(files)
@@ -126,6 +131,11 @@ def distill(
             phase = Phase(alone.stem, student.training, experiment, run)
             train_classifier(phase, experiment.student(), alone.stem)
             files[alone] = (alone.stem, student.network)
+        if student.training is not None and student.same_size:
+            phase = Phase(equal.stem, student.training, experiment, run)
+            network = build_same_size(teachers, experiment)
+            train_classifier(phase, network, equal.stem)
+            files[equal] = (equal.stem, student.network)
         if distilled.stem not in run.state:
             if goes_on:
                 atsc = build_atsc(load_teachers(run, experiment), experiment)
@@ -136,8 +146,7 @@ def distill(
                 stem = part.adapted.stem
                 run.save(stem, teacher.to_functional(stem))
             # Last: with it the phase is done.
-            model = atsc.student.to_functional(folded=True)
-            run.save(distilled.stem, model)
+            run.save(distilled.stem, shipped(atsc.student))
         files[distilled] = (distilled.stem, student.network)
         for part, asked in zip(parts, config.teachers, strict=True):
             files[part.adapted] = (part.adapted.stem, asked.network)

@@ -10,6 +10,7 @@ from atsc_keras.config import ExperimentConfig, OptimizerConfig, RecipeConfig
 from atsc_keras.data.crop_and_flip import device_augmentation
 from atsc_keras.data.pipeline import build_pipeline, count_steps
 from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.distillation.teacher_watch import TeacherWatch
 from atsc_keras.models.freezing import flags_kept
@@ -62,21 +63,28 @@ class Phase:
 
 
 def fit_network(
-    model: ImageClassifier | KnowledgeDistillation, phase: Phase
+    model: ImageClassifier | DistilledStudent | KnowledgeDistillation,
+    phase: Phase,
 ) -> None:
     """Train one network: on the labels alone, or with a teacher that stays.
 
     Args:
-        model: a classifier, or what trains a student; in place.
+        model: a classifier, a distilled student that is to learn from the
+            labels, or what trains a student; in place.
         phase: how and on what, and where it is kept.
 
     Raises:
         DivergedError: if the loss is not finite.
     """
     trained: keras.Model = model
-    if isinstance(model, ImageClassifier):
+    if isinstance(model, DistilledStudent):
+        trained = model.to_functional()  # in which its heads learn too
+        classes = trained.output_shape[-1]
+    else:
+        classes = model.classes
+    if not isinstance(model, KnowledgeDistillation):
         augmentation = device_augmentation(phase.experiment.config.data)
-        trained = Supervised(model, augmentation)
+        trained = Supervised(trained, augmentation)
     optimizer = phase.build_optimizer(phase.recipe.optimizer)
     notes = []
     if isinstance(model, KnowledgeDistillation):
@@ -86,7 +94,7 @@ def fit_network(
         images = len(phase.experiment.dataset.test)
         notes = [TeacherWatch(None, warmup, images)]
     optimizers = {"optimizer": optimizer}
-    _compile_and_fit(trained, model.classes, optimizers, phase, *notes)
+    _compile_and_fit(trained, classes, optimizers, phase, *notes)
 
 
 def fit_distillation(atsc: ATSC, phase: Phase) -> None:
@@ -112,6 +120,7 @@ def fit_distillation(atsc: ATSC, phase: Phase) -> None:
         for name, optimizer in asked.items()
         if optimizer is not None
     }
+    atsc.size_is_said = True  # by the job
     warmup = phase.recipe.schedule.warmup_epochs
     note = AdaptationNote(phase.run, phase.experiment.dataset, warmup)
     with flags_kept(atsc.teachers):

@@ -4,6 +4,8 @@ import warnings
 
 import keras
 
+from atsc_keras.distillation.distilled_student import DistilledStudent
+from atsc_keras.distillation.shipping import shipped
 from atsc_keras.distillation.teacher_watch import chance_words
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.processes import count_processes
@@ -17,8 +19,10 @@ _IMAGES = 512  # enough for two digits
 _BATCH = 128
 
 
-def train_classifier(phase: Phase, network: ImageClassifier, stem: str) -> None:
-    """Train a classifier, unless an earlier try has finished it.
+def train_classifier(
+    phase: Phase, network: ImageClassifier | DistilledStudent, stem: str
+) -> None:
+    """Train a network on labels, unless an earlier try has finished it.
 
     Args:
         phase: names what is trained, and how.
@@ -29,7 +33,7 @@ def train_classifier(phase: Phase, network: ImageClassifier, stem: str) -> None:
         return
     keras.utils.set_random_seed(phase.experiment.config.seed)
     fit_network(network, phase)
-    phase.run.save(stem, network.to_functional(stem))
+    phase.run.save(stem, shipped(network, stem))
 
 
 def train_teachers(

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 
-from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Tensor
 
 
@@ -14,7 +13,8 @@ class Supervised(keras.Model):
     The classifier keeps no optimizer, whose state is as large as itself.
 
     Args:
-        classifier: trained in place.
+        classifier: trained in place: an `ImageClassifier` or what else turns
+            images into logits.
         augmentation: layer in front of it that is active in training only;
             default: none.
         **kwargs: as for `keras.Model`.
@@ -22,7 +22,7 @@ class Supervised(keras.Model):
 
     def __init__(
         self,
-        classifier: ImageClassifier,
+        classifier: keras.Model,
         augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:

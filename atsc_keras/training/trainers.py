@@ -1,8 +1,11 @@
 """What trains a student, as a config words it."""
 
+import keras
+
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.crop_and_flip import device_augmentation
 from atsc_keras.distillation.atsc import ATSC
+from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.distillation.transfer_loss import (
     TrainingSet,
@@ -53,6 +56,25 @@ def build_atsc(teachers: list[ImageClassifier], experiment: Experiment) -> ATSC:
         batch_norm_momentum=momentum,
         augmentation=device_augmentation(config.data),
     )
+
+
+def build_same_size(
+    teachers: list[ImageClassifier], experiment: Experiment
+) -> DistilledStudent:
+    """Build the network that ATSC ships, with heads that know nothing.
+
+    Encoder and projectors start as those of `build_atsc` do.
+
+    Args:
+        teachers: whose heads it has the form of; left as they are.
+        experiment: as for `build_atsc`.
+
+    Raises:
+        InputError: likewise.
+    """
+    keras.utils.set_random_seed(experiment.config.seed)
+    unknowing = [teacher.with_new_head() for teacher in teachers]
+    return build_atsc(unknowing, experiment).student
 
 
 def adapt_as_asked(

@@ -37,8 +37,8 @@ def test_known_key_in_the_wrong_section_names_its_place(write: Write) -> None:
 def test_key_near_to_none_lists_the_known_ones(write: Write) -> None:
     message = _message(write(SMALLEST), "student.zzz=3")
     assert (
-        "Known keys: network, weights, pixels, batch_norm_momentum, training."
-        in message
+        "Known keys: network, weights, pixels, batch_norm_momentum, training, "
+        "same_size." in message
     )
 
 

@@ -18,6 +18,11 @@ from atsc_keras.records.roles import (
         (Part(Role.TEACHER), "teacher", "Teacher"),
         (Part(Role.TEACHER, 1), "teacher_1", "Teacher 1"),
         (Part(Role.STUDENT_ALONE), "student_alone", "Student alone"),
+        (
+            Part(Role.STUDENT_SAME_SIZE),
+            "student_same_size",
+            "Same size alone",
+        ),
         (Part(Role.STUDENT), "student", "Student distilled"),
         (
             Part(Role.TEACHER, 12).adapted,
@@ -38,8 +43,11 @@ def test_other_names_are_refused(stem: str) -> None:
 
 
 def test_tables_have_teachers_first_and_adapted_ones_last() -> None:
-    stems = ["adapted_teacher", "student", "teacher_2", "student_alone"]
-    assert in_order(stems) == [*stems[2:], *reversed(stems[:2])]
+    stems = [
+        *("teacher_2", "student_alone", "student_same_size"),
+        *("student", "adapted_teacher"),
+    ]
+    assert in_order(stems[::-1]) == stems
 
 
 def test_several_teachers_are_counted_and_one_is_not() -> None:
@@ -60,6 +68,7 @@ def test_each_role_has_a_colour_of_its_own() -> None:
         ("teacher_2", Role.TEACHER),
         ("student_alone", Role.STUDENT_ALONE),
         ("student", Role.STUDENT_ALONE),  # the method of a comparison
+        ("student_same_size", Role.STUDENT_SAME_SIZE),
         ("distillation", Role.STUDENT),
         ("teachers_of_mine@Loss", Role.STUDENT),
     ],
@@ -68,8 +77,14 @@ def test_phase_tells_what_it_makes(phase: str, role: Role) -> None:
     assert role_of_phase(phase) is role
 
 
-def test_role_and_method_of_one_name_are_called_and_drawn_alike() -> None:
-    method = find_method("student")
-    assert method.name == Role.STUDENT_ALONE
-    assert method.label == Role.STUDENT_ALONE.label
-    assert method.color == Role.STUDENT_ALONE.color
+@pytest.mark.parametrize("role", [Role.STUDENT_ALONE, Role.STUDENT_SAME_SIZE])
+def test_role_and_method_of_one_name_are_called_and_drawn_alike(
+    role: Role,
+) -> None:
+    method = find_method(role)
+    assert (method.label, method.color) == (role.label, role.color)
+    assert method.kind == "labels"
+
+
+def test_short_word_for_the_student_alone_is_taken() -> None:
+    assert find_method("student").name == Role.STUDENT_ALONE
