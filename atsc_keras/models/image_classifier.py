@@ -249,6 +249,8 @@ def _renewed(layer: Any) -> Any:
         new = keras.models.clone_model(layer)
     else:
         new = type(layer).from_config(layer.get_config())
+    # Keras hands on no flag that is as it was; layers inside may be frozen.
+    new.trainable = False
     new.trainable = True
     return new
 
