@@ -23,6 +23,7 @@ from atsc_keras.comparing.summary import summarise
 from atsc_keras.comparing.trial import Trial, build_trainer
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.data.dataset import Dataset
+from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.methods.registry import find_method
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -122,8 +123,9 @@ def _try_networks(
     students = []
     for candidate in candidates:
         trainer = build_trainer(candidate, teachers, experiment.dataset)
-        if candidate.has_shared_head:
-            students.append(trainer.student)
+        student = getattr(trainer, "student", trainer)
+        if isinstance(student, DistilledStudent):
+            students.append(student)
     if students:
         tell_sizes(teachers, experiment.student(), students)
 
