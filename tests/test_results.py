@@ -81,10 +81,14 @@ def comparison(folder: Path, digest: str = "0" * 16, **methods: Any) -> Path:
     origin = made.origin.model_copy(
         update={"config_digest": digest, "commands": (("run", folder.name),)}
     )
+    taught = {
+        name: teacher.model_copy(update={"accuracy": 8 / 9})
+        for name, teacher in made.teachers.items()
+    }
     folder.mkdir()
     (folder / "comparison.json").write_text(
         made.model_copy(
-            update={"methods": adapted, "origin": origin}
+            update={"methods": adapted, "origin": origin, "teachers": taught}
         ).model_dump_json()
     )
     return folder

@@ -133,7 +133,10 @@ def _fewer_seeds(record: Comparison, method: str) -> str:
 
 def _experiment(record: Comparison) -> list[Any]:
     """What must be equal for records to stand in one table."""
-    teachers = [teacher.accuracy for teacher in record.teachers.values()]
+    teachers = [
+        round(teacher.accuracy, _DIGITS)  # what is kept has no more
+        for teacher in record.teachers.values()
+    ]
     return [record.origin.config_digest, record.backend, *teachers]
 
 
