@@ -23,6 +23,8 @@ class DistillationConfig(StrictModel):
         temperature: divides the logits in the tempered KL; default 4.
         reduction: divides the teacher's channels inside the projector; default
             2.
+        projector: `bottleneck` (default, as published), `separable`, `linear`
+            or, for a teacher of as many channels, `none`.
         l2sp_scope: `all` (default) trainable weights of the teacher's encoder
             or its `kernels`.
         training: the recipe; required.
@@ -38,6 +40,9 @@ class DistillationConfig(StrictModel):
     logits_loss_weight: Weight = 0.0
     temperature: Temperature = 4.0
     reduction: int = Field(default=2, gt=0, le=10_000)
+    projector: Literal["bottleneck", "separable", "linear", "none"] = (
+        "bottleneck"
+    )
     l2sp_scope: Literal["all", "kernels"] = "all"
     training: RecipeConfig
     teacher_optimizer: OptimizerConfig | None = None

@@ -70,6 +70,8 @@ class ATSC(SizedTrainer):
             logits from each teacher's; default 0.
         temperature: of that divergence; default 4.
         reduction: of the projectors' bottleneck; default 2.
+        projector: their form, "bottleneck" (default, as published),
+            "separable", "linear" or "none"; see `build_projector`.
         l2sp_scope: which teacher weights L2-SP holds near their start: "all"
             trainable ones (default), or their "kernels" only: weights whose
             name ends so.
@@ -116,6 +118,7 @@ class ATSC(SizedTrainer):
         logits_loss_weight: float = 0.0,
         temperature: float = 4.0,
         reduction: int = 2,
+        projector: str = "bottleneck",
         l2sp_scope: Literal["all", "kernels"] = "all",
         batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
         augmentation: keras.layers.Layer | None = None,
@@ -133,7 +136,11 @@ class ATSC(SizedTrainer):
         models = teacher if isinstance(teacher, list | tuple) else [teacher]
         teachers = [ImageClassifier.from_model(model) for model in models]
         distilled = as_distilled_student(
-            student, teachers, reduction, batch_norm_momentum
+            student,
+            teachers,
+            reduction=reduction,
+            projector=projector,
+            batch_norm_momentum=batch_norm_momentum,
         )
         check_owners(teachers, distilled.encoder)
         names = reported_names(len(teachers))
@@ -290,6 +297,7 @@ class ATSC(SizedTrainer):
             "teacher": [serialize(teacher) for teacher in self.teachers],
             "student": serialize(self.student.encoder),
             "reduction": self.student.reduction,
+            "projector": self.student.projector,
             "batch_norm_momentum": self.student.batch_norm_momentum,
             "augmentation": serialize(self.augmentation),
         }
@@ -304,11 +312,9 @@ class ATSC(SizedTrainer):
             )
             for key in ("teacher", "student", "augmentation")
         )
+        names = ("reduction", "batch_norm_momentum", "projector")
+        settings = {name: config.pop(name) for name in names if name in config}
         student = DistilledStudent(
-            encoder,
-            teachers,
-            config.pop("reduction"),
-            config.pop("batch_norm_momentum", BATCH_NORM_MOMENTUM),
-            name="student",
+            encoder, teachers, name="student", **settings
         )
         return cls(teachers, student, augmentation=augmentation, **config)

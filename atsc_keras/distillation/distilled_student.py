@@ -65,6 +65,7 @@ class DistilledStudent(keras.Model):
             `(B, C_s)`.
         teachers: one or several `ImageClassifier`.
         reduction: of the projectors' bottleneck; default 2.
+        projector: their form, of `build_projector`; default "bottleneck".
         batch_norm_momentum: of the projectors; default 0.9. They normalise
             over all replicas where the encoder does.
         **kwargs: as for `keras.Model`.
@@ -91,6 +92,7 @@ class DistilledStudent(keras.Model):
         teachers: Sequence[ImageClassifier],
         reduction: int = 2,
         batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
+        projector: str = "bottleneck",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -108,21 +110,23 @@ class DistilledStudent(keras.Model):
             if len(shape) == 1 and len(target) == 3:
                 # A vector cannot become a map: align pooled features.
                 target = (int(teacher.classifier.kernel.shape[0]),)
-            projector = build_projector(
+            projected = build_projector(
                 shape,
                 target,
                 reduction,
                 f"projector_{index}",
+                form=projector,
                 rectified=is_never_negative(teacher.encoder),
                 momentum=batch_norm_momentum,
                 synchronized=synchronized,
             )
             head = _build_head(
-                teacher, _feature_shape(projector), f"head_{index}"
+                teacher, _feature_shape(projected), f"head_{index}"
             )
-            self.projectors.append(projector)
+            self.projectors.append(projected)
             self.heads.append(head)
         self.reduction = int(reduction)
+        self.projector = projector
         self.batch_norm_momentum = float(batch_norm_momentum)
         self.built = True
 
@@ -262,8 +266,7 @@ def _check_agreement(
 def as_distilled_student(
     student: keras.Model,
     teachers: Sequence[ImageClassifier],
-    reduction: int,
-    batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
+    **settings: Any,
 ) -> DistilledStudent:
     """Make a distilled student of whatever describes one.
 
@@ -271,8 +274,7 @@ def as_distilled_student(
         student: a `DistilledStudent`, which passes through; a classifier,
             whose head is left out; or an encoder.
         teachers: whose classifiers it will use.
-        reduction: of the projectors' bottleneck.
-        batch_norm_momentum: of the projectors.
+        **settings: of `DistilledStudent`, for its projectors.
 
     Returns:
         The student.
@@ -292,9 +294,7 @@ def as_distilled_student(
             f"teacher classes={known}, student classes={classes}. Train the "
             "teacher on the labels that the student is to learn."
         )
-    return DistilledStudent(
-        parts.encoder, teachers, reduction, batch_norm_momentum, name="student"
-    )
+    return DistilledStudent(parts.encoder, teachers, name="student", **settings)
 
 
 def _check_heads(

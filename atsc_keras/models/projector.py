@@ -11,9 +11,12 @@ from atsc_keras.models.building_blocks import (
     BATCH_NORM_MOMENTUM,
     batch_norm,
     conv,
+    depthwise_conv,
     kernel_initializer,
 )
 from atsc_keras.types import Shape, Tensor
+
+PROJECTORS = ("bottleneck", "separable", "linear", "none")
 
 
 def average_pool(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -63,33 +66,44 @@ def _checked_momentum(momentum: float) -> float:
 _Norm = Callable[[str], keras.layers.Layer]
 
 
-def _conv_bottleneck(
-    x: Tensor, inner: int, channels: int, rectified: bool, norm: _Norm
-) -> Tensor:
-    sizes = ((inner, 1), (inner, 3), (channels, 1))
-    for index, (filters, size) in enumerate(sizes, start=1):
-        x = conv(x, filters, size, f"conv{index}")
-        x = norm(f"bn{index}")(x)
-        if index < len(sizes) or rectified:
-            x = keras.layers.ReLU(name=f"relu{index}")(x)
-    return x
+def _layers_of(form: str, inner: int, channels: int) -> list[tuple[str, int]]:
+    """Name the kind of each layer that has a kernel, with its channels."""
+    first, last = ("1x1", inner), ("1x1", channels)
+    return {
+        "bottleneck": [first, ("3x3", inner), last],
+        "separable": [first, ("depthwise", inner), last],
+        "linear": [last],
+        "none": [],
+    }[form]
 
 
-def _dense_bottleneck(
-    x: Tensor, inner: int, channels: int, rectified: bool, norm: _Norm
-) -> Tensor:
-    sizes = (inner, inner, channels)
-    for index, units in enumerate(sizes, start=1):
-        x = keras.layers.Dense(
-            units,
+def _kernel(x: Tensor, kind: str, channels: int, index: int) -> Tensor:
+    if len(x.shape) == 2:
+        return keras.layers.Dense(
+            channels,
             use_bias=False,
             kernel_initializer=kernel_initializer(),
             name=f"dense{index}",
         )(x)
-        x = norm(f"bn{index}")(x)
-        if index < len(sizes) or rectified:
-            x = keras.layers.ReLU(name=f"relu{index}")(x)
-    return x
+    if kind == "depthwise":
+        return depthwise_conv(x, f"conv{index}")
+    return conv(x, channels, 3 if kind == "3x3" else 1, f"conv{index}")
+
+
+def _check_form(form: str, student_shape: Shape, teacher_shape: Shape) -> None:
+    if form not in PROJECTORS:
+        raise InputError(
+            f"`projector` must be one of {', '.join(PROJECTORS)}. Received: "
+            f"projector={form!r}. Usual: bottleneck."
+        )
+    if form == "none" and student_shape[-1] != teacher_shape[-1]:
+        raise InputError(
+            "Without a projector the student must have as many channels as "
+            f"the teacher. Received: projector='none', student features "
+            f"{tuple(student_shape)}, teacher features "
+            f"{tuple(teacher_shape)}. Use projector='linear', which adds one "
+            "layer."
+        )
 
 
 def build_projector(
@@ -98,16 +112,17 @@ def build_projector(
     reduction: int = 2,
     name: str = "projector",
     *,
+    form: str = "bottleneck",
     rectified: bool = True,
     momentum: float = BATCH_NORM_MOMENTUM,
     synchronized: bool = False,
 ) -> keras.Model:
-    """Build the bottleneck from student features to the teacher's channels.
+    """Build what takes student features to the teacher's channels.
 
-    Maps go through 1x1, 3x3 and 1x1 convolutions, vectors through three
-    Dense layers, each without bias and followed by batch normalisation and
-    ReLU. A student map larger than the teacher's is average-pooled first; a
-    student map whose teacher gives a vector is pooled to a vector.
+    Maps go through convolutions without bias, each followed by batch
+    normalisation and ReLU, vectors through Dense layers instead. A student
+    map larger than the teacher's is average-pooled first; a student map whose
+    teacher gives a vector is pooled to a vector.
 
     Args:
         student_shape: of the student's features, `(h, w, C)` or `(C,)`.
@@ -115,6 +130,10 @@ def build_projector(
         reduction: the bottleneck has `C_teacher / reduction` channels, rounded
             up; default 2.
         name: of the model.
+        form: "bottleneck" (default): 1x1, 3x3 and 1x1, as published.
+            "separable": the 3x3 is depthwise; of vectors, the middle layer
+            goes. "linear": one 1x1 without a ReLU, which an export folds
+            into the classifier. "none": no weights, for as many channels.
         rectified: whether the last layer is a ReLU, as published (default).
             A teacher whose features can be negative needs one without: a ReLU
             can never reach them.
@@ -128,8 +147,8 @@ def build_projector(
 
     Raises:
         InputError: if `reduction` is not from 1 to the teacher's channels,
-            `momentum` is out of range, or the shapes are neither maps nor
-            vectors of known size.
+            `form` is unknown or does not fit, `momentum` is out of range, or
+            the shapes are neither maps nor vectors of known size.
 
     Reference:
         Chen et al. 2022 (SimKD), section 3.2, kept by ATSC (arXiv
@@ -142,6 +161,7 @@ def build_projector(
                 f"(C,) of known size. Received: shape={tuple(shape)}. Give "
                 "the encoder a fixed image shape."
             )
+    _check_form(form, student_shape, teacher_shape)
     channels = int(teacher_shape[-1] or 0)
     inner = _bottleneck_channels(channels, reduction)
     norm = partial(
@@ -152,9 +172,15 @@ def build_projector(
     features = x = keras.Input(student_shape, name="features")
     if len(student_shape) == 3 and len(teacher_shape) == 3:
         x = average_pool(x, (teacher_shape[0] or 1, teacher_shape[1] or 1))
-        x = _conv_bottleneck(x, inner, channels, rectified, norm)
-    else:
-        if len(student_shape) == 3:
-            x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-        x = _dense_bottleneck(x, inner, channels, rectified, norm)
+    elif len(student_shape) == 3:
+        x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    sizes = _layers_of(form, inner, channels)
+    if len(x.shape) == 2:
+        sizes = [size for size in sizes if size[0] != "depthwise"]
+    for index, (kind, filters) in enumerate(sizes, start=1):
+        x = norm(f"bn{index}")(_kernel(x, kind, filters, index))
+        if index < len(sizes) or (rectified and form != "linear"):
+            x = keras.layers.ReLU(name=f"relu{index}")(x)
+    if not sizes:
+        x = keras.layers.Identity(name="same")(x)
     return keras.Model(features, x, name=name)

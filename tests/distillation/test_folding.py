@@ -26,9 +26,11 @@ def linear_teacher(pooler: Any = None, vector: bool = False) -> ImageClassifier:
     )
 
 
-def student_of(*teachers: ImageClassifier) -> DistilledStudent:
+def student_of(
+    *teachers: ImageClassifier, projector: str = "bottleneck"
+) -> DistilledStudent:
     """With weights and statistics that are all their own."""
-    student = DistilledStudent(tiny_encoder(4), teachers)
+    student = DistilledStudent(tiny_encoder(4), teachers, projector=projector)
     random = np.random.default_rng(0)
     for weight in student.weights:
         value = random.uniform(0.2, 1.0, weight.shape)
@@ -63,6 +65,17 @@ def test_linear_end_becomes_one_dense_of_the_same_logits(kind: str) -> None:
     assert count_parameters(whole) - count_parameters(folded) == saved
     # The student itself is as it was.
     np.testing.assert_array_equal(called(student.to_functional()), expected)
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_linear_projector_ships_as_nothing(vector: bool) -> None:
+    student = student_of(linear_teacher(vector=vector), projector="linear")
+    folded = student.to_functional(folded=True)
+    expected = called(student)
+    largest = np.abs(expected).max()
+    np.testing.assert_allclose(called(folded), expected, atol=1e-5 * largest)
+    alone = count_parameters(student.encoder)
+    assert count_parameters(folded) == alone + 4 * CLASSES + CLASSES
 
 
 def test_what_is_not_linear_stays_whole() -> None:

@@ -127,3 +127,48 @@ def test_reduction_beyond_the_channels_is_refused(reduction: int) -> None:
 def test_unknown_size_is_refused() -> None:
     with pytest.raises(InputError, match="student's features must be a map"):
         build_projector((None, None, 6), (4, 4, 8))
+
+
+SHAPES = [((8, 8, 6), (4, 4, 8)), ((6,), (8,)), ((4, 4, 6), (8,))]
+# Channels 6 -> inner 4 -> 8, as the layers' kernels need them.
+WEIGHTS = {
+    "bottleneck": (6 * 4 + 9 * 4 * 4 + 4 * 8, 6 * 4 + 4 * 4 + 4 * 8),
+    "separable": (6 * 4 + 9 * 4 + 4 * 8, 6 * 4 + 4 * 8),
+    "linear": (6 * 8, 6 * 8),
+}
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+@pytest.mark.parametrize("form", WEIGHTS)
+def test_forms_give_the_teachers_shape(form: str, shapes: tuple) -> None:
+    student, teacher = shapes
+    projector = build_projector(student, teacher, form=form)
+    assert projector.output_shape[1:] == teacher
+    kernels = sum(
+        int(np.prod(weight.shape))
+        for weight in projector.trainable_weights
+        if len(weight.shape) > 1
+    )
+    assert kernels == WEIGHTS[form][len(teacher) == 1]
+    features = np.random.default_rng(0).normal(size=(4, *student))
+    ends = projector(features.astype("float32"), training=True)
+    assert (ops.convert_to_numpy(ends).min() < 0) == (form == "linear")
+
+
+@pytest.mark.parametrize("shapes", [((4, 4, 8), (2, 2, 8)), ((8,), (8,))])
+def test_no_projector_passes_features_on(shapes: tuple) -> None:
+    student, teacher = shapes
+    projector = build_projector(student, teacher, form="none")
+    assert projector.count_params() == 0
+    features = np.random.default_rng(0).normal(size=(3, *student))
+    passed = projector.predict(features.astype("float32"), verbose=0)
+    if len(student) == 3:
+        features = features.reshape(3, 2, 2, 2, 2, 8).mean(axis=(2, 4))
+    np.testing.assert_allclose(passed, features, rtol=1e-5, atol=1e-6)
+
+
+def test_forms_that_cannot_be_are_refused() -> None:
+    with pytest.raises(InputError, match="'none'.* 6.* 8.*'linear'"):
+        build_projector((4, 4, 6), (4, 4, 8), form="none")
+    with pytest.raises(InputError, match="bottleneck, .*form"):
+        build_projector((4, 4, 6), (4, 4, 8), form="form")
