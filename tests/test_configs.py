@@ -28,6 +28,7 @@ COMMON = sorted((Path(__file__).parent.parent / "configs/common").glob("*"))
 LOSSES = {
     *("feature_loss", "feature_loss_weight", "l2sp_weight", "l2sp_scope"),
     *("student_loss_weight", "logits_loss_weight", "temperature", "reduction"),
+    "projector",
 }
 OPTIMIZERS = {"teacher_optimizer", "classifier_optimizer"}
 OPTIMIZER = {"name", "learning_rate", "momentum", "nesterov", "weight_decay"}

@@ -7,10 +7,20 @@ import numpy as np
 import pytest
 from keras import layers
 
+from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
-from tests.tiny import CLASSES, SHAPE, batch, tiny_encoder, tiny_teacher
+from tests.tiny import (
+    CLASSES,
+    SHAPE,
+    batch,
+    moved,
+    sgd,
+    tiny_encoder,
+    tiny_teacher,
+    values,
+)
 
 CHANNELS = 8
 
@@ -98,3 +108,17 @@ def test_each_teacher_is_folded_by_itself(tmp_path: Any) -> None:
     folded.save(tmp_path / "s.keras")
     loaded = keras.models.load_model(tmp_path / "s.keras")
     np.testing.assert_allclose(called(loaded), expected, atol=1e-5 * largest)
+
+
+@pytest.mark.parametrize("form", ["separable", "linear", "none"])
+def test_training_by_each_form_is_saved(form: str, tmp_path: Any) -> None:
+    encoder = tiny_encoder(8 if form == "none" else 4)
+    atsc = ATSC(tiny_teacher(), encoder, projector=form)
+    atsc.compile(sgd())
+    before = values(atsc.student)
+    atsc.train_on_batch(*batch())
+    assert any(moved(before, atsc.student))
+    atsc.save(tmp_path / "atsc.keras")
+    loaded = keras.models.load_model(tmp_path / "atsc.keras")
+    assert loaded.student.projector == form
+    np.testing.assert_allclose(called(loaded), called(atsc), rtol=1e-5)
