@@ -16,7 +16,7 @@ from atsc_keras.models.image_classifier import ImageClassifier
 
 _WORTH_A_NOTE = 0.5  # of the teacher's parameters
 # What a `DistilledStudent` is built with, beside its networks.
-SETTINGS = ("reduction", "batch_norm_momentum")
+SETTINGS = ("reduction", "batch_norm_momentum", "projector")
 
 
 def shipped(
