@@ -29,7 +29,7 @@ _UP_TO_DATA = {
 ROOMS = {
     # Once Keras is there, the backend tells which process this is.
     "atsc_keras/processes.py": ({"keras"}, {"files", "backend"}),
-    "atsc_keras/files": ({"numpy", "PIL"}, {"files"}),
+    "atsc_keras/files": ({"numpy", "PIL", "psutil", "h5py"}, {"files"}),
     "atsc_keras/config": (
         {"pydantic", "pydantic_core", "yaml", "numpy"},
         {"config"},

@@ -46,6 +46,9 @@ class DataConfig(StrictModel):
         channels: null (default) = as stored; 3 = grey images are repeated
             for red, green and blue, for a network of colour images. Not of
             `tfds`.
+        layout: only for `npz`; `channels_first` of arrays (N, C, H, W), which
+            are then moved to the end, or `channels_last`; null (default) =
+            that, and a shape that looks like the other is refused.
         batch_size: images a batch; default 64.
         drop_remainder: leave out the last, smaller batch of an epoch.
         crop_padding: pixels of zeros around a training image before a random
@@ -69,7 +72,7 @@ class DataConfig(StrictModel):
     """
 
     kind = "source"
-    of_kind = ("path", "name")
+    of_kind = ("path", "name", "layout")
 
     source: Literal["digits", "npz", "idx", "folder", "tfds"] = "digits"
     path: FilePath | None = Field(default=None, validate_default=True)
@@ -82,6 +85,9 @@ class DataConfig(StrictModel):
         default=None, gt=0, le=MOST_PIXELS, examples=[32]
     )
     channels: Literal[3] | None = Field(default=None, examples=[3])
+    layout: Literal["channels_last", "channels_first"] | None = Field(
+        default=None, examples=["channels_first"]
+    )
     batch_size: int = Field(default=64, gt=0, le=MOST_BATCHES)
     drop_remainder: bool = False
     crop_padding: int = Field(default=4, ge=0, le=1024)
@@ -160,6 +166,18 @@ class DataConfig(StrictModel):
             raise mistake(
                 "is not used by source: tfds",
                 "Save the grey images as a folder or an npz file.",
+            )
+        return value
+
+    @field_validator("layout")
+    @classmethod
+    def _layout_fits_source(
+        cls, value: str | None, info: ValidationInfo
+    ) -> str | None:
+        if value is not None and info.data.get("source", "npz") != "npz":
+            raise mistake(
+                f"is not used by source: {info.data['source']}",
+                "Leave it out, or use source: npz.",
             )
         return value
 

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.config import DataConfig
-from atsc_keras.data.checks import check_classes, check_labels, check_pixels
+from atsc_keras.data.checks import check_labels, check_pixels
 from atsc_keras.data.dataset import Dataset, Split
+from atsc_keras.data.numbering import number_classes
 from atsc_keras.data.resizing import resize_array
+from atsc_keras.data.sources.common import check_room
 from atsc_keras.errors import InputError
 
 Images = TypeVar("Images", bound=np.ndarray)
@@ -42,9 +44,11 @@ def dataset_from_arrays(
     """
     source = f"{config.path or config.name or config.source}"
     train_pixels, train_labels = _checked(
-        train, f"the training part of {source}"
+        train, f"the training part of {source}", config.layout
     )
-    test_pixels, test_labels = _checked(test, f"the test part of {source}")
+    test_pixels, test_labels = _checked(
+        test, f"the test part of {source}", config.layout
+    )
     if train_pixels.shape[1:] != test_pixels.shape[1:]:
         same_channels = train_pixels.shape[3] == test_pixels.shape[3]
         if config.image_size is None or not same_channels:
@@ -54,9 +58,16 @@ def dataset_from_arrays(
                 f"{test_pixels.shape[1:]} for testing in {source}. "
                 "`image_size` gives both the same size."
             )
-    names = check_classes(train_labels, test_labels, class_names, source)
+    train_labels, test_labels, names = number_classes(
+        train_labels, test_labels, class_names, source
+    )
     (train_pixels, train_labels), (test_pixels, test_labels) = choose(
         (train_pixels, train_labels), (test_pixels, test_labels), config
+    )
+    check_room(
+        len(test_labels) + (0 if config.crop_area else len(train_labels)),
+        test_pixels.shape[1:],
+        config,
     )
     if config.crop_area is None:
         train_pixels = resize_array(train_pixels, config.image_size)
@@ -174,9 +185,9 @@ def refuse_to_choose(config: DataConfig, reason: str) -> None:
 
 
 def _checked(
-    pair: tuple[Any, Any], where: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    pixels = check_pixels(pair[0], where)
+    pair: tuple[Any, Any], where: str, layout: str | None
+) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    pixels = check_pixels(pair[0], where, layout)
     return pixels, check_labels(pair[1], len(pixels), where)
 
 

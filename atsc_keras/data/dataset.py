@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atsc_keras.data.checks import check_classes, check_labels, check_pixels
+from atsc_keras.data.checks import check_labels, check_pixels
+from atsc_keras.data.numbering import number_classes
 from atsc_keras.errors import InputError
 
 if TYPE_CHECKING:
@@ -152,15 +153,19 @@ class Dataset:
         x_test: Any,
         y_test: Any,
         class_names: Sequence[str] | None = None,
+        layout: Literal["channels_last", "channels_first"] | None = None,
     ) -> "Dataset":
         """Make a data set of numpy arrays.
 
         Args:
             x_train: whole numbers 0 .. 255, (N, H, W) or (N, H, W, C).
-            y_train: class numbers from 0, (N,).
+            y_train: class numbers from 0, or names of classes, (N,).
             x_test: likewise, of the same size and channels.
             y_test: likewise.
-            class_names: a name for each class; default: their numbers.
+            class_names: a name for each class; default: the labels.
+            layout: `channels_first` of (N, C, H, W), which are then moved to
+                the end; default: `channels_last`, and a shape that looks like
+                the other is refused.
 
         Raises:
             InputError: if the arrays are no images with labels, or do not fit
@@ -171,25 +176,30 @@ class Dataset:
             ("train", x_train, y_train),
             ("test", x_test, y_test),
         ):
-            pixels = check_pixels(np.asarray(x), f"x_{name}")
+            pixels = check_pixels(np.asarray(x), f"x_{name}", layout)
             labels = check_labels(np.asarray(y), len(pixels), f"y_{name}")
-            parts.append(Split(name, pixels, labels))
-        train, test = parts
-        shapes = [split.arrays[0].shape[1:] for split in parts]
+            parts.append((pixels, labels))
+        (x_train, y_train), (x_test, y_test) = parts
+        shapes = [pixels.shape[1:] for pixels, _ in parts]
         if shapes[0] != shapes[1]:
             raise InputError(
                 "Training and test images must have the same size and "
                 f"channels. Received: {shapes[0]} for training, {shapes[1]} "
                 "for testing. Resize them first."
             )
-        names = check_classes(
-            train.arrays[1],
-            test.arrays[1],
+        y_train, y_test, names = number_classes(
+            y_train,
+            y_test,
             None if class_names is None else tuple(class_names),
             "the arrays",
         )
         height, width, channels = shapes[0]
-        return cls(train, test, names, (height, width, channels))
+        return cls(
+            Split("train", x_train, y_train),
+            Split("test", x_test, y_test),
+            names,
+            (height, width, channels),
+        )
 
     @property
     def mean(self) -> tuple[float, ...]:

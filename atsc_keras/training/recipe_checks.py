@@ -22,12 +22,18 @@ def check_recipes(experiment: Experiment) -> None:
     config = experiment.config
     devices = chosen_devices(config)
     steps = count_steps(experiment.dataset.train, config.data)
+    recipes: dict[str, RecipeConfig] = {}
     for key, section in _sections(config):
         if isinstance(section, RecipeConfig):
+            recipes[key] = section
             _check_executions(key, section.steps_per_execution, steps)
             check_xla(f"{key}.jit_compile", section.jit_compile, devices)
         if isinstance(section, OptimizerConfig):
             _check_accumulation(key, section, devices)
+            recipe = recipes.get(
+                key.rpartition(".")[0], config.distillation.training
+            )
+            _check_updates(key, section, recipe.epochs * steps)
     _check_l2sp(config)
 
 
@@ -96,6 +102,18 @@ def _check_accumulation(
             f"gradients. Received: {key}.gradient_accumulation_steps={steps}, "
             f"devices={devices}. Set KERAS_BACKEND=jax, or devices: 1, or a "
             "larger data.batch_size instead."
+        )
+
+
+def _check_updates(key: str, optimizer: OptimizerConfig, steps: int) -> None:
+    """See that gradients are not accumulated for ever."""
+    asked = optimizer.gradient_accumulation_steps
+    if asked > steps:
+        raise InputError(
+            "`gradient_accumulation_steps` must not be more than the batches "
+            f"of the whole training, or no weight moves. Received: {key}."
+            f"gradient_accumulation_steps={asked}, {steps} batches. Use a "
+            "smaller number."
         )
 
 

@@ -137,7 +137,8 @@ def test_npz_labels_may_be_a_column_and_classes_have_names(
         y_train=_arrays()["y_train"][:, None].astype(np.uint8),
         class_names=np.array(["cat", "dog", "öl", "unseen"]),
     )
-    dataset = load_dataset(config)
+    with pytest.warns(UserWarning, match="1 of the 4 classes.*: unseen"):
+        dataset = load_dataset(config)
     assert dataset.train.labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert dataset.class_names == ("cat", "dog", "öl", "unseen")
 
@@ -152,8 +153,11 @@ def test_npz_labels_may_be_a_column_and_classes_have_names(
         ({"x_train": np.full((6, 5, 4), -1)}, "pixels from -1"),
         ({"x_train": np.zeros((6, 20), np.uint8)}, "shape (6, 20)"),
         ({"x_test": np.zeros((0, 5, 4), np.uint8)}, "not empty"),
-        ({"x_test": np.zeros((3, 5, 5), np.uint8)}, "(5, 5, 1) for testing"),
-        ({"x_test": np.zeros((3, 5, 4, 3), np.uint8)}, "(5, 4, 3) for testing"),
+        ({"x_test": np.full((3, 5, 5), 9, np.uint8)}, "(5, 5, 1) for testing"),
+        (
+            {"x_test": np.full((3, 5, 4, 3), 9, np.uint8)},
+            "(5, 4, 3) for testing",
+        ),
         ({"y_train": np.arange(5)}, "5 labels, 6 images"),
         ({"y_train": np.linspace(0, 1, 6)}, "type float64"),
         ({"y_train": np.eye(6, dtype=int)}, "`argmax`"),

@@ -131,7 +131,7 @@ def test_what_cannot_be_done_with_given_data_is_said(tmp_path: Path) -> None:
         ({"x_train": np.zeros((48, 8, 8, 3))}, "whole numbers from 0 to 255"),
         ({"y_test": np.full(24, 3)}, "test label 3"),
         ({"y_train": np.zeros(47, int)}, "47 labels, 48 images"),
-        ({"x_test": np.zeros((24, 4, 4, 3), "uint8")}, "same size"),
+        ({"x_test": np.full((24, 4, 4, 3), 9, "uint8")}, "same size"),
         ({"class_names": ("a", "b")}, "which has 2 classes"),
         ({"class_names": (0, 1, 2)}, "must be texts of .* Received: 0, a int"),
     ],
