@@ -23,6 +23,7 @@ PAGE = "export_report.md"
 LABELS = "labels.json"
 _MOST_IMAGES = 1_000_000
 _MOST_THREADS = 1024
+_MOST_BYTES_OF_NAMES = 2**24
 _LARGEST_SEED = 2**32 - 1  # as of a run
 _LARGEST_TOLERANCE = 1.0  # a file that is further off is another model
 _NAMES_WAY_OUT = (
@@ -47,10 +48,11 @@ def check_job(job: ExportJob) -> list[str]:
     for path in (job.model, *job.compare):
         check_model_file(path, "MODEL" if path is job.model else "--compare")
     earlier = check_folder(job)
-    if job.data is not None:
-        check_data(job.data)
+    names = None
     if job.class_names is not None:
-        load_class_names(job.class_names)
+        names = load_class_names(job.class_names)
+    if job.data is not None:
+        check_data(job.data, names)
     if job.demo_page is not None:
         _check_demo_page(job.variants)
         _check_places(job.demo_page.resolve(), job.out.resolve())
@@ -207,8 +209,12 @@ def load_class_names(path: Path, classes: int | None = None) -> list[str]:
             one that a file cannot say.
     """
     try:
+        if not path.is_file():  # it could keep us waiting for ever
+            raise ValueError("no file")
+        if path.stat().st_size > _MOST_BYTES_OF_NAMES:
+            raise ValueError(f"larger than {_MOST_BYTES_OF_NAMES} bytes")
         names = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise InputError(
             "--class-names must be a JSON file. "
             f"Received: {path} ({e}). Write a list of names."

@@ -61,7 +61,7 @@ def export(job: ExportJob) -> ExportReport:
     real = (
         None
         if job.data is None
-        else load_images(job.data, shape, classes, job.selection)
+        else load_images(job.data, shape, classes, job.selection, names)
     )
     _check_calibration(job.variants, real)
     quantized = any(variant.quantized for variant in job.variants)

@@ -1,12 +1,12 @@
 """Real images: some to calibrate by, others to prove the files on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, shortened
 from atsc_keras.files.picture_folders import (
     Unused,
     count_beside,
@@ -47,7 +47,11 @@ class RealImages:
 
 
 def load_images(
-    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+    path: Path,
+    shape: tuple[int, ...],
+    classes: int,
+    selection: Selection,
+    names: Sequence[str] | None = None,
 ) -> RealImages:
     """Read the images that a model is calibrated by and compared on.
 
@@ -60,6 +64,8 @@ def load_images(
             resized to it as in training, those of an npz file must have it.
         classes: that the model knows.
         selection: how many.
+        names: of the classes, which labels of an npz file may be too;
+            default: not known.
 
     Returns:
         The chosen images.
@@ -69,11 +75,15 @@ def load_images(
     """
     if path.is_dir():
         return _from_folder(path, shape, classes, selection)
-    return _from_npz(path, shape, classes, selection)
+    return _from_npz(path, shape, classes, selection, names)
 
 
-def check_data(path: Path) -> None:
+def check_data(path: Path, names: Sequence[str] | None = None) -> None:
     """See that data are of a kind that `load_images` reads, by their names.
+
+    Args:
+        path: of the data.
+        names: as for `load_images`.
 
     Raises:
         InputError: if nothing is there, or it is of another kind.
@@ -89,7 +99,7 @@ def check_data(path: Path) -> None:
     except (ValueError, KeyError) as error:
         raise _unreadable(path, error) from error
     if labels is not None:
-        _check_label_form(path, labels, count)
+        _check_label_form(path, labels, count, names)
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
@@ -104,7 +114,11 @@ def _unreadable(path: Path, error: Exception) -> InputError:
 
 
 def _from_npz(
-    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+    path: Path,
+    shape: tuple[int, ...],
+    classes: int,
+    selection: Selection,
+    names: Sequence[str] | None,
 ) -> RealImages:
     try:
         arrays = read_npz(path)
@@ -113,7 +127,7 @@ def _from_npz(
         raise _unreadable(path, error) from error
     train = arrays.get("x_train")
     if labels is not None:
-        labels = _labels(path, labels, len(test), classes)
+        labels = _labels(path, labels, len(test), classes, names)
     chosen = selection.choose(len(test), selection.test)
     if train is not None:
         rows = selection.choose(len(train), selection.calibration)
@@ -126,10 +140,24 @@ def _from_npz(
 
 
 def _labels(
-    path: Path, labels: np.ndarray, images: int, classes: int
+    path: Path,
+    labels: np.ndarray,
+    images: int,
+    classes: int,
+    names: Sequence[str] | None,
 ) -> np.ndarray:
-    _check_label_form(path, Form(labels.shape, labels.dtype), images)
+    _check_label_form(path, Form(labels.shape, labels.dtype), images, names)
     labels = labels.reshape(-1)
+    if names is not None and _are_names(labels, names):
+        places = {name: place for place, name in enumerate(names)}
+        unknown = [x for x in _texts(labels) if x not in places]
+        if unknown:
+            raise InputError(
+                "--data must hold labels that are class names. Received: "
+                f"{path} with {shortened(unknown[0])!r}, which is not of "
+                "--class-names. Correct it there or here."
+            )
+        return np.array([places[x] for x in _texts(labels)], "int64")
     if images and not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(
             "--data must hold labels that the model knows, 0 to "
@@ -139,13 +167,35 @@ def _labels(
     return labels
 
 
-def _check_label_form(path: Path, labels: Form, images: int) -> None:
+def _are_names(labels: np.ndarray, names: Sequence[str]) -> bool:
+    """Tell whether labels are names of classes rather than their places.
+
+    Numbers are where the names are other numbers, as training names classes
+    by labels with gaps, or from 1.
+    """
+    if labels.dtype.kind in "US":
+        return True
+    numbered = list(names) == [str(place) for place in range(len(names))]
+    return not numbered and set(_texts(labels)) <= set(names)
+
+
+def _texts(labels: np.ndarray) -> list[str]:
+    if labels.dtype.kind == "S":
+        return [x.decode("utf-8", "replace") for x in labels.tolist()]
+    return [str(x) for x in labels.tolist()]
+
+
+def _check_label_form(
+    path: Path, labels: Form, images: int, names: Sequence[str] | None
+) -> None:
     one_each = labels.shape in ((images,), (images, 1))
-    if not one_each or labels.dtype.kind not in "iuf":
+    kinds = "iuf" if names is None else "iufUS"
+    if not one_each or labels.dtype.kind not in kinds:
         raise InputError(
             "--data must hold one label an image. Received: "
             f"{path} with {images} images, labels {labels.shape} of type "
-            f"{labels.dtype}. Leave `y_test` out, or give one number each."
+            f"{labels.dtype}. Leave `y_test` out, or give one number each, or "
+            "names of classes with --class-names."
         )
 
 
@@ -159,10 +209,13 @@ def _pixels(
     if images.ndim == 3 and shape[-1] == 1:
         images = images[..., None]
     if images.ndim != 4 or images.shape[1:] != shape or not len(images):
+        way_out = "Resize them."
+        if images.shape[1:] == (shape[-1], *shape[:-1]):
+            way_out = f"Save np.moveaxis({name}, 1, -1)."
         raise InputError(
             f"--data must hold images of shape (N, {str(shape)[1:]} as the "
             f"model takes. Received: {path}, where `{name}` has the shape "
-            f"{images.shape}. Resize them."
+            f"{images.shape}. {way_out}"
         )
     if images.dtype.kind not in "biuf":
         raise InputError(
@@ -172,6 +225,8 @@ def _pixels(
     low, high = float(images.min()), float(images.max())
     if high <= 1 or low < 0 or high > 255 or not np.isfinite(low + high):
         way_out = "Multiply them by 255." if 0 <= low and high <= 1 else ""
+        if way_out and images.dtype.kind != "f":
+            way_out = "Save them before they are scaled, or 255 times masks."
         raise InputError(
             "--data must hold pixels from 0 to 255, as the exported file "
             f"takes them. Received: {path}, where `{name}` goes from "

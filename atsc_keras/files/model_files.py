@@ -1,14 +1,19 @@
 """What kind of file a model lies in, by its first bytes and no framework."""
 
+import contextlib
+import io
 import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.sizes import check_declared
 
 Container = Literal["zip", "hdf5"]
 
 CONFIG = "config.json"  # in a `.keras` file
+# Weights that promise more than they hold take little room themselves.
+_LOOKED_AT = 2**26  # bytes
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LOAD_AND_SAVE = "Load it where it was made, and save it as `.keras`."
 _AS_KERAS = "Give the `.keras` file that it was made from."
@@ -88,7 +93,7 @@ def _container(path: Path) -> Container | tuple[str, str]:
     with path.open("rb") as file:
         first = file.read(64)
     if first.startswith(_HDF5):
-        return "hdf5"
+        return _too_large(path, _promised(path)) or "hdf5"
     if first.startswith(b"PK"):
         return _archive(path)
     return _other(path, first)
@@ -99,15 +104,59 @@ def _archive(path: Path) -> Container | tuple[str, str]:
         return "is cut short", "Copy it again from where it is whole."
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            members = archive.infolist()
+    except Exception as error:  # of what it cannot be
         return f"is damaged ({error})", "Copy it again from where it is whole."
+    names = [member.filename for member in members]
+    declared = sum(member.file_size for member in members)
+    too_large = _too_large(path, declared)
+    if too_large:
+        return too_large
+    for member in members:
+        if member.filename.endswith(".h5") and member.file_size <= _LOOKED_AT:
+            too_large = _too_large(path, _promised(path, member.filename))
+            if too_large:
+                return too_large
     if CONFIG in names:
         return "zip"
     for ending, state, way_out in _ARCHIVES:
         if any(name.endswith(ending) for name in names):
             return state, way_out
     return f"is a zip file without {CONFIG}", "Give the model's own file."
+
+
+def _too_large(path: Path, declared: int) -> tuple[str, str] | None:
+    try:
+        check_declared(declared, path.stat().st_size)
+    except ValueError as error:
+        return str(error), "Give a file that was not made so."
+    return None
+
+
+def _promised(path: Path, member: str | None = None) -> int:
+    """Count the bytes of all arrays of an HDF5 file; 0 if it is damaged.
+
+    Args:
+        path: of the file, or of an archive that holds it.
+        member: its name in there.
+    """
+    import h5py
+
+    sizes: list[int] = []
+
+    def count(_: str, found: Any) -> None:
+        if isinstance(found, h5py.Dataset):
+            sizes.append(int(found.nbytes))
+
+    # What is wrong with it is told when it is loaded.
+    with contextlib.suppress(Exception):
+        held: Any = path
+        if member is not None:
+            with zipfile.ZipFile(path) as archive:
+                held = io.BytesIO(archive.read(member))
+        with h5py.File(held, "r") as opened:
+            opened.visititems(count)
+    return sum(sizes)
 
 
 def _other(path: Path, first: bytes) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Images for an export are read whole, or refused with one message."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def load(path: Path, **counts: int) -> Any:
         ({"x_test": pixels(), "y_test": [1, 2]}, "one label an image"),
         ({"x_test": pixels(), "y_test": [9] * 7}, "labels that the model"),
         ({"x_test": pixels(), "y_test": [*"abcdefg"]}, "one number each"),
+        ({"x_test": pixels().transpose(0, 3, 1, 2)}, r"np.moveaxis\(x_test"),
+        ({"x_test": pixels() // 255}, "Save them before they are scaled"),
         ({"x_test": pixels() / 255}, r"from 0.* to 1\. Multiply them by 255"),
         ({"x_test": pixels() / 127.5 - 1}, "from -1 to 1. Undo their normal"),
         ({"x_test": pixels() * 257.0}, "Undo their normalisation"),
@@ -178,3 +181,48 @@ def test_folder_without_a_picture_says_what_it_holds(
     save(folder, {"a.heic": b"\0", "b.heic": b"\0"})
     with pytest.raises(InputError, match=r"with 0, 2 \.heic"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "read"),
+    [
+        (["hen", "cat"], ("cat", "dog", "hen", "a", "b"), [2, 0]),
+        ([b"hen", b"cat"], ("cat", "dog", "hen", "a", "b"), [2, 0]),
+        ([4, 9], ("0", "4", "9", "11", "12"), [1, 2]),
+        ([1, 2], ("1", "2", "3", "4", "5"), [0, 1]),
+        ([1, 2], ("0", "1", "2", "3", "4"), [1, 2]),
+        ([1, 2], ("cat", "dog", "hen", "a", "b"), [1, 2]),
+    ],
+)
+def test_labels_may_be_names_of_classes(
+    labels: list, names: tuple[str, ...], read: list[int], tmp_path: Path
+) -> None:
+    from export.images import check_data, load_images
+
+    path = tmp_path / "d.npz"
+    np.savez(path, x_test=pixels(2), y_test=labels)
+    check_data(path, names)
+    data = load_images(path, SHAPE, CLASSES, Selection(), names)
+    assert data.labels.tolist() == read
+    np.savez(path, x_test=pixels(2), y_test=["cow", "cat"])
+    with pytest.raises(InputError, match="'cow', which is not of"):
+        load_images(path, SHAPE, CLASSES, Selection(), names)
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    from export.checks import load_class_names
+    from export.images import check_data
+
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match="no file"):
+            check_data(path)
+        with pytest.raises(InputError, match="no file"):
+            load_class_names(path)
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="must be a JSON file"):
+        load_class_names(deep)
+    deep.write_bytes(bytes(2**24 + 1))
+    with pytest.raises(InputError, match="larger than"):
+        load_class_names(deep)

@@ -13,6 +13,7 @@ from atsc_keras.data.assembly import dataset_from_arrays
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.data.sources.common import required_path
 from atsc_keras.errors import InputError
+from atsc_keras.files.sizes import check_declared
 
 _UNSIGNED_BYTES = 8  # third byte of the file
 _RANKS = {"images": 3, "labels": 1}
@@ -84,16 +85,22 @@ def _find(folder: Path, split: str, kind: str) -> Path:
 
 
 def _read(path: Path, rank: int) -> NDArray[np.uint8]:
+    start = 4 + 4 * rank
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
+        with opened(path, "rb") as file:
+            data = file.read(start)
+            whole = len(data) == start and data[2] == _UNSIGNED_BYTES
+            sizes = np.frombuffer(data[4:], ">u4").tolist() if whole else [0]
+            promised = math.prod(sizes)
+            check_declared(promised, path.stat().st_size)
+            # A byte more shows that there are more.
+            data += file.read(promised + 1)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(
             "An idx file must be readable. "
             f"Received: {path}: {error}. Download it again."
         ) from error
-    start = 4 + 4 * rank
     if len(data) < start or data[:4] != bytes([0, 0, _UNSIGNED_BYTES, rank]):
         raise InputError(
             f"An idx file of rank {rank} must begin with the bytes 00 00 "
