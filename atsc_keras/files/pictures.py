@@ -3,7 +3,6 @@
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
