@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 import pytest
 import typer
 
-from atsc_keras.cli.app import app
+from atsc_keras.cli.program import app
 from atsc_keras.errors import InputError
 from export.cli import app as export_app
 from tests.tiny_experiment import PUBLISHED, write_config
