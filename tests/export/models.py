@@ -1,14 +1,19 @@
 """Models, pixels and the command line for the tests of the exporter."""
 
 import os
+import signal
 import subprocess
 import sys
+import warnings
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
 from keras import layers
+from typer.testing import CliRunner
 
+from atsc_keras.errors import InputError
 from atsc_keras.records.exports import (
     Artifact,
     ExportedModel,
@@ -16,6 +21,7 @@ from atsc_keras.records.exports import (
     KerasFile,
     Timing,
 )
+from export.cli import app
 
 SHAPE = (12, 12, 3)
 CLASSES = 5
@@ -77,6 +83,23 @@ def clear_images(model: keras.Model, count: int) -> np.ndarray:
     best = np.sort(logits_of(model, images))
     margins = best[:, -1] - best[:, -2]
     return images[np.argsort(margins)[-count:]]
+
+
+def call_export(*arguments: Any) -> subprocess.CompletedProcess:
+    """What the command line does, in this process."""
+    words = [*map(str, arguments)]
+    before = signal.getsignal(signal.SIGTERM)
+    with mock.patch.dict(os.environ), warnings.catch_warnings():
+        try:
+            done = CliRunner().invoke(app, words)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    out, said, status = done.stdout, done.stderr, done.exit_code
+    if isinstance(done.exception, InputError):  # as `main` says it
+        said, status = f"{said}Error: {done.exception}\n", 2
+    elif done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(words, status, out, said)
 
 
 def run_export(*arguments: Any) -> subprocess.CompletedProcess:

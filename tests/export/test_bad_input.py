@@ -13,6 +13,7 @@ from export import FORMATS, ExportJob, Variant
 from export.formats import check_packages, parse_list, variants
 from tests.export.models import (
     SHAPE,
+    call_export,
     pixels,
     run_export,
     student,
@@ -187,7 +188,7 @@ def test_missing_package_is_named_with_the_line_that_installs_it(
 def test_wrong_words_on_the_command_line(
     arguments: tuple[str, ...], message: str
 ) -> None:
-    done = run_export(*arguments)
+    done = call_export(*arguments)
     assert done.returncode == 2
     assert message.lower() in done.stderr.lower()
     assert "Traceback" not in done.stderr

@@ -21,6 +21,7 @@ from tests.export.models import (
     CLASSES,
     NAMES,
     SHAPE,
+    call_export,
     logits_of,
     pixels,
     run_export,
@@ -153,7 +154,7 @@ def test_nothing_is_left_beside_the_folder(exported: dict[str, Any]) -> None:
 def test_existing_export_is_kept_without_overwrite(
     exported: dict[str, Any],
 ) -> None:
-    done = run_export(exported["model"], "--out", exported["out"])
+    done = call_export(exported["model"], "--out", exported["out"])
     assert done.returncode == 2
     assert "Add --overwrite" in done.stderr
     assert "Traceback" not in done.stderr

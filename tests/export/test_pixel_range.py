@@ -13,7 +13,7 @@ from keras import layers
 from atsc_keras.errors import InputError
 from export import FORMATS, ExportJob, Variant
 from export.formats.base import CONTRACT, Source
-from tests.export.models import run_export
+from tests.export.models import call_export
 from tests.models.test_input_checks import pictures, seen_as, trained_on
 from tests.models.test_inputs import hub_task
 
@@ -161,11 +161,11 @@ def test_model_to_compare_with_has_a_range_of_its_own(job: ExportJob) -> None:
 
 def test_command_line_states_it(job: ExportJob) -> None:
     words = (job.model, "--formats", "tflite", "--data", job.data)
-    done = run_export(
+    done = call_export(
         *words, "--out", job.out, "--pixel-range", "0..1", "--precision", "int8"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run_export(*words, "--out", job.out, "--pixel-range", "vgg1")
+    done = call_export(*words, "--out", job.out, "--pixel-range", "vgg1")
     assert done.returncode == 2
     assert "`--pixel-range` must be a range" in done.stderr
     assert "Did you mean vgg1" in done.stderr
@@ -244,7 +244,7 @@ def test_model_of_any_size_takes_that_of_the_data(tmp_path: Path) -> None:
 def test_size_that_is_missing_or_none_is_one_message(
     words: tuple, said: str, tmp_path: Path
 ) -> None:
-    done = run_export(any_size(tmp_path), "--out", tmp_path / "out", *words)
+    done = call_export(any_size(tmp_path), "--out", tmp_path / "out", *words)
     assert done.returncode == 2
     assert said in done.stderr
     assert not (tmp_path / "out").exists()

@@ -9,10 +9,10 @@ import pytest
 from export import FORMATS, Variant
 from export.formats.base import Source
 from tests.export.models import (
+    call_export,
     clear_images,
     logits_of,
     pixels,
-    run_export,
     student,
 )
 
@@ -30,7 +30,7 @@ def test_every_precision_and_output_beside_the_teacher(tmp_path: Path) -> None:
         x_test=images,
         y_test=logits_of(model, images).argmax(-1),
     )
-    done = run_export(
+    done = call_export(
         *("--from-run", run, "--formats", "tflite,onnx"),
         *("--precision", "float16,dynamic,int8", "--pixels", "uint8"),
         *("--outputs", "probabilities,label", "--calibration-images", 20),
