@@ -9,6 +9,8 @@ from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from tests.distillation.conftest import each_trainer
 from tests.tiny import CLASSES, batch, sgd, tiny_encoder, tiny_teacher
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 
 @each_trainer
 @pytest.mark.parametrize("teachers", [1, 2])

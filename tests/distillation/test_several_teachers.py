@@ -7,6 +7,8 @@ import pytest
 from atsc_keras.distillation.atsc import ATSC
 from tests.tiny import batch, moved, sgd, tiny_encoder, tiny_teacher, values
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 
 def two_teachers() -> ATSC:
     return ATSC([tiny_teacher(8), tiny_teacher(6, strides=1)], tiny_encoder(4))

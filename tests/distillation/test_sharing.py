@@ -17,6 +17,8 @@ from atsc_keras.models.image_classifier import ImageClassifier
 from tests.distillation.conftest import each_trainer
 from tests.tiny import CLASSES, SHAPE, batch, sgd, tiny_encoder, tiny_teacher
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 
 def softmax_model(channels: int) -> keras.Model:
     encoder = tiny_encoder(channels)

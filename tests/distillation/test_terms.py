@@ -21,6 +21,8 @@ from tests.tiny import (
     values,
 )
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 
 def logs_of_one_step(atsc: ATSC, **arguments: object) -> dict[str, float]:
     atsc.compile(optimizer=sgd(), loss=arguments.pop("loss", None))
