@@ -13,6 +13,7 @@ from atsc_keras.files.picture_folders import (
     describe,
     list_classes,
     list_pictures,
+    say_if_faint,
     say_unused,
 )
 from atsc_keras.files.pictures import (
@@ -249,8 +250,9 @@ def _from_folder(
             for name in ("test", "train")
             if (path / name).is_dir()
         }
-        say_unused(path, describe(unused))
+        say_unused(path, unused)
         files = parts["test"]
+        say_if_faint(path, [picture for picture, _ in files])
         chosen = selection.choose(len(files), selection.test)
         labels = np.array([files[i][1] for i in chosen])
         test = _decode([files[i][0] for i in chosen], shape)
@@ -261,7 +263,8 @@ def _from_folder(
             train = _decode([files[i][0] for i in rows], shape)
         return RealImages(test, labels, train)
     pictures = _pictures_of(path, unused)
-    say_unused(path, describe(unused))
+    say_unused(path, unused)
+    say_if_faint(path, pictures)
     # At most half of them calibrate; none of these compares.
     rows = selection.choose(
         len(pictures), min(selection.calibration, len(pictures) // 2)

@@ -3,10 +3,11 @@
 import functools
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from atsc_keras.errors import InputError
+from atsc_keras.files.pictures import brightest_of_16_bits
 
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"),
@@ -20,6 +21,7 @@ _SIDE_NAMES = (
 )
 _STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")
 _RIFF, _WEBP = slice(0, 4), slice(8, 12)
+_FAINT = 16  # of 256: 12 bits of 16
 _LONGEST_LIST = 8  # endings and reasons in one message
 
 Unused = Counter[tuple[str, str]]  # (an ending, or a folder's name), why
@@ -83,16 +85,30 @@ def describe(unused: Unused) -> str:
     return ", ".join(parts)
 
 
-@functools.cache
-def say_unused(folder: Path, words: str) -> None:
-    """Note once what of a folder is not used.
+def say_unused(folder: Path, unused: Unused) -> None:
+    """Note once what of a folder is not used, if anything."""
+    if unused:
+        _say_once(f"Not used in {folder}: {describe(unused)}.")
 
-    Args:
-        folder: that was given.
-        words: of `describe`; nothing is said of nothing.
+
+def say_if_faint(folder: Path, pictures: Sequence[Path]) -> None:
+    """Note once if pictures of 16 bits hold the numbers of 12 or fewer.
+
+    Raises:
+        InputError: if one that is looked at cannot be read.
     """
-    if words:
-        print(f"Not used in {folder}: {words}.", flush=True)
+    brightest = brightest_of_16_bits(pictures)
+    if brightest is not None and brightest < _FAINT:
+        _say_once(
+            f"Pictures of 16 bits in {folder} are nearly black: none that was "
+            f"looked at goes beyond {brightest} of 255. If they are of 12 "
+            "bits, multiply their numbers by 16."
+        )
+
+
+@functools.cache
+def _say_once(note: str) -> None:
+    print(note, flush=True)
 
 
 def _pictures(folder: Path, unused: Unused) -> Iterator[Path]:

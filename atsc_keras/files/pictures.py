@@ -38,6 +38,7 @@ _BILINEAR = Image.Resampling.BILINEAR  # antialiased where images shrink
 _MOST_DEFLATED = 1032  # bytes that one byte of a zip file becomes
 # Bytes of pixels from one of a file, unless they are few. Pillow refuses 179
 # million pixels whatever the file.
+_FEW = 32  # pictures that are looked at for all
 _MOST_EXPANDED, _HARMLESS = 1000, 2**26
 _APPLES = b"ftyp"  # begins HEIC and AVIF, behind four bytes
 
@@ -99,8 +100,8 @@ class ImageReader:
 
     def whole(self, path: PathLike) -> NDArray[np.uint8]:
         """Read an image in its own size (H, W, C); as `__call__`."""
-        image = _decode(path, self.channels)
-        return np.asarray(image).reshape(*image.size[::-1], self.channels)
+        pixels = np.asarray(_decode(path, self.channels))
+        return pixels.reshape(*pixels.shape[:2], self.channels)
 
     def window(
         self, image: NDArray[np.uint8], box: Sequence[int]
@@ -116,8 +117,7 @@ class ImageReader:
         """
         top, left, rows, columns = box
         part = image[top : top + rows, left : left + columns]
-        if self.channels == 1:
-            part = part[..., 0]
+        part = part[..., 0] if self.channels == 1 else part
         resized = Image.fromarray(part).resize(self.size[::-1], _BILINEAR)
         return np.asarray(resized).reshape(*self.size, self.channels)
 
@@ -172,6 +172,16 @@ def _centre(new: int, old: int, resized: int) -> tuple[float, float]:
     return start * old / resized, min(end, float(old))
 
 
+def brightest_of_16_bits(paths: Sequence[Path]) -> int | None:
+    """Find the largest pixel, 0 to 255, of a few; None without 16 bits."""
+    found = []
+    for path in paths[:: -(-len(paths) // _FEW) or 1]:
+        with _opened(path) as file:
+            if file.mode.startswith(_DEEP):
+                found.append(int(np.asarray(_in_8_bits(file)).max()))
+    return max(found, default=None)
+
+
 @contextmanager
 def _opened(path: PathLike) -> Iterator[Image.Image]:
     """Open a picture; all that is wrong with it becomes one message."""
@@ -216,7 +226,8 @@ def _decode(path: PathLike, channels: int) -> Image.Image:
             paper = Image.new("RGB", image.size, "white")
             paper.paste(image, mask=image.getchannel("A"))
             image = paper
-        image = image.convert(_MODES[channels])
+        if image.mode != _MODES[channels]:  # else it would be copied
+            image = image.convert(_MODES[channels])
         return image if turn is None else image.transpose(turn)
 
 

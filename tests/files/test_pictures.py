@@ -16,6 +16,7 @@ from atsc_keras.files.picture_folders import (
     Unused,
     describe,
     list_pictures,
+    say_if_faint,
     say_unused,
 )
 from atsc_keras.files.pictures import ImageReader, common_form
@@ -26,8 +27,10 @@ from tests.picture_files import (
     encoded,
     forms,
     grey_of,
+    png_of_words,
     save,
     smooth,
+    tiff_of_words,
     turned,
 )
 
@@ -204,15 +207,41 @@ def test_what_is_not_used_is_counted_and_said_once(
     unused = Unused()
     assert list_pictures(tmp_path, unused) == []
     for _ in range(2):
-        say_unused(tmp_path, describe(unused))
+        say_unused(tmp_path, unused)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"Not used in {tmp_path}: ")
     for _, reason in BESIDE.values():
         assert reason in line
     assert "1 .png (no file)" in line
     assert unused.total() == len(BESIDE) + 1
-    say_unused(tmp_path, "")
+    say_unused(tmp_path, Unused())
     assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("largest", "said"), [(4095, "beyond 15 of 255"), (65535, "")]
+)
+def test_12_bits_in_16_are_said_once(
+    largest: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = np.linspace(0, largest, 256).astype("int64").reshape(16, 16)
+    files = {
+        "deep.png": png_of_words(words, 0),
+        "plain.png": FORMS["plain.png"][0],
+        # Its header says that it has 12 bits.
+        "said.tif": tiff_of_words(words % 4096, "<", 1, 12),
+    }
+    save(tmp_path, files)
+    for names in (["deep.png", "plain.png"], ["said.tif"]):
+        for _ in range(2):
+            say_if_faint(tmp_path, [tmp_path / name for name in names])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == bool(said)
+    assert said in "".join(lines)
+    say_if_faint(tmp_path, [])
 
 
 def test_many_endings_are_summed_up() -> None:

@@ -19,6 +19,7 @@ from atsc_keras.files.picture_folders import (
     describe,
     list_classes,
     list_pictures,
+    say_if_faint,
     say_unused,
 )
 from atsc_keras.files.pictures import ImageReader, common_form
@@ -62,7 +63,8 @@ def load(config: DataConfig) -> Dataset:
     train, test = (
         _list_images(root / name, class_names, unused) for name in _PARTS
     )
-    say_unused(root, describe(unused))
+    say_unused(root, unused)
+    say_if_faint(root, list(train[0]))
     check_classes(train[1], test[1], class_names, str(root))
     train, test = choose(train, test, config)
     every_path = [*train[0], *test[0]]
