@@ -4,7 +4,7 @@ import difflib
 import re
 from typing import NamedTuple
 
-from atsc_keras.errors import InputError
+from atsc_keras.errors import InputError, shortened
 
 APPLICATIONS = "keras.applications/"
 PRESETS = ("keras_hub/", "keras_cv/")
@@ -16,7 +16,10 @@ NAMED = (
     *("vgg8", "vgg13", "MobileNetV2", "MobileNetV2_1_0"),
     *("ShuffleV1", "ShuffleV2", "ShuffleV2_1_5"),
 )
-_RESNET = re.compile(r"resnet(\d+)(?:x(\d+(?:\.\d+)?))?")
+_RESNET = re.compile(r"resnet(\d{1,9})(?:x(\d{1,9}(?:\.\d{1,9})?))?")
+# Far above what was published, which has 1,202 layers and 640 channels.
+_DEEPEST = 2000
+_WIDEST = 10_000
 _EXAMPLES = (
     *("resnet8", "resnet20", "resnet32", "resnet56", "resnet110"),
     *("resnet14x2", "resnet38x2", "resnet8x4", "resnet32x4", "resnet8x0.25"),
@@ -87,12 +90,19 @@ def check_network_name(name: str) -> ResNet | None:
             f"Received: network={name!r}, channels {widths}. Use a larger "
             "one."
         )
+    if depth > _DEEPEST or max(widths) > _WIDEST:
+        raise InputError(
+            f"A `network` must have at most {_DEEPEST} layers and {_WIDEST} "
+            f"channels. Received: network={name!r}, {depth} layers, channels "
+            f"{widths}. Use a smaller one."
+        )
     if depth < 8 or (depth - 2) % 6:
         raise InputError(
             f"`network` must be {', '.join(NAMED)}, `resnet<depth>` or "
             "`resnet<depth>x<multiplier>` with a depth of 6n + 2, or "
             f"{', '.join(f'`{x}<name>`' for x in PREFIXES)}. Received: "
-            f"network={name!r}. Nearest: {', '.join(_nearest(name))}."
+            f"network={shortened(name)!r}. Nearest: "
+            f"{', '.join(_nearest(name))}."
         )
     return ResNet(depth, widths)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.errors import InputError
+from atsc_keras.models.network_names import check_network_name
 from tests.config.conftest import SMALLEST, Write
 from tools.documentation import SECTIONS, ranges
 
@@ -183,3 +184,18 @@ def test_warm_up_may_take_the_whole_training(write: Write) -> None:
         write(SMALLEST), ["distillation.training.schedule.warmup_epochs=2"]
     )
     assert config.distillation.training.schedule.warmup_epochs == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet8x100000",
+        "resnet6002",
+        f"resnet{'9' * 900}",
+        f"resnet8x{'9' * 900}",
+    ],
+)
+def test_absurd_network_is_refused_by_its_name(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_network_name(name)
+    assert len(str(caught.value)) < 1000
