@@ -36,9 +36,10 @@ _ONCE = (
     *("cli", "config", "records", "reports", "files"),
     *("data/tensorflow", "data/test_array_sources.py", "data/test_choosing.py"),
     *("data/test_folder_source.py", "data/test_randomness.py"),
-    *("test_architecture.py", "test_pixels.py", "test_readme.py"),
-    *("test_signals.py", "test_endings.py", "test_packages.py"),
-    *("test_registration.py", "test_results.py", "training/test_experiment.py"),
+    *("test_architecture.py", "test_fuzz.py", "test_pixels.py"),
+    *("test_readme.py", "test_signals.py", "test_endings.py"),
+    *("test_registration.py", "test_results.py", "test_packages.py"),
+    "training/test_experiment.py",
     # Networks learn there to be looked at, by numpy.
     *("training/test_given_data.py", "training/test_pixels.py"),
     *("models/test_input_checks.py", "training/test_damaged_files.py"),

@@ -153,3 +153,14 @@ def test_adam_is_kerass_own(name: str, kind: type) -> None:
     assert type(adam).__name__ == kind.__name__  # a subclass on torch
     assert isinstance(adam, kind)
     assert adam.weight_decay == 0.01
+
+
+def test_optimizer_that_never_updates_is_refused(tmp_path: Path) -> None:
+    path = write_config(tmp_path)  # 2 epochs of 3 batches
+    key = "gradient_accumulation_steps"
+    for place in ("training.optimizer", "teacher_optimizer"):
+        config = load_config(path, [f"distillation.{place}.{key}=7"])
+        with pytest.raises(InputError, match=f"{place}.{key}=7, 6 batches"):
+            check_recipes(Experiment(config, load_dataset(config.data)))
+    config = load_config(path, [f"student.training.optimizer.{key}=6"])
+    check_recipes(Experiment(config, load_dataset(config.data)))
