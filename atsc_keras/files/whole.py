@@ -64,7 +64,6 @@ def folder_written_whole(
 
     Raises:
         InputError: if it cannot be written, or has got other files meanwhile.
-        OSError: if there is no room.
     """
     restore(folder)
     beside, former = _beside(folder)
@@ -78,8 +77,6 @@ def folder_written_whole(
             folder.rename(former)
         beside.rename(folder)  # or an empty one makes room
     except OSError as error:
-        if is_full_disk(error):
-            raise
         raise InputError(
             f"{what} must be a folder that can be written. "
             f"Received: {folder} ({error.strerror}). Name another folder."

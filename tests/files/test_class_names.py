@@ -56,7 +56,8 @@ def test_all_that_one_line_can_say_is_a_name() -> None:
 
 
 def test_arrays_with_such_names_are_refused() -> None:
-    images, labels = np.zeros((4, 2, 2), "uint8"), np.arange(4) % 2
+    images = np.arange(16, dtype="uint8").reshape(4, 2, 2)
+    labels = np.arange(4) % 2
     parts = (images, labels, images, labels)
     with pytest.raises(InputError, match="one line"):
         Dataset.from_arrays(*parts, class_names=["cat\n", "dog\n"])
