@@ -132,7 +132,7 @@ def refusal(place: Path) -> Callable[..., str]:
         ("benchmark good.yaml --backend numpy", "tensorflow, jax, torch"),
         ("compare good.yaml --methods simkdd", "Nearest: simkd"),
         ("compare good.yaml --seeds 1,1", "different whole numbers"),
-        ("compare good.yaml --learning-rates 0", "above 0"),
+        ("compare good.yaml --learning-rates 0", "at least 1e-12"),
         ("compare no_recipe.yaml --methods kd", "how to train with kd"),
         ("compare good.yaml --variants none.yaml", "none.yaml"),
         ("evaluate good.yaml --model none.keras", "none.keras"),
