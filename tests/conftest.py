@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,19 @@ def _nothing_kept() -> Iterator[None]:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # of the GNU libc
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.fixture
+def signals_are_heard() -> Iterator[None]:
+    """As in a terminal: `nohup` and a shell's background ignore some."""
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {n: signal.signal(n, handler) for n, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

@@ -87,6 +87,7 @@ def test_recipe_says_what_a_default_may_change(path: Path) -> None:
 
 @ONCE
 @pytest.mark.filterwarnings("ignore:Even though the")  # of tf.data
+@pytest.mark.filterwarnings("ignore:.* no training image")
 @pytest.mark.parametrize(
     "path", PUBLISHED, ids=[path.stem for path in PUBLISHED]
 )

@@ -187,8 +187,8 @@ def test_config_reference_has_every_key_and_default() -> None:
     for section in documentation.SECTIONS.values():
         for key, field in section.model_fields.items():
             assert f"| `{key}` | {documentation.default(field)} | " in made
-    assert "| `batch_size` | `64` | images a batch; default 64. |" in made
-    assert "| `epochs` | required | passes over the training images" in made
+    assert "| `batch_size` | `64` | 1 to 1,000,000 | images a batch; " in made
+    assert "| `epochs` | required | 1 to 100,000 | passes over the " in made
 
 
 def test_command_reference_is_of_the_command() -> None:

@@ -21,6 +21,7 @@ from atsc_keras.signals import (
     signals_held_back,
 )
 
+pytestmark = pytest.mark.usefixtures("signals_are_heard")
 NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 

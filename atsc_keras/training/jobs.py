@@ -123,13 +123,14 @@ def distill(
         run = stack.enter_context(
             Run.open(Path(run_dir), origin, resume=resume, overwrite=overwrite)
         )
-        tell_sizes(teachers, experiment.student(), [atsc.student])
+        learner = experiment.student()
+        tell_sizes(teachers, learner, [atsc.student])
         goes_on = holds_teachers(run, experiment)
         files = train_teachers(run, experiment, teachers)
         parts = list(files)
         if student.training is not None:
             phase = Phase(alone.stem, student.training, experiment, run)
-            train_classifier(phase, experiment.student(), alone.stem)
+            train_classifier(phase, learner, alone.stem)
             files[alone] = (alone.stem, student.network)
         if student.training is not None and student.same_size:
             phase = Phase(equal.stem, student.training, experiment, run)

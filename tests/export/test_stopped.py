@@ -15,6 +15,7 @@ from tests.export.models import student
 
 ROOT = Path(__file__).parents[2]
 # Stops where a file is proven, by a process of its own.
+pytestmark = pytest.mark.usefixtures("signals_are_heard")
 STOPPED = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
 

@@ -66,6 +66,8 @@ def said_before_the_student(
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        # Of three layers, they are small.
+        warnings.filterwarnings("ignore", "The student ships larger")
         with pytest.raises(StudentBegins):
             jobs.distill(load_config(path), folder / "run")
     return " ".join(str(w.message) for w in caught if w.category is UserWarning)

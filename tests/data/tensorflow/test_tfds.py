@@ -19,6 +19,10 @@ from tests.mocked_tfds import COUNT, mocked_tfds, write_imagenet_records
 tfds = pytest.importorskip("tensorflow_datasets")
 
 
+# Of some classes there are no pictures.
+pytestmark = pytest.mark.filterwarnings("ignore:.* no training image")
+
+
 @pytest.fixture
 def mocked(tmp_path: Path) -> Iterator[None]:
     with mocked_tfds(tmp_path):
