@@ -26,7 +26,7 @@ class OptimizerConfig(NamedSection):
     used_by = {"momentum": ("sgd",), "nesterov": ("sgd",)}
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
-    learning_rate: float = Field(default=0.05, ge=1e-12, le=1000)
+    learning_rate: float = Field(default=0.05, ge=1e-12, le=3e38)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
     weight_decay: float = Field(default=5e-4, ge=0, le=100)

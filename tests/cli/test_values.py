@@ -24,7 +24,7 @@ COMMANDS = {
 # Of each option that takes numbers: what no config would take in its place.
 ABSURD = {
     "--seeds": ("-1", "0,0", "4294967296", "1.5", "nan", "9" * 5000, ""),
-    "--learning-rates": ("0.05,nan", "0", "-1", "inf", "1e9", "1e-30", "x"),
+    "--learning-rates": ("0.05,nan", "0", "-1", "inf", "1e39", "1e-30", "x"),
     "--batch-size": ("0", "-1", "1000001", "49"),
     "--steps": ("0", "-1", "1", "100001", str(10**30)),
 }

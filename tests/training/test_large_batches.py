@@ -123,7 +123,7 @@ def test_divergence_within_an_execution_is_found(tmp_path: Path) -> None:
     changes = [
         "data.batch_size=8",
         "student.training.steps_per_execution=2",
-        "student.training.optimizer.learning_rate=1000.0",
+        "student.training.optimizer.learning_rate=1e+30",
     ]
     config = load_config(write_config(tmp_path), changes)
     with pytest.raises(DivergedError, match="at epoch 1, step [246]\\."):
