@@ -23,7 +23,7 @@ Share = Annotated[
 PixelUnits = Annotated[float, Field(ge=0, le=255)]
 Epoch = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
 DeviceCount = Annotated[int, Field(gt=0, le=MOST_DEVICES)]
-Weight = Annotated[float, Field(ge=0, le=1e9)]  # of a loss
+Weight = Annotated[float, Field(ge=0, le=3e38)]  # of a loss
 # Logits that are divided by less overflow.
 Temperature = Annotated[float, Field(ge=0.01, le=1000)]
 
