@@ -1,6 +1,5 @@
 """Pictures -> their likeliest classes, by a file of any format."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +125,7 @@ def find_pictures(given: Sequence[Path]) -> list[Path]:
         if path.is_file():
             found.append(path)
             continue
-        inside = list(_inside(path)) if path.is_dir() else []
+        inside = list_pictures(path)
         if not inside:
             state = (
                 f"which holds no {', '.join(SUFFIXES)}. Name one that does."
@@ -139,12 +138,6 @@ def find_pictures(given: Sequence[Path]) -> list[Path]:
             )
         found += inside
     return found
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    for root, folders, _ in os.walk(folder):
-        folders[:] = sorted(x for x in folders if not x.startswith("."))
-        yield from list_pictures(Path(root))
 
 
 def _names(

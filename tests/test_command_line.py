@@ -249,7 +249,7 @@ def test_labels_outside_the_classes_are_one_message(
     command: object, tmp_path: Path
 ) -> None:
     path = write_config(tmp_path)
-    images = np.zeros((8, 8, 8, 3), "uint8")
+    images = np.full((8, 8, 8, 3), 9, "uint8")
     np.savez(
         tmp_path / "data.npz",
         x_train=images,

@@ -143,7 +143,7 @@ def test_folder_is_as_it_was_whatever_ends_an_export(
     out.mkdir()
     (out / "report.json").write_text(json.dumps("before"))
     with pytest.raises(type(error)):
-        with folder_written_whole(out, "--out", "report.json", ["report.json"]):
+        with folder_written_whole(out, "--out", ["report.json"]):
             raise error
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (out / "report.json").read_text() == '"before"'
