@@ -7,7 +7,7 @@ from pathlib import Path
 from atsc_keras.errors import InputError
 from atsc_keras.files.class_names import check_class_names
 from atsc_keras.files.model_files import check_model_file
-from atsc_keras.files.whole import check_nothing_else, restore
+from atsc_keras.files.whole import check_nothing_else, files_in, restore
 from atsc_keras.records.exports import ExportReport
 from atsc_keras.records.manifest import exported_files
 
@@ -85,7 +85,7 @@ def check_folder(job: ExportJob) -> list[str]:
             f"Received: {out}, which is a file. Name another."
         )
     around = Path.cwd().is_relative_to(out)
-    if not around and not (out.exists() and any(out.iterdir())):
+    if not around and not files_in(out):  # folders without any are none
         return []
     if around or not (out / REPORT).is_file():
         raise InputError(

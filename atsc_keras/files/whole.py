@@ -72,10 +72,10 @@ def folder_written_whole(
         beside.mkdir(parents=True)
         yield beside
         check_nothing_else(folder, own, what)
-        if files_in(folder):
+        if folder.exists():
             shutil.copymode(folder, beside)
             folder.rename(former)
-        beside.rename(folder)  # or an empty one makes room
+        beside.rename(folder)
     except OSError as error:
         raise InputError(
             f"{what} must be a folder that can be written. "

@@ -168,6 +168,12 @@ def test_folder_where_a_disk_is_mounted_is_refused_at_once(
     refused(job, "Name a folder in it")
 
 
+def test_folders_without_a_file_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "out" / "saved_model" / "assets").mkdir(parents=True)
+    job = ExportJob(tmp_path / "m.keras", tmp_path / "out")
+    assert check_folder(job) == []
+
+
 def test_export_of_the_first_release_is_known_by_its_names(
     job: ExportJob,
 ) -> None:

@@ -39,7 +39,7 @@ def test_failed_file_leaves_the_earlier_one(tmp_path: Path) -> None:
 
 def test_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     folder = tmp_path / "f"
-    folder.mkdir()  # an empty one makes room
+    (folder / "saved_model/assets").mkdir(parents=True)  # nothing to keep
     renew(folder, ["a", "b", "sub/c"], [])
     folder.chmod(0o750)
     renew(folder, ["a", "sub/d"], ["a", "b", "sub/c", "gone"])
