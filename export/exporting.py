@@ -61,7 +61,14 @@ def export(job: ExportJob) -> ExportReport:
     real = (
         None
         if job.data is None
-        else load_images(job.data, shape, classes, job.selection, names)
+        else load_images(
+            job.data,
+            shape,
+            classes,
+            job.selection,
+            names,
+            job.evaluation_resize,
+        )
     )
     _check_calibration(job.variants, real)
     quantized = any(variant.quantized for variant in job.variants)

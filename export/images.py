@@ -53,6 +53,7 @@ def load_images(
     classes: int,
     selection: Selection,
     names: Sequence[str] | None = None,
+    short_side: int | None = None,
 ) -> RealImages:
     """Read the images that a model is calibrated by and compared on.
 
@@ -67,6 +68,7 @@ def load_images(
         selection: how many.
         names: of the classes, which labels of an npz file may be too;
             default: not known.
+        short_side: of `ImageReader`, for those of a folder; default: none.
 
     Returns:
         The chosen images.
@@ -75,7 +77,8 @@ def load_images(
         InputError: if the data cannot be read or do not fit the model.
     """
     if path.is_dir():
-        return _from_folder(path, shape, classes, selection)
+        reader = ImageReader((shape[0], shape[1]), shape[2], short_side)
+        return _from_folder(path, reader, classes, selection)
     return _from_npz(path, shape, classes, selection, names)
 
 
@@ -240,7 +243,7 @@ def _pixels(
 
 
 def _from_folder(
-    path: Path, shape: tuple[int, ...], classes: int, selection: Selection
+    path: Path, reader: ImageReader, classes: int, selection: Selection
 ) -> RealImages:
     unused = Unused()
     if (path / "test").is_dir():
@@ -255,12 +258,12 @@ def _from_folder(
         say_if_faint(path, [picture for picture, _ in files])
         chosen = selection.choose(len(files), selection.test)
         labels = np.array([files[i][1] for i in chosen])
-        test = _decode([files[i][0] for i in chosen], shape)
+        test = _decode([files[i][0] for i in chosen], reader)
         train = None
         if "train" in parts:
             files = parts["train"]
             rows = selection.choose(len(files), selection.calibration)
-            train = _decode([files[i][0] for i in rows], shape)
+            train = _decode([files[i][0] for i in rows], reader)
         return RealImages(test, labels, train)
     pictures = _pictures_of(path, unused)
     say_unused(path, unused)
@@ -273,9 +276,9 @@ def _from_folder(
     others = [p for i, p in enumerate(pictures) if i not in calibrating]
     chosen = selection.choose(len(others), selection.test)
     return RealImages(
-        _decode([others[i] for i in chosen], shape),
+        _decode([others[i] for i in chosen], reader),
         None,
-        _decode([pictures[i] for i in rows], shape),
+        _decode([pictures[i] for i in rows], reader),
     )
 
 
@@ -306,13 +309,12 @@ def _of_classes(
             yield picture, label
 
 
-def _decode(paths: list[Path], shape: tuple[int, ...]) -> np.ndarray:
+def _decode(paths: list[Path], reader: ImageReader) -> np.ndarray:
     """Read files at the model's size and number of channels."""
-    height, width, channels = shape
-    if channels not in (1, 3, 4) or not paths:
+    if reader.channels not in (1, 3, 4) or not paths:
         raise InputError(
             "--data must be a folder with images of the model's channels. "
-            f"Received: {len(paths)} files, a model of {channels} channels. "
-            f"{_HINT}"
+            f"Received: {len(paths)} files, a model of {reader.channels} "
+            f"channels. {_HINT}"
         )
-    return ImageReader((height, width), channels).read_all(paths)
+    return reader.read_all(paths)

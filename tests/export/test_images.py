@@ -11,6 +11,7 @@ from PIL import Image
 from atsc_keras.config import DataConfig
 from atsc_keras.data import load_dataset
 from atsc_keras.errors import InputError
+from atsc_keras.files.pictures import ImageReader
 from export.job import Selection
 from tests.export.models import CLASSES, SHAPE, pixels
 from tests.picture_files import BESIDE, DAMAGED, forms, save
@@ -226,3 +227,22 @@ def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
     deep.write_bytes(bytes(2**24 + 1))
     with pytest.raises(InputError, match="larger than"):
         load_class_names(deep)
+
+
+def test_folders_are_cut_as_the_run_cut_its_pictures(tmp_path: Path) -> None:
+    from export.images import load_images
+
+    height, width, channels = SHAPE
+    random = np.random.default_rng(0)
+    for name in ("a.png", "b.png", "c.png"):
+        wide = random.integers(0, 256, (20, 40, channels), "uint8")
+        Image.fromarray(wide).save(tmp_path / name)
+    side = max(height, width) + 2
+    words = (tmp_path, SHAPE, CLASSES, Selection(3, 1, 0))
+    cut = load_images(*words, short_side=side)
+    read = ImageReader((height, width), channels, side)
+    found = [*cut.test, *cut.calibration]
+    for name in ("a.png", "b.png", "c.png"):
+        expected = read(tmp_path / name)
+        assert any(np.array_equal(expected, image) for image in found)
+    assert not np.array_equal(load_images(*words).test, cut.test)
