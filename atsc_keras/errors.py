@@ -3,7 +3,7 @@
 import errno
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 __all__ = [
@@ -145,6 +145,13 @@ def shortened(text: str, longest: int = 100) -> str:
         longest: characters that are shown; default 100.
     """
     return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+def named(names: Sequence[str], most: int = 8) -> str:
+    """Put names into words, at most so many."""
+    more = len(names) - most
+    rest = f" and {more} more" if more > 0 else ""
+    return ", ".join(names[:most]) + rest
 
 
 def too_long(error: BaseException) -> str:

@@ -5,7 +5,6 @@ the same, each on its rows of every batch. The first one writes the run
 folder, which all of them read; the others wait until it has written.
 """
 
-import importlib.util
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ from typing import Any
 
 from atsc_keras.errors import InputError, first_line
 from atsc_keras.files.whole import write_whole
+from atsc_keras.packages import is_installed
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 # Of `keras.distribution.initialize`.
@@ -40,7 +40,7 @@ def prepare_frameworks() -> None:
     asked = os.environ.get("KERAS_BACKEND")
     if asked:
         _check_name(asked, "KERAS_BACKEND")
-        if not _is_installed(asked):
+        if not is_installed(asked):
             check_backend_is_installed(ModuleNotFoundError(name=asked))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -62,7 +62,7 @@ def check_backend_is_installed(error: ModuleNotFoundError) -> None:
     missing = (error.name or "").partition(".")[0]
     if missing not in ([asked] if asked else _BACKENDS):
         return
-    others = [name for name in _BACKENDS if _is_installed(name)]
+    others = [name for name in _BACKENDS if is_installed(name)]
     way_out = f'Install it with pip install "atsc-keras[{missing}]"'
     if others:
         way_out += f", or set KERAS_BACKEND to {' or '.join(others)}"
@@ -79,10 +79,6 @@ def _check_name(backend: str, origin: str) -> None:
             f"The backend must be one of {', '.join(_BACKENDS)}. Received: "
             f"{origin}={backend}. Set KERAS_BACKEND to one of them."
         )
-
-
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 def join_frameworks() -> None:

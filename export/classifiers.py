@@ -1,6 +1,5 @@
 """A file of any format as a function: pictures -> probabilities of classes."""
 
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from atsc_keras.errors import InputError, first_line
 from atsc_keras.files.model_files import check_model_file
+from atsc_keras.packages import is_installed
 from atsc_keras.pixels import PLAIN, Pixels
 
 from .formats import FORMATS
@@ -75,7 +75,7 @@ def find_format(path: Path) -> Format | None:
             )
             return None
         kind = suffixes[path.suffix.lower()]
-    if importlib.util.find_spec(kind.runtime) is None:
+    if not is_installed(kind.runtime):
         package = kind.needs["float32"][kind.runtime]
         raise InputError(
             f"The package that opens {FILE} must be installed. Received: "

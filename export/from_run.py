@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atsc_keras.errors import InputError
-from atsc_keras.records.manifest import EXPORT
+from atsc_keras.records.manifest import CLASS_NAMES, EXPORT
 from atsc_keras.records.models import Metrics, Origin
 from atsc_keras.records.reading import read_record
 from atsc_keras.records.roles import Role
 from atsc_keras.records.run import Run
 
-CLASS_NAMES = "class_names.json"  # of the data
 _ALONE = f"{Role.STUDENT_ALONE}.keras"  # to compare a distilled student with
 _MODELS = (
     *(f"{Role.STUDENT}.keras", "model.keras", _ALONE),

@@ -10,11 +10,12 @@ from atsc_keras.errors import InputError
 from atsc_keras.files.picture_folders import SUFFIXES, list_pictures
 from atsc_keras.files.pictures import ImageReader, common_form
 from atsc_keras.pixels import Pixels
+from atsc_keras.records.manifest import CLASS_NAMES
 from atsc_keras.records.models import Origin
 
 from .checks import load_class_names
 from .classifiers import FILE, Classifier, find_format, open_classifier
-from .from_run import CLASS_NAMES, evaluation_resize, read_origin
+from .from_run import evaluation_resize, read_origin
 
 TOP = 3
 _AT_ONCE = 64  # pictures in memory

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atsc_keras.data.checks import check_classes
-from atsc_keras.errors import InputError, shortened
+from atsc_keras.errors import InputError, named, shortened
 
 _NAMES_SHOWN = 10
 
@@ -85,9 +85,7 @@ def _places(
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [shortened(name, 30) for name in names[:_NAMES_SHOWN]]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return named([shortened(name, 30) for name in names], _NAMES_SHOWN)
 
 
 def _warn_of_numbering(names: tuple[str, ...], source: str) -> None:

@@ -8,12 +8,11 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
-    Sequence,
 )
 from pathlib import Path
 from typing import Any
 
-from atsc_keras.errors import InputError, WriteError, is_full_disk
+from atsc_keras.errors import InputError, WriteError, is_full_disk, named
 
 PART = ".part-"  # begins the name of what is being written
 
@@ -118,13 +117,6 @@ def check_nothing_else(folder: Path, own: Collection[str], what: str) -> None:
             f"and nothing else. Received: {what}={folder}, which also holds "
             f"{named(others)}. Move what is yours, or name another folder."
         )
-
-
-def named(names: Sequence[str], most: int = 8) -> str:
-    """Put names into words, at most so many."""
-    more = len(names) - most
-    rest = f" and {more} more" if more > 0 else ""
-    return ", ".join(names[:most]) + rest
 
 
 def files_in(folder: Path) -> list[str]:

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import importlib
-import importlib.util
 import json
 import shutil
 import tempfile
@@ -25,6 +24,7 @@ from atsc_keras.files.model_files import CONFIG, check_model_file
 from atsc_keras.models import saved_config
 from atsc_keras.models.keras_2 import rename_groups, upgrade
 from atsc_keras.models.saved_config import Config
+from atsc_keras.packages import is_installed
 
 # Their models are registered with Keras when they are imported.
 _LIBRARIES = ("keras_cv", "keras_hub")
@@ -206,7 +206,7 @@ def _import_libraries(config: Config) -> None:
         for found in saved_config.objects_in(config)
     }
     for name in _LIBRARIES:
-        if name in modules and importlib.util.find_spec(name):
+        if name in modules and is_installed(name):
             importlib.import_module(name)
 
 

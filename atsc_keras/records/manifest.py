@@ -15,6 +15,7 @@ from atsc_keras.records.roles import Role, is_part
 
 State = Literal["done", "diverged"]
 EXPORT = "export"
+CLASS_NAMES = "class_names.json"  # of the data
 _EXPORTING = (f"{PART}{EXPORT}/", f"{PART}former-{EXPORT}/")
 _INNER = ("runs", "rates")  # folders of runs, in a comparison
 _TRIAL = re.compile(r".+_(seed\d+|rate[\d.e+-]+)")

@@ -8,12 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from atsc_keras.config import ExperimentConfig, dump_config
-from atsc_keras.errors import InputError, WriteError
-from atsc_keras.files.whole import (
-    files_in,
-    named,
-    remove_files,
-)
+from atsc_keras.errors import InputError, WriteError, named
+from atsc_keras.files.whole import files_in, remove_files
 from atsc_keras.processes import is_first, wait_for_all, write_atomically
 from atsc_keras.records.clearing import clear, clear_parts, is_part
 from atsc_keras.records.continuing import (

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-import psutil
-
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.errors import OutOfMemoryError, first_line, is_out_of_memory
+from atsc_keras.files.sizes import free_memory
 from atsc_keras.training.experiment import Experiment
 
 _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -81,7 +80,7 @@ def _share_that_fits(reason: str) -> float:
     if found is None:
         return 0.5
     wanted = float(found[1]) * _UNITS[found[2]]
-    free = psutil.virtual_memory().available
+    free = free_memory()
     return min(0.5, free / (_SHARE * max(wanted, 1.0)))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import keras
 
+from atsc_keras.records.manifest import CLASS_NAMES
 from atsc_keras.records.models import Metrics, ModelRecord, Origin
 from atsc_keras.records.roles import Part, Role
 from atsc_keras.records.run import Run
@@ -13,8 +14,6 @@ from atsc_keras.reports.statistics import gap_closed
 from atsc_keras.training.evaluation import evaluate_file
 from atsc_keras.training.experiment import Experiment
 from atsc_keras.training.samples import SAMPLES, write_samples
-
-CLASS_NAMES = "class_names.json"
 
 
 def write_results(

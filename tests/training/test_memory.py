@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 
 import keras
 import numpy as np
-import psutil
 import pytest
 
 from atsc_keras.config import ExperimentConfig, load_config
 from atsc_keras.errors import InputError, OutOfMemoryError
+from atsc_keras.training import memory
 from atsc_keras.training.checkpoints import EpochCheckpoint
 from atsc_keras.training.jobs import evaluate, train
 from atsc_keras.training.memory import naming_what_did_not_fit
@@ -112,10 +112,7 @@ def test_what_was_wanted_tells_what_may_fit(
     config: ExperimentConfig,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Memory:
-        available = 8 * 2**30
-
-    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(memory, "free_memory", lambda: 8 * 2**30)
     data = config.data.model_copy(update={"batch_size": batch})
     asked = config.model_copy(update={"data": data})
     with pytest.raises(OutOfMemoryError, match=f"size={expected}, or"):
