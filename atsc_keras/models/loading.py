@@ -120,6 +120,7 @@ class _Zip:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._writer = ""
 
     def read(self) -> tuple[Config | None, str]:
         """Read the config, and which Keras wrote it."""
@@ -129,8 +130,8 @@ class _Zip:
             config = _parsed(archive.read(CONFIG))
             with contextlib.suppress(KeyError, ValueError):
                 about = json.loads(archive.read("metadata.json"))
-                return config, str(about.get("keras_version", ""))
-        return config, ""
+                self._writer = str(about.get("keras_version", ""))
+        return config, self._writer
 
     def load(self, config: Config | None) -> keras.Model:
         """Load it, with another config if there is one."""
@@ -144,10 +145,14 @@ class _Zip:
                         if name == CONFIG:
                             other.writestr(name, json.dumps(config))
                             continue
-                        archive.extract(name, path.parent)
-                        if name.endswith(".h5"):
+                        if name.endswith(".h5") and self._writer[:2] == "2.":
+                            archive.extract(name, path.parent)
                             rename_groups(path.parent / name)
-                        other.write(path.parent / name, name)
+                            other.write(path.parent / name, name)
+                            continue
+                        with archive.open(name) as old:
+                            with other.open(name, "w", force_zip64=True) as new:
+                                shutil.copyfileobj(old, new)
             return keras.models.load_model(path, compile=False)
 
 
