@@ -15,6 +15,7 @@ from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import average_pool
 from atsc_keras.models.resnet import resnet_features
 from atsc_keras.models.shufflenet import shufflenet_v1_features
+from tests.tiny import PUBLISHED
 
 GOLDEN = Path(__file__).parent / "golden"
 CLASSES = 10
@@ -105,7 +106,7 @@ def pair(student: keras.Model, start: Weights, **settings: Any) -> ATSC:
     )
     load(variables(features, teacher.classifier), under(start, "init/teacher"))
     load(variables(student), under(start, "init/student"))
-    atsc = ATSC(teacher, student, **settings)
+    atsc = ATSC(teacher, student, **{**PUBLISHED, **settings})
     load(variables(atsc.student.projectors[0]), under(start, "init/projector"))
     return atsc
 

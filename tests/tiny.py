@@ -39,6 +39,15 @@ def tiny_teacher(channels: int = 8, **arguments: Any) -> ImageClassifier:
     )
 
 
+# The method as published, where the library's defaults differ; beside it,
+# `compile(..., teacher_rate=1.0)`.
+PUBLISHED = {
+    "feature_loss": "mse",
+    "student_loss_weight": 0.0,
+    "logits_loss_weight": 0.0,
+}
+
+
 def tiny_atsc(**settings: Any) -> ATSC:
     return ATSC(tiny_teacher(), tiny_encoder(4), **settings)
 

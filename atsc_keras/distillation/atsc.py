@@ -61,13 +61,13 @@ class ATSC(SizedTrainer):
         student: any Keras classifier (its head is not used), an encoder, or
             a `DistilledStudent` of these teachers.
         feature_loss_weight: default 1.
-        feature_loss: "mse" (default), or "normalized_mse", which divides it by
-            the variance of the teacher's features.
+        feature_loss: "normalized_mse" (default), over the variance of the
+            teacher's features; or "mse", as published.
         l2sp_weight: default 1.
         student_loss_weight: of the cross-entropy of the student's logits,
-            which reaches the student only; default 0.
+            which reaches the student only; default 1; as published: 0.
         logits_loss_weight: of the tempered KL divergence of the student's
-            logits from each teacher's; default 0.
+            logits from each teacher's; default 1; as published: 0.
         temperature: of that divergence; default 4.
         reduction: of the projectors' bottleneck; default 2.
         projector: their form, "bottleneck" (default, as published),
@@ -112,10 +112,10 @@ class ATSC(SizedTrainer):
         student: keras.Model,
         *,
         feature_loss_weight: float = 1.0,
-        feature_loss: Literal["mse", "normalized_mse"] = "mse",
+        feature_loss: Literal["mse", "normalized_mse"] = "normalized_mse",
         l2sp_weight: float = 1.0,
-        student_loss_weight: float = 0.0,
-        logits_loss_weight: float = 0.0,
+        student_loss_weight: float = 1.0,
+        logits_loss_weight: float = 1.0,
         temperature: float = 4.0,
         reduction: int = 2,
         projector: str = "bottleneck",

@@ -1,4 +1,4 @@
-"""What `compile` accepts: losses on logits, and one to three optimizers."""
+"""What `compile` accepts: losses on logits, and names of metrics."""
 
 from typing import Any
 
@@ -79,50 +79,3 @@ def check_metrics(taken: set[str], arguments: dict[str, Any]) -> None:
                     f"reports. Received: {kind} with {name!r}. Name it "
                     f"otherwise: name='my_{name}'."
                 )
-
-
-class _Routes(keras.optimizers.OptimizerMap):
-    """Optimizers by the identity of their variables.
-
-    Paths, by which Keras's own map goes, may be equal in two networks.
-    """
-
-    def __init__(
-        self,
-        default: keras.optimizers.Optimizer,
-        routes: dict[str, tuple[keras.optimizers.Optimizer, list]],
-    ) -> None:
-        super().__init__(default, {n: own for n, (own, _) in routes.items()})
-        self._by_id = {
-            id(variable): own
-            for own, variables in routes.values()
-            for variable in variables
-        }
-
-    def __call__(self, variable: keras.Variable) -> keras.optimizers.Optimizer:
-        return self._by_id.get(id(variable), self.default_optimizer)
-
-
-def route_optimizers(
-    optimizer: keras.optimizers.Optimizer,
-    routes: dict[str, tuple[keras.optimizers.Optimizer | None, list]],
-) -> keras.optimizers.Optimizer:
-    """Give groups of variables optimizers of their own.
-
-    Args:
-        optimizer: for every variable without a route.
-        routes: for the name of each group an optimizer and its variables;
-            one whose optimizer is None is left to `optimizer`.
-
-    Returns:
-        `optimizer` itself where no route has one, else a
-        `keras.optimizers.MultiOptimizer`.
-    """
-    given = {
-        name: (own, variables)
-        for name, (own, variables) in routes.items()
-        if own is not None
-    }
-    if not given:
-        return optimizer
-    return keras.optimizers.MultiOptimizer(_Routes(optimizer, given))

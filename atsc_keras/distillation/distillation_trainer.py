@@ -17,14 +17,18 @@ from atsc_keras.backend import (
 from atsc_keras.distillation.compiling import (
     check_metrics,
     classification_loss,
-    route_optimizers,
 )
 from atsc_keras.distillation.labels import LabelCheck
 from atsc_keras.distillation.losses import loss_dtype
+from atsc_keras.distillation.optimizers import (
+    TEACHER_RATE,
+    as_optimizers,
+    assign_optimizers,
+)
 from atsc_keras.distillation.random_layers import warn_of_random_layers
 from atsc_keras.distillation.reporting import LearningRates
 from atsc_keras.distillation.samples import read_sample
-from atsc_keras.distillation.settings import Settings
+from atsc_keras.distillation.settings import Settings, check_weight
 from atsc_keras.distillation.teacher_watch import TeacherWatch
 from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -39,7 +43,8 @@ class DistillationTrainer(UpdateTrainer):
     It takes up to three optimizers, and keeps running means that only
     training reports: Keras would log them in `evaluate` as `val_...: 0.0`.
     A subclass sets `student`, whose `call` is this model's, and says in
-    `objective` what is descended.
+    `objective` what is descended. Compiled, it has `optimizers`, by their
+    names in `compile`, and `teacher_rate`, None beside a `teacher_optimizer`.
 
     Args:
         teachers: one or several.
@@ -140,19 +145,25 @@ class DistillationTrainer(UpdateTrainer):
         teacher_optimizer: keras.optimizers.Optimizer | str | None = None,
         classifier_optimizer: keras.optimizers.Optimizer | str | None = None,
         loss: keras.losses.Loss | str | None = None,
+        *,
+        teacher_rate: float = TEACHER_RATE,
         **kwargs: Any,
     ) -> None:
         """Configure training.
 
-        With several optimizers a `LearningRateScheduler` is called for each
-        of them with its own rate: let it return a multiple of that rate, not
-        a number of its own.
+        A `LearningRateScheduler` is called for each optimizer given with its
+        own rate: for several let it return a multiple of that rate, not a
+        number of its own.
 
         Args:
             optimizer: of the student, and of all that has none of its own.
-            teacher_optimizer: of the teacher encoders; default: `optimizer`.
+            teacher_optimizer: of the teacher encoders; default: one like
+                `optimizer`, at `teacher_rate` of its rate.
             classifier_optimizer: of the shared classifiers, weights of their
-                poolers included; default: `optimizer`.
+                poolers included; default: likewise.
+            teacher_rate: part of the rate of `optimizer`, now and as it
+                changes, at which what is trained already learns on; default
+                0.01. As published: 1, one rate for all.
             loss: cross-entropy on logits, of teachers and student; sparse
                 (default) or categorical as the labels are.
             **kwargs: as for `keras.Model.compile`: metrics of the student's
@@ -160,18 +171,16 @@ class DistillationTrainer(UpdateTrainer):
 
         Raises:
             InputError: if `loss` is not a classification loss on logits,
-                `optimizer` is None, or a metric has the name of a mean that
-                training reports.
+                `optimizer` is None, `teacher_rate` is negative, or a metric
+                has the name of a mean that training reports.
         """
-        if optimizer is None:
-            raise InputError(
-                "`optimizer` must be an optimizer or its name. Received: "
-                "optimizer=None. Use CoupledSGD(0.05, momentum=0.9)."
-            )
-        own, of_teacher, of_classifier = (
-            None if value is None else keras.optimizers.get(value)
-            for value in (optimizer, teacher_optimizer, classifier_optimizer)
+        given = as_optimizers(
+            optimizer=optimizer,
+            teacher_optimizer=teacher_optimizer,
+            classifier_optimizer=classifier_optimizer,
         )
+        rate = check_weight("teacher_rate", teacher_rate)
+        self.teacher_rate = rate if teacher_optimizer is None else None
         check_metrics(
             {*self.means, *(mean.name for mean in self.means.values())}, kwargs
         )
@@ -179,33 +188,27 @@ class DistillationTrainer(UpdateTrainer):
         self._classification_loss = classification_loss(loss, dtype)
         # Copied now: Keras wraps what it is given while it compiles.
         self._compile_arguments = {
-            "optimizer": own,
-            "teacher_optimizer": of_teacher,
-            "classifier_optimizer": of_classifier,
+            **given,
             "loss": self._classification_loss,
+            "teacher_rate": rate,
             **kwargs,
         }
         # Layers may have been frozen since this object was made.
         self.prepare_step()
         encoders = [t.encoder.variables for t in self.teachers]
         classifiers = [t.head_variables for t in self.teachers]
-        routed = route_optimizers(
-            own,
+        routed, self.optimizers = assign_optimizers(
+            given,
             {
-                "teacher": (of_teacher, sum(encoders, [])),
-                "classifier": (of_classifier, sum(classifiers, [])),
+                "teacher_optimizer": sum(encoders, []),
+                "classifier_optimizer": sum(classifiers, []),
             },
+            self.trainable_variables,
+            rate,
         )
         super().compile(
             optimizer=routed, loss=self._classification_loss, **kwargs
         )
-
-    @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """The compiled optimizers by their names in `compile`."""
-        names = ("optimizer", "teacher_optimizer", "classifier_optimizer")
-        found = {name: self._compile_arguments[name] for name in names}
-        return {name: own for name, own in found.items() if own is not None}
 
     def get_compile_config(self) -> dict[str, Any] | None:
         if not self.compiled:

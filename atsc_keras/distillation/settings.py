@@ -18,7 +18,8 @@ def _finite(name: str, value: Any) -> float:
     return float(value)
 
 
-def _weight(name: str, value: Any) -> float:
+def check_weight(name: str, value: Any) -> float:
+    """Take a finite number, 0 or more."""
     number = _finite(name, value)
     if number < 0:
         raise InputError(
@@ -90,11 +91,13 @@ class Settings:
 class ATSCSettings(Settings):
     """Those of `ATSC`, which documents them."""
 
-    feature_loss_weight: float = _checked(_weight, 1.0)
-    feature_loss: str = _checked(_one_of("mse", "normalized_mse"), "mse")
-    l2sp_weight: float = _checked(_weight, 1.0)
-    student_loss_weight: float = _checked(_weight, 0.0)
-    logits_loss_weight: float = _checked(_weight, 0.0)
+    feature_loss_weight: float = _checked(check_weight, 1.0)
+    feature_loss: str = _checked(
+        _one_of("mse", "normalized_mse"), "normalized_mse"
+    )
+    l2sp_weight: float = _checked(check_weight, 1.0)
+    student_loss_weight: float = _checked(check_weight, 1.0)
+    logits_loss_weight: float = _checked(check_weight, 1.0)
     temperature: float = _checked(_temperature, 4.0)
     l2sp_scope: str = _checked(_one_of("all", "kernels"), "all")
 
@@ -103,8 +106,8 @@ class ATSCSettings(Settings):
 class FixedTeacherSettings(Settings):
     """Those of `KnowledgeDistillation`, which documents them."""
 
-    transfer_weight: float = _checked(_weight, 1.0)
-    student_loss_weight: float = _checked(_weight, 1.0)
-    logits_loss_weight: float = _checked(_weight, 1.0)
+    transfer_weight: float = _checked(check_weight, 1.0)
+    student_loss_weight: float = _checked(check_weight, 1.0)
+    logits_loss_weight: float = _checked(check_weight, 1.0)
     temperature: float = _checked(_temperature, 4.0)
     warmup_epochs: int = _checked(_epochs, 0)

@@ -13,6 +13,7 @@ from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.stage_maps import stem_note
 
 _WORTH_A_NOTE = 0.5  # of the teacher's parameters
 # What a `DistilledStudent` is built with, beside its networks.
@@ -65,6 +66,8 @@ class SizedTrainer(DistillationTrainer):
         super().before_fit(verbose)
         if not self.size_is_said:
             say_if_large(self.student, self.teachers, verbose=bool(verbose))
+            if verbose and not process_place()[0]:
+                say_stems(self.student.encoder, self.teachers)
         self.size_is_said = True
 
     def summary(
@@ -147,6 +150,19 @@ def say_if_large(
         ),
         stacklevel=5,  # the user's `fit`
     )
+
+
+def say_stems(
+    student: keras.Model, teachers: Sequence[ImageClassifier]
+) -> None:
+    """Print a line for each network that was made for larger pictures."""
+    networks = {"student": student}
+    for number, teacher in enumerate(teachers, start=1):
+        name = f"teacher {number}" if len(teachers) > 1 else "teacher"
+        networks[name] = teacher.encoder
+    for name, encoder in networks.items():
+        if note := stem_note(encoder, name):
+            print(note, flush=True)
 
 
 def _shipped_parameters(student: DistilledStudent, folded: bool) -> int:

@@ -18,20 +18,24 @@ def ways_out(trainer: Any, statistics_lag: bool = False) -> str:
     """
     ways = []
     settings, optimizers = trainer.settings, trainer.optimizers
-    name = "teacher_optimizer"
-    own = optimizers.get(name)
-    rate = rate_of(own or optimizers["optimizer"])
-    if own is None:
+    rate = rate_of(optimizers.get("teacher_optimizer", optimizers["optimizer"]))
+    share = trainer.teacher_rate
+    if share is not None:
         ways.append(
-            f"a `{name}` of its own with learning_rate={rate / _SLOWER:.3g} "
-            f"(now `optimizer` moves it, with {rate:.3g})"
+            f"a smaller `teacher_rate`: {share / _SLOWER:g} (now {share:g} of "
+            f"the rate of `optimizer`, {rate:.3g})"
         )
     else:
         ways.append(
-            f"a smaller rate of `{name}`: {rate / _SLOWER:.3g} (now {rate:.3g})"
+            "a smaller rate of `teacher_optimizer`: "
+            f"{rate / _SLOWER:.3g} (now {rate:.3g})"
         )
     if settings.l2sp_scope != "all":
         ways.append(f"`l2sp_scope='all'` (now {settings.l2sp_scope!r})")
+    if settings.feature_loss != "normalized_mse":
+        ways.append(
+            f"`feature_loss='normalized_mse'` (now {settings.feature_loss!r})"
+        )
     weight = max(_HOLDS, _SLOWER * settings.l2sp_weight)
     ways.append(f"`l2sp_weight={weight:g}` (now {settings.l2sp_weight:g})")
     if trainer.teacher.encoder.trainable_variables:

@@ -6,8 +6,15 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.graphs import functional_form, rewire
+from atsc_keras.models.graphs import (
+    functional_form,
+    leaf_layers,
+    rewire,
+)
 
+# A map of so few places, of pictures that had more to show.
+_PLACES = 2
+_SIDE = 24
 # Their maps have a size of their own that no other layer sees.
 _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 
@@ -47,6 +54,41 @@ def with_stage_maps(encoder: keras.Model) -> keras.Model:
     else:
         outputs = [*maps.values(), features]
     return keras.Model(wired.input, outputs)
+
+
+def stem_note(encoder: keras.Model, name: str) -> str | None:
+    """Say that a network was made for larger pictures; None where not.
+
+    Such a network halves pictures of 32 or 64 pixels before it has looked at
+    them, and ends with a map of one or two places.
+
+    Args:
+        encoder: image -> features, with a graph.
+        name: what the line calls it, such as "student".
+    """
+    height, width, _ = encoder.input_shape[1:]
+    strides = (
+        layer.strides
+        for layer in leaf_layers(encoder)
+        if isinstance(layer, keras.layers.Conv2D) and layer.strides
+    )
+    if max(next(strides, (1,))) == 1 or max(height, width) < _SIDE:
+        return None
+    maps = [
+        x.shape[1:3] for x in with_stage_maps(encoder).outputs if x.ndim > 2
+    ]
+    # Behind a pooling that is global there is one place, of any picture.
+    rows, columns = min(
+        (m for m in maps if max(m) > 1), default=(height, width)
+    )
+    if max(rows, columns) > _PLACES:
+        return None
+    return (
+        f"The {name} leaves {rows} x {columns} places of pictures of {height} "
+        f"x {width} pixels: its first convolutions were made for larger ones. "
+        "Larger pictures (in a config `data.image_size`), or a network whose "
+        "first convolution has stride 1, may gain more than any teaching."
+    )
 
 
 def last_stage(encoder: keras.Model) -> list[str]:

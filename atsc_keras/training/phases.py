@@ -125,7 +125,10 @@ def fit_distillation(atsc: ATSC, phase: Phase) -> None:
     note = AdaptationNote(phase.run, phase.experiment.dataset, warmup)
     with flags_kept(atsc.teachers):
         adapt_as_asked(atsc.teachers, phase.experiment.config)
-        _compile_and_fit(atsc, atsc.teacher.classes, optimizers, phase, note)
+        classes, rate = atsc.teacher.classes, settings.teacher_rate
+        _compile_and_fit(
+            atsc, classes, optimizers, phase, note, teacher_rate=rate
+        )
 
 
 def _compile_and_fit(
@@ -134,12 +137,14 @@ def _compile_and_fit(
     optimizers: dict[str, keras.optimizers.Optimizer],
     phase: Phase,
     *notes: keras.callbacks.Callback,
+    **settings: float,
 ) -> None:
-    """Train with optimizers by the names that `compile` has for them."""
+    """Train with optimizers, and settings, as `compile` names them."""
     config = phase.experiment.config
     metrics = classification_metrics(classes, config.data.soft_labels)
     model.compile(
         **optimizers,
+        **settings,
         loss=_loss(config),
         metrics=metrics,
         jit_compile=phase.recipe.jit_compile,
@@ -147,7 +152,7 @@ def _compile_and_fit(
     )
     rates = {
         name.replace("optimizer", "learning_rate"): optimizer
-        for name, optimizer in optimizers.items()
+        for name, optimizer in getattr(model, "optimizers", optimizers).items()
     }
     with signals_held_back(count_processes()) as signal_come:
         checkpoint = EpochCheckpoint(

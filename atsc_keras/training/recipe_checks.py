@@ -121,6 +121,8 @@ def _check_l2sp(config: ExperimentConfig) -> None:
     """Check that SGD on the parabola of L2-SP does not overshoot ever more."""
     settings = config.distillation
     optimizer = settings.teacher_optimizer or settings.training.optimizer
+    share = 1.0 if settings.teacher_optimizer else settings.teacher_rate
+    rate = share * optimizer.learning_rate
     adapting = any(teacher.trainable != () for teacher in config.teachers)
     curvature = 2 * settings.l2sp_weight + optimizer.weight_decay
     if optimizer.name != "sgd" or not adapting or not curvature:
@@ -130,11 +132,11 @@ def _check_l2sp(config: ExperimentConfig) -> None:
     limit = 2 * (1 + momentum) / curvature
     if optimizer.nesterov:
         limit /= 1 + 2 * momentum
-    if optimizer.learning_rate >= limit:
+    if rate >= limit:
         raise InputError(
             "The teacher's learning rate must be under "
             f"{limit:.3g}, where L2-SP diverges with SGD. Received: "
-            f"learning_rate={optimizer.learning_rate:g}, momentum="
+            f"learning_rate={rate:g}, momentum="
             f"{momentum:g}, l2sp_weight={settings.l2sp_weight:g}. Give "
             "`distillation.teacher_optimizer` a smaller one, or L2-SP a "
             "smaller weight."

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 
 from atsc_keras.distillation.distilled_student import DistilledStudent
-from atsc_keras.distillation.shipping import Size, say_if_large, shipped
+from atsc_keras.distillation.shipping import (
+    Size,
+    say_if_large,
+    say_stems,
+    shipped,
+)
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.processes import is_first
 from atsc_keras.records.roles import Role, teacher_parts
@@ -44,5 +49,6 @@ def tell_sizes(
                 f"{quantity(size.multiply_adds)} multiply-adds an image",
                 flush=True,
             )
+        say_stems(alone.encoder, teachers)
     for student in by_size.values():
         say_if_large(student, teachers, folded=True)

@@ -62,7 +62,7 @@ def run() -> list[dict[str, Any]]:
     """Before and after each of five one-pass steps: what the networks give
     (of the weights before), logs, weights and SGD's buffers (after it)."""
     atsc = pair_a(l2sp_scope="kernels")
-    atsc.compile(optimizer=pair_a_sgd())
+    atsc.compile(teacher_rate=1.0, optimizer=pair_a_sgd())
     states = [{role: values(w) for role, w in roles(atsc).items()}]
     for step in range(1, STEPS + 1):
         images, labels = pair_a_batch(step)
@@ -144,7 +144,7 @@ def test_encoders_equal_the_two_pass_variants(
 
 def test_learning_rate_drop_acts_on_old_momentum_at_once() -> None:
     atsc = pair_a(l2sp_scope="kernels")
-    atsc.compile(optimizer=pair_a_sgd())
+    atsc.compile(teacher_rate=1.0, optimizer=pair_a_sgd())
     for step in range(1, STEPS + 1):
         atsc.optimizer.learning_rate = 0.05 if step <= 3 else 0.005
         atsc.train_on_batch(*pair_a_batch(step))
@@ -203,7 +203,7 @@ def gradients() -> list[dict[str, Weights]]:
     """The gradients of five steps, by role and name."""
     atsc = pair_a(l2sp_scope="kernels")
     sgd = RecordingSGD(0.05, momentum=0.9, weight_decay=5e-4)
-    atsc.compile(optimizer=sgd, run_eagerly=True)
+    atsc.compile(teacher_rate=1.0, optimizer=sgd, run_eagerly=True)
     for step in range(1, STEPS + 1):
         atsc.train_on_batch(*pair_a_batch(step))
     return [
@@ -232,7 +232,7 @@ def test_every_gradient_equals_the_reference(
 def test_simkd_is_atsc_with_a_frozen_teacher() -> None:
     atsc = pair_a()
     atsc.teacher.trainable = False
-    atsc.compile(optimizer=pair_a_sgd())
+    atsc.compile(teacher_rate=1.0, optimizer=pair_a_sgd())
     before = values(roles(atsc)["teacher"])
     trace = golden("pair_a_simkd")
     for step in (1, 2, 3):

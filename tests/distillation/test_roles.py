@@ -11,6 +11,7 @@ from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.models.image_classifier import ImageClassifier
 from tests.tiny import (
     CLASSES,
+    PUBLISHED,
     SHAPE,
     RecordingSGD,
     batch,
@@ -26,7 +27,7 @@ from tests.tiny import (
 def gradients(atsc: ATSC, variables: list, **weights: Any) -> list[Any]:
     """Gradients of one step, None where there is none."""
     recorder = RecordingSGD(0.0)
-    atsc.compile(optimizer=recorder, run_eagerly=True)
+    atsc.compile(recorder, teacher_rate=1.0, run_eagerly=True)
     atsc.train_on_batch(*batch(), **weights)
     return [recorder.recorded[0][id(variable)] for variable in variables]
 
@@ -51,7 +52,7 @@ def test_classifier_gets_no_gradient_of_the_alignment_loss() -> None:
 
 
 def test_encoders_get_no_gradient_of_the_classification() -> None:
-    atsc = tiny_atsc(feature_loss_weight=0.0)
+    atsc = tiny_atsc(**{**PUBLISHED, "feature_loss_weight": 0.0})
     encoders = [
         *atsc.teacher.encoder.trainable_variables,
         *atsc.student.encoder.trainable_variables,

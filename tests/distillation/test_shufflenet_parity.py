@@ -38,7 +38,7 @@ def trace() -> Weights:
 def run(trace: Weights) -> dict[int, dict[str, Any]]:
     """Each step's logs, and weights and SGD's buffers after it."""
     atsc = pair_b1(l2sp_scope="kernels")
-    atsc.compile(optimizer=pair_a_sgd(0.01))
+    atsc.compile(teacher_rate=1.0, optimizer=pair_a_sgd(0.01))
     atsc.optimizer.build(atsc.trainable_variables)
     buffers = {
         id(weight): buffer

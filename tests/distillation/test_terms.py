@@ -11,6 +11,7 @@ from atsc_keras.models.image_classifier import ImageClassifier
 from tests.distillation.test_roles import gradients
 from tests.tiny import (
     CLASSES,
+    PUBLISHED,
     SHAPE,
     batch,
     moved,
@@ -32,7 +33,7 @@ def logs_of_one_step(atsc: ATSC, **arguments: object) -> dict[str, float]:
 
 
 def twins(first: dict, second: dict) -> tuple[ATSC, ATSC]:
-    one, two = tiny_atsc(**first), tiny_atsc(**second)
+    one, two = (tiny_atsc(**{**PUBLISHED, **x}) for x in (first, second))
     two.set_weights(one.get_weights())
     return one, two
 
@@ -75,7 +76,7 @@ def test_optional_terms_act_on_the_shared_logits() -> None:
 
 
 def test_loss_is_the_sum_of_its_terms() -> None:
-    atsc = tiny_atsc(feature_loss_weight=3.0, l2sp_weight=2.0)
+    atsc = tiny_atsc(**PUBLISHED, feature_loss_weight=3.0, l2sp_weight=2.0)
     atsc.starting_point[0].assign(atsc.starting_point[0] + 0.1)
     logs = logs_of_one_step(atsc)
     assert logs["l2sp_loss"] > 0
@@ -99,7 +100,8 @@ def test_normalized_feature_loss_is_relative_to_the_teachers_variance() -> None:
 
 def test_regularisers_of_the_given_models_count() -> None:
     regularizer = keras.regularizers.L2(0.1)
-    atsc = ATSC(tiny_teacher(), tiny_encoder(4, regularizer=regularizer))
+    student = tiny_encoder(4, regularizer=regularizer)
+    atsc = ATSC(tiny_teacher(), student, **PUBLISHED)
     penalty = sum(
         0.1 * float((kernel**2).sum())
         for kernel in values(atsc.student.encoder)

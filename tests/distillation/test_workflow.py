@@ -52,6 +52,8 @@ def test_fit_logs_training_and_validates_the_student() -> None:
     )
     assert set(history.history) == TRAINING_LOGS | {
         "learning_rate",
+        "teacher_learning_rate",
+        "classifier_learning_rate",
         "val_loss",
         "val_accuracy",
     }

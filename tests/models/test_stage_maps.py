@@ -1,5 +1,7 @@
 """The maps that end each resolution of an encoder."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,11 @@ from keras import layers
 
 from atsc_keras.errors import InputError
 from atsc_keras.models.networks import build_encoder
-from atsc_keras.models.stage_maps import last_stage, with_stage_maps
+from atsc_keras.models.stage_maps import (
+    last_stage,
+    stem_note,
+    with_stage_maps,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +85,37 @@ def test_encoder_of_one_size_has_no_last_stage() -> None:
     encoder = keras.Model(images, layers.Conv2D(4, 1)(images))
     with pytest.raises(InputError, match="Name the layers that adapt"):
         last_stage(encoder)
+
+
+def mobilenet(side: int) -> keras.Model:
+    make = keras.applications.MobileNetV3Small
+    return make((side, side, 3), weights=None, include_top=False)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "places"),
+    [
+        (lambda: mobilenet(64), "2 x 2 places of pictures of 64 x 64"),
+        (lambda: mobilenet(32), "2 x 2 places of pictures of 32 x 32"),
+        (lambda: mobilenet(128), None),
+        (lambda: build_encoder("resnet8x0.25", (32, 32, 3)), None),
+        (lambda: build_encoder("vgg8", (32, 32, 3)), None),
+        (lambda: build_encoder("resnet8x0.25", (8, 8, 1)), None),
+    ],
+)
+def test_network_for_larger_pictures_is_named(
+    encoder: Any, places: str | None
+) -> None:
+    note = stem_note(encoder(), "student")
+    if places is None:
+        assert note is None
+    else:
+        assert note is not None
+        assert note.startswith(f"The student leaves {places}")
+        assert "data.image_size" in note
+
+
+def test_pooled_features_are_judged_by_the_map_before() -> None:
+    encoder = mobilenet(128)
+    pooled = layers.GlobalAveragePooling2D(keepdims=True)(encoder.output)
+    assert stem_note(keras.Model(encoder.input, pooled), "student") is None
