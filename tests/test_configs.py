@@ -67,6 +67,7 @@ def test_recipe_says_what_a_default_may_change(path: Path) -> None:
     config = load_config(path)
     distillation, data = config.distillation, config.data
     assert distillation.model_fields_set >= LOSSES | OPTIMIZERS
+    assert distillation.reduction == 2  # said, and by no rule
     given = data.model_dump(exclude_none=True).keys()
     assert data.model_fields_set >= DATA & given
     recipes = [

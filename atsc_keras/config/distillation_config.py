@@ -1,13 +1,16 @@
 """How the student learns from its teachers."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from atsc_keras.config.optimizer_config import OptimizerConfig
 from atsc_keras.config.ranges import Temperature, Weight
 from atsc_keras.config.recipe_config import RecipeConfig
-from atsc_keras.config.strict_model import NEUTRAL, StrictModel
+from atsc_keras.config.strict_model import NEUTRAL, StrictModel, mistake
+
+_LARGEST_REDUCTION = 10_000
+Reduction = Literal["auto"] | Annotated[int, Field(gt=0, le=_LARGEST_REDUCTION)]
 
 
 class DistillationConfig(StrictModel):
@@ -23,8 +26,11 @@ class DistillationConfig(StrictModel):
         logits_loss_weight: weight of the tempered KL; default 1, as published
             0.
         temperature: divides the logits in the tempered KL; default 4.
-        reduction: divides the teacher's channels inside the projector; default
-            2.
+        reduction: divides the teacher's channels inside the projector; `auto`
+            (default) = the least of 2, 4, 8, ... with which it has at most a
+            quarter of the teacher's parameters.
+        projector_parameters: most parameters of all projectors together, in
+            place of `reduction`; null (default) = as that says.
         projector: `bottleneck` (default, as published), `separable`, `linear`
             or, for a teacher of as many channels, `none`.
         l2sp_scope: `all` (default) trainable weights of the teacher's encoder
@@ -50,7 +56,10 @@ class DistillationConfig(StrictModel):
         default=1.0, json_schema_extra={NEUTRAL: 0.0}
     )
     temperature: Temperature = 4.0
-    reduction: int = Field(default=2, gt=0, le=10_000)
+    reduction: Reduction = Field(default="auto", json_schema_extra={NEUTRAL: 2})
+    projector_parameters: int | None = Field(
+        default=None, gt=0, le=1_000_000_000, examples=[100_000]
+    )
     projector: Literal["bottleneck", "separable", "linear", "none"] = (
         "bottleneck"
     )
@@ -61,3 +70,28 @@ class DistillationConfig(StrictModel):
     )
     teacher_optimizer: OptimizerConfig | None = None
     classifier_optimizer: OptimizerConfig | None = None
+
+    @field_validator("reduction", mode="before")
+    @classmethod
+    def _is_a_reduction(cls, value: Any) -> Any:
+        # Before the union, whose findings would come for each of its forms.
+        whole = type(value) is int and 0 < value <= _LARGEST_REDUCTION
+        if value == "auto" or whole:
+            return value
+        raise mistake(
+            f"must be auto, or a whole number from 1 to {_LARGEST_REDUCTION}",
+            "Write, for example, reduction: 8.",
+        )
+
+    @field_validator("projector_parameters")
+    @classmethod
+    def _chooses_reduction(
+        cls, value: int | None, info: ValidationInfo
+    ) -> int | None:
+        given = info.data.get("reduction", "auto")
+        if value is not None and given != "auto":
+            raise mistake(
+                f"chooses reduction itself, which is {given} already",
+                "Say reduction: auto, or leave projector_parameters out.",
+            )
+        return value

@@ -27,7 +27,7 @@ from atsc_keras.distillation.ownership import (
 )
 from atsc_keras.distillation.reporting import combine, reported_names
 from atsc_keras.distillation.settings import ATSCSettings
-from atsc_keras.distillation.shipping import SizedTrainer
+from atsc_keras.distillation.shipping import SETTINGS, SizedTrainer
 from atsc_keras.distillation.starting_point import (
     add_starting_point,
     copy_weights,
@@ -69,7 +69,9 @@ class ATSC(SizedTrainer):
         logits_loss_weight: of the tempered KL divergence of the student's
             logits from each teacher's; default 1; as published: 0.
         temperature: of that divergence; default 4.
-        reduction: of the projectors' bottleneck; default 2.
+        reduction: of the projectors' bottleneck: a number, or "auto" (default),
+            by the size of the teachers; see `DistilledStudent`.
+        projector_parameters: a budget for all projectors, in its place.
         projector: their form, "bottleneck" (default, as published),
             "separable", "linear" or "none"; see `build_projector`.
         l2sp_scope: which teacher weights L2-SP holds near their start: "all"
@@ -117,7 +119,8 @@ class ATSC(SizedTrainer):
         student_loss_weight: float = 1.0,
         logits_loss_weight: float = 1.0,
         temperature: float = 4.0,
-        reduction: int = 2,
+        reduction: int | Literal["auto"] = "auto",
+        projector_parameters: int | None = None,
         projector: str = "bottleneck",
         l2sp_scope: Literal["all", "kernels"] = "all",
         batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
@@ -139,6 +142,7 @@ class ATSC(SizedTrainer):
             student,
             teachers,
             reduction=reduction,
+            projector_parameters=projector_parameters,
             projector=projector,
             batch_norm_momentum=batch_norm_momentum,
         )
@@ -168,8 +172,7 @@ class ATSC(SizedTrainer):
 
     def prepare_step(self) -> None:
         """Find what of the teachers adapts."""
-        passes = [training_pass(t.encoder) for t in self.teachers]
-        self._teacher_passes = passes
+        self._teacher_passes = [training_pass(t.encoder) for t in self.teachers]
 
     def before_fit(self, verbose: Any = "auto") -> None:
         """Warn where training moves the logits of an earlier student."""
@@ -296,9 +299,7 @@ class ATSC(SizedTrainer):
             **self.settings.as_dict(),
             "teacher": [serialize(teacher) for teacher in self.teachers],
             "student": serialize(self.student.encoder),
-            "reduction": self.student.reduction,
-            "projector": self.student.projector,
-            "batch_norm_momentum": self.student.batch_norm_momentum,
+            **{name: getattr(self.student, name) for name in SETTINGS},
             "augmentation": serialize(self.augmentation),
         }
 
@@ -312,8 +313,7 @@ class ATSC(SizedTrainer):
             )
             for key in ("teacher", "student", "augmentation")
         )
-        names = ("reduction", "batch_norm_momentum", "projector")
-        settings = {name: config.pop(name) for name in names if name in config}
+        settings = {n: config.pop(n) for n in SETTINGS if n in config}
         student = DistilledStudent(
             encoder, teachers, name="student", **settings
         )

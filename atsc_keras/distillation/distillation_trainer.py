@@ -151,19 +151,17 @@ class DistillationTrainer(UpdateTrainer):
     ) -> None:
         """Configure training.
 
-        A `LearningRateScheduler` is called for each optimizer given with its
-        own rate: for several let it return a multiple of that rate, not a
-        number of its own.
+        A `LearningRateScheduler` is called for each optimizer given: for
+        several let it return a multiple of their rate, not a number.
 
         Args:
-            optimizer: of the student, and of all that has none of its own.
+            optimizer: of the student.
             teacher_optimizer: of the teacher encoders; default: one like
                 `optimizer`, at `teacher_rate` of its rate.
             classifier_optimizer: of the shared classifiers, weights of their
                 poolers included; default: likewise.
-            teacher_rate: part of the rate of `optimizer`, now and as it
-                changes, at which what is trained already learns on; default
-                0.01. As published: 1, one rate for all.
+            teacher_rate: part of the rate of `optimizer`, as that changes,
+                for what is trained already; default 0.01; as published: 1.
             loss: cross-entropy on logits, of teachers and student; sparse
                 (default) or categorical as the labels are.
             **kwargs: as for `keras.Model.compile`: metrics of the student's
@@ -278,8 +276,7 @@ class DistillationTrainer(UpdateTrainer):
         if not self.compiled:
             raise InputError(
                 "A trainer must be compiled before `fit`. Received: one that "
-                "is not. Call compile(optimizer=CoupledSGD(0.05, "
-                "momentum=0.9))."
+                "is not. Call compile(keras.optimizers.Adam(1e-3)).",
             )
         return self._classification_loss
 

@@ -1,24 +1,36 @@
 """The network that ships: student encoder, projectors, shared classifiers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
+from atsc_keras.distillation.agreement import check_agreement, check_heads
 from atsc_keras.distillation.fixed_weights import fixed
 from atsc_keras.distillation.folding import fold_linear_end, with_one_head
 from atsc_keras.errors import InputError
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
+from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.graphs import is_never_negative, leaf_layers
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector import build_projector
+from atsc_keras.models.projector_size import AUTO, projector_size
 from atsc_keras.models.splitting import split_student
 from atsc_keras.types import Shape, Tensor
 
 
 def _feature_shape(encoder: keras.Model) -> Shape:
     return tuple(encoder.output_shape[1:])
+
+
+def _target(teacher: ImageClassifier, feature_shape: Shape) -> Shape:
+    """Give the shape that a student's features are projected to."""
+    shape = teacher.feature_shape
+    if len(feature_shape) == 1 and len(shape) == 3:
+        # A vector cannot become a map: align pooled features.
+        return (int(teacher.classifier.kernel.shape[0]),)
+    return shape
 
 
 def _build_head(
@@ -64,15 +76,25 @@ class DistilledStudent(keras.Model):
         encoder: image `(B, H, W, C)` -> map `(B, h, w, C_s)` or vector
             `(B, C_s)`.
         teachers: one or several `ImageClassifier`.
-        reduction: of the projectors' bottleneck; default 2.
+        reduction: what the projectors' bottleneck divides each teacher's
+            channels by. "auto" (default): the least of 2, 4, 8, ... with which
+            the projectors together have at most a quarter of the parameters of
+            the largest teacher, or as many channels as the narrowest has.
         projector: their form, of `build_projector`; default "bottleneck".
         batch_norm_momentum: of the projectors; default 0.9. They normalise
             over all replicas where the encoder does.
+        projector_parameters: a budget in place of `reduction`: the least whole
+            number is taken with which all projectors together train at most so
+            many; default: none.
         **kwargs: as for `keras.Model`.
+
+    Attributes:
+        reduction: as it was settled, a number.
+        projector_size: how it was; see `ProjectorSize`.
 
     Raises:
         InputError: if images or classes of student and teachers disagree, or
-            a projector cannot be built.
+            a projector cannot be built, or none keeps the budget.
 
     Example:
     ```python
@@ -90,13 +112,14 @@ class DistilledStudent(keras.Model):
         self,
         encoder: keras.Model,
         teachers: Sequence[ImageClassifier],
-        reduction: int = 2,
+        reduction: int | Literal["auto"] = AUTO,
         batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
         projector: str = "bottleneck",
+        projector_parameters: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _check_agreement(encoder, teachers)
+        check_agreement(encoder, teachers)
         self.encoder = encoder
         synchronized = any(
             getattr(layer, "synchronized", False)
@@ -105,15 +128,15 @@ class DistilledStudent(keras.Model):
         self.projectors = []
         self.heads = []
         shape = _feature_shape(encoder)
+        shapes = [(shape, _target(teacher, shape)) for teacher in teachers]
+        largest = max(map(count_parameters, teachers))
+        self.projector_size = projector_size(
+            reduction, shapes, projector, largest, projector_parameters
+        )
         for index, teacher in enumerate(teachers, start=1):
-            target = teacher.feature_shape
-            if len(shape) == 1 and len(target) == 3:
-                # A vector cannot become a map: align pooled features.
-                target = (int(teacher.classifier.kernel.shape[0]),)
             projected = build_projector(
-                shape,
-                target,
-                reduction,
+                *shapes[index - 1],
+                self.projector_size.reduction,
                 f"projector_{index}",
                 form=projector,
                 rectified=is_never_negative(teacher.encoder),
@@ -125,7 +148,7 @@ class DistilledStudent(keras.Model):
             )
             self.projectors.append(projected)
             self.heads.append(head)
-        self.reduction = int(reduction)
+        self.reduction = int(self.projector_size.reduction)
         self.projector = projector
         self.batch_norm_momentum = float(batch_norm_momentum)
         self.built = True
@@ -233,36 +256,6 @@ class DistilledStudent(keras.Model):
         return with_one_head(self.encoder, self.projectors, self.heads)
 
 
-def _check_agreement(
-    encoder: keras.Model, teachers: Sequence[ImageClassifier]
-) -> None:
-    if not teachers:
-        raise InputError(
-            "At least one teacher is needed. Received: teachers=[]. "
-            "Give an ImageClassifier or a Keras classifier."
-        )
-    shapes = [t.image_shape for t in teachers]
-    student = tuple(encoder.input_shape[1:])
-    if any(shape != student for shape in shapes):
-        raise InputError(
-            "Teacher and student must take the same images. Received: "
-            f"teacher input={shapes}, student input={student}. Build both "
-            "for one shape (height, width, channels)."
-        )
-    classes = [t.classes for t in teachers]
-    if len(set(classes)) > 1:
-        raise InputError(
-            "All teachers must know the same classes. Received: class counts "
-            f"{classes}. Train them on the same labels."
-        )
-    if classes[0] < 2:
-        raise InputError(
-            "The shared classifier must have one unit a class, two at least. "
-            f"Received: a teacher with {classes[0]}. Train it with two units "
-            "and a softmax instead of one with a sigmoid."
-        )
-
-
 def as_distilled_student(
     student: keras.Model,
     teachers: Sequence[ImageClassifier],
@@ -283,7 +276,13 @@ def as_distilled_student(
         InputError: if it does not fit the teachers.
     """
     if isinstance(student, DistilledStudent):
-        _check_heads(student, teachers)
+        check_heads(student.heads, teachers)
+        if settings.get("projector_parameters") is not None:
+            raise InputError(
+                "`projector_parameters` is for a projector that is yet to be "
+                "built. Received: a DistilledStudent, which has one. Give "
+                "the student's encoder, or make the DistilledStudent with it."
+            )
         return student
     known = teachers[0].classes if teachers else None
     parts = split_student(student, known)
@@ -295,20 +294,3 @@ def as_distilled_student(
             "teacher on the labels that the student is to learn."
         )
     return DistilledStudent(parts.encoder, teachers, name="student", **settings)
-
-
-def _check_heads(
-    student: DistilledStudent, teachers: Sequence[ImageClassifier]
-) -> None:
-    """Check that a student classifies with these teachers' own Dense."""
-    heads = [head.layers[-1] for head in student.heads]
-    expected = [teacher.classifier for teacher in teachers]
-    if list(map(id, heads)) != list(map(id, expected)):
-        raise InputError(
-            "A student's heads must be its teachers' own Dense classifiers. "
-            f"Received: a DistilledStudent of {len(heads)} with "
-            f"{', '.join(x.name for x in heads)}, made for another teacher "
-            "object (a model with a softmax is split into a copy of its "
-            "Dense each time). Make teacher = ImageClassifier.from_model("
-            "model) once, for both, or give the student's encoder."
-        )

@@ -13,6 +13,7 @@ from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
+from atsc_keras.models.projector_size import WITHOUT_BOTTLENECK
 from atsc_keras.models.stage_maps import stem_note
 
 _WORTH_A_NOTE = 0.5  # of the teacher's parameters
@@ -84,6 +85,7 @@ class SizedTrainer(DistillationTrainer):
             *(line_length, positions, print_fn),
             *(expand_nested, show_trainable, layer_range),
         )
+        (print_fn or print)(f" {projector_words(self.student)}")
         networks = {" Ships, as `student.to_functional()`": self.student}
         for number, teacher in enumerate(self.teachers, start=1):
             several = f" {number}" if len(self.teachers) > 1 else ""
@@ -94,6 +96,21 @@ class SizedTrainer(DistillationTrainer):
                 f"{name}: {size.parameters:,} parameters, "
                 f"{size.multiply_adds:,} multiply-adds an image"
             )
+
+
+def projector_words(student: DistilledStudent) -> str:
+    """Say how large the projectors are in training, and what made them so."""
+    size = student.projector_size
+    several = len(student.projectors) > 1
+    form = f"reduction={size.reduction}"
+    if student.projector in WITHOUT_BOTTLENECK:
+        form = f'projector="{student.projector}"'
+    chosen = f" (chosen: {size.reason})" if size.reason else ""
+    return (
+        f"Projector{'s' * several}: "
+        f"{sum(map(count_parameters, student.projectors)):,} parameters in "
+        f"training, {form}{chosen}"
+    )
 
 
 def say_if_large(
@@ -124,7 +141,12 @@ def say_if_large(
     smaller = _smaller(student, teachers, limit, folded)
     if process_place()[0]:
         return
-    now = f"now {student.reduction}; in a config `distillation.reduction`"
+    now = f"now {student.reduction}"
+    if student.projector_size.chosen_by == "projector_parameters":
+        now += ", by `projector_parameters`, which it replaces"
+    elif student.projector_size.chosen_by:
+        now += ', by "auto"'
+    now += "; in a config `distillation.reduction`"
     whose = "its teacher" if len(teachers) == 1 else "the largest teacher"
     if not large:
         line = (

@@ -1,6 +1,5 @@
 """The projector: from the student's features into the teacher's space."""
 
-from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 
@@ -63,18 +62,59 @@ def _checked_momentum(momentum: float) -> float:
     return float(momentum)
 
 
-_Norm = Callable[[str], keras.layers.Layer]
+def _layers_of(
+    form: str, inner: int, channels: int, rank: int
+) -> list[tuple[str, int]]:
+    """Name the kind of each layer that has a kernel, with its channels.
 
-
-def _layers_of(form: str, inner: int, channels: int) -> list[tuple[str, int]]:
-    """Name the kind of each layer that has a kernel, with its channels."""
+    `rank` is 3 for maps, 1 for vectors.
+    """
     first, last = ("1x1", inner), ("1x1", channels)
-    return {
+    sizes = {
         "bottleneck": [first, ("3x3", inner), last],
         "separable": [first, ("depthwise", inner), last],
         "linear": [last],
         "none": [],
     }[form]
+    return [size for size in sizes if rank == 3 or size[0] != "depthwise"]
+
+
+_CELLS = {"3x3": 9, "depthwise": 9}  # of a kernel's window
+
+
+def count_projector_parameters(
+    student_shape: Shape,
+    teacher_shape: Shape,
+    inner: int,
+    form: str = "bottleneck",
+) -> int:
+    """Count what `build_projector` would train, without building it.
+
+    Args:
+        student_shape: of the student's features, `(h, w, C)` or `(C,)`.
+        teacher_shape: of the teacher's features, likewise.
+        inner: channels of the bottleneck; of no account to "linear" and
+            "none".
+        form: as for `build_projector`; default "bottleneck".
+
+    Returns:
+        The number of scalars: kernels, and scale and offset of each batch
+        normalisation.
+
+    Raises:
+        InputError: if `build_projector` refuses form or shapes.
+    """
+    _check_shapes(student_shape, teacher_shape)
+    _check_form(form, student_shape, teacher_shape)
+    now, channels = int(student_shape[-1] or 0), int(teacher_shape[-1] or 0)
+    rank = min(len(student_shape), len(teacher_shape))
+    count = 0
+    for kind, after in _layers_of(form, inner, channels, rank):
+        cells = _CELLS.get(kind, 1) if rank == 3 else 1
+        into = 1 if kind == "depthwise" else now
+        count += cells * into * after + 2 * after
+        now = after
+    return count
 
 
 def _kernel(x: Tensor, kind: str, channels: int, index: int) -> Tensor:
@@ -88,6 +128,16 @@ def _kernel(x: Tensor, kind: str, channels: int, index: int) -> Tensor:
     if kind == "depthwise":
         return depthwise_conv(x, f"conv{index}")
     return conv(x, channels, 3 if kind == "3x3" else 1, f"conv{index}")
+
+
+def _check_shapes(student_shape: Shape, teacher_shape: Shape) -> None:
+    for side, shape in (("student", student_shape), ("teacher", teacher_shape)):
+        if len(shape) not in (1, 3) or None in shape:
+            raise InputError(
+                f"The {side}'s features must be a map (h, w, C) or a vector "
+                f"(C,) of known size. Received: shape={tuple(shape)}. Give "
+                "the encoder a fixed image shape."
+            )
 
 
 def _check_form(form: str, student_shape: Shape, teacher_shape: Shape) -> None:
@@ -154,13 +204,7 @@ def build_projector(
         Chen et al. 2022 (SimKD), section 3.2, kept by ATSC (arXiv
         2406.08528).
     """
-    for side, shape in (("student", student_shape), ("teacher", teacher_shape)):
-        if len(shape) not in (1, 3) or None in shape:
-            raise InputError(
-                f"The {side}'s features must be a map (h, w, C) or a vector "
-                f"(C,) of known size. Received: shape={tuple(shape)}. Give "
-                "the encoder a fixed image shape."
-            )
+    _check_shapes(student_shape, teacher_shape)
     _check_form(form, student_shape, teacher_shape)
     channels = int(teacher_shape[-1] or 0)
     inner = _bottleneck_channels(channels, reduction)
@@ -174,9 +218,7 @@ def build_projector(
         x = average_pool(x, (teacher_shape[0] or 1, teacher_shape[1] or 1))
     elif len(student_shape) == 3:
         x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    sizes = _layers_of(form, inner, channels)
-    if len(x.shape) == 2:
-        sizes = [size for size in sizes if size[0] != "depthwise"]
+    sizes = _layers_of(form, inner, channels, len(x.shape) - 1)
     for index, (kind, filters) in enumerate(sizes, start=1):
         x = norm(f"bn{index}")(_kernel(x, kind, filters, index))
         if index < len(sizes) or (rectified and form != "linear"):

@@ -3,7 +3,13 @@
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
 
 from atsc_keras.config import ExperimentConfig
 from atsc_keras.config.strict_model import as_recorded
@@ -65,6 +71,19 @@ class Startup(Entry):
     first_step: float
 
 
+def _as_it_was(
+    config: ExperimentConfig | None, info: ValidationInfo
+) -> ExperimentConfig | None:
+    """Read from a file, what is not said is what was done before it could be.
+
+    A run that begins does what the defaults of today say.
+    """
+    read: ExperimentConfig | None = (
+        as_recorded(config) if info.mode == "json" else config
+    )
+    return read
+
+
 class Origin(Record):
     """How a run came about: on what, from what, by which words.
 
@@ -90,7 +109,7 @@ class Origin(Record):
 
     job: str
     commands: tuple[tuple[str, ...], ...] = ()
-    config: Annotated[ExperimentConfig | None, AfterValidator(as_recorded)] = (
+    config: Annotated[ExperimentConfig | None, AfterValidator(_as_it_was)] = (
         None
     )
     config_digest: str | None = None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from atsc_keras.distillation.distilled_student import DistilledStudent
 from atsc_keras.distillation.shipping import (
     Size,
+    projector_words,
     say_if_large,
     say_stems,
     shipped,
@@ -40,15 +41,21 @@ def tell_sizes(
     by_size: dict[Size, DistilledStudent] = {}
     for student in students:
         by_size.setdefault(Size.of(shipped(student)), student)
-    lines += [("Student that ships", size) for size in by_size]
     if is_first():
         for name, size in lines:
-            share = ratio(size.parameters, largest)
-            print(
-                f"{name}: {quantity(size.parameters)} parameters ({share}), "
-                f"{quantity(size.multiply_adds)} multiply-adds an image",
-                flush=True,
-            )
+            _tell(name, size, largest)
+        for size, student in by_size.items():
+            _tell("Student that ships", size, largest)
+            print(projector_words(student), flush=True)
         say_stems(alone.encoder, teachers)
     for student in by_size.values():
         say_if_large(student, teachers, folded=True)
+
+
+def _tell(name: str, size: Size, largest: int) -> None:
+    share = ratio(size.parameters, largest)
+    print(
+        f"{name}: {quantity(size.parameters)} parameters ({share}), "
+        f"{quantity(size.multiply_adds)} multiply-adds an image",
+        flush=True,
+    )

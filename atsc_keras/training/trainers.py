@@ -52,6 +52,7 @@ def build_atsc(teachers: list[ImageClassifier], experiment: Experiment) -> ATSC:
         logits_loss_weight=settings.logits_loss_weight,
         temperature=settings.temperature,
         reduction=settings.reduction,
+        projector_parameters=settings.projector_parameters,
         projector=settings.projector,
         l2sp_scope=settings.l2sp_scope,
         batch_norm_momentum=momentum,

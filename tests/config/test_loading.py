@@ -15,6 +15,7 @@ from atsc_keras.config import (
     dump_config,
     load_config,
 )
+from atsc_keras.errors import InputError
 from tests.config.conftest import SMALLEST, Write
 
 
@@ -43,7 +44,10 @@ def test_smallest_config_has_the_documented_defaults(write: Write) -> None:
     )
     assert recipe.jit_compile == "auto"
     assert config.distillation.temperature == 4.0
-    assert config.distillation.feature_loss == "mse"
+    assert config.distillation.feature_loss == "normalized_mse"
+    assert config.distillation.student_loss_weight == 1.0
+    assert config.distillation.logits_loss_weight == 1.0
+    assert config.distillation.teacher_rate == 0.01
     assert config.distillation.l2sp_scope == "all"
     assert config.student.training is None
 
@@ -150,3 +154,26 @@ def test_config_imports_no_framework() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_reduction_is_chosen_unless_it_is_said(write: Write) -> None:
+    path = write(SMALLEST)
+    distillation = load_config(path).distillation
+    assert distillation.reduction == "auto"
+    assert distillation.projector_parameters is None
+    said = load_config(path, ["distillation.reduction=8"]).distillation
+    assert said.reduction == 8
+    budget = "distillation.projector_parameters=5000"
+    chosen = load_config(path, [budget]).distillation
+    assert (chosen.reduction, chosen.projector_parameters) == ("auto", 5000)
+    again = load_config(path, [budget, "distillation.reduction=auto"])
+    assert again.distillation == chosen
+    assert load_config(write(dump_config(again))) == again
+    with pytest.raises(InputError) as caught:
+        load_config(write(SMALLEST), [budget, "distillation.reduction=8"])
+    assert str(caught.value).endswith(
+        "has 1 mistake:\n  distillation.projector_parameters: chooses "
+        "reduction itself, which is 8 already. Received: "
+        "projector_parameters=5000. Say reduction: auto, or leave "
+        "projector_parameters out."
+    )

@@ -138,7 +138,19 @@ def test_all_mistakes_of_a_file_come_at_once(write: Write) -> None:
         ("teacher.training=null", "is required where no weights are given."),
         ("distillation.temperature=0", "must be at least 0.01."),
         ("distillation.temperature='4'", "must be a number."),
-        ("distillation.reduction=0", "must be greater than 0."),
+        (
+            "distillation.reduction=0",
+            "reduction: must be auto, or a whole number from 1 to 10000. "
+            "Received: reduction=0. Write, for example, reduction: 8.",
+        ),
+        ("distillation.reduction=atuo", "must be auto, or a whole number"),
+        ("distillation.reduction=2.0", "must be auto, or a whole number"),
+        ("distillation.reduction=true", "must be auto, or a whole number"),
+        ("distillation.projector_parameters=0", "must be greater than 0."),
+        (
+            "distillation.projector_parameters=auto",
+            "Write, for example, projector_parameters: 100000.",
+        ),
         ("distillation.l2sp_weight=.inf", "must be a finite number."),
         ("distillation.training=null", "Known keys: epochs, optimizer,"),
         (

@@ -128,6 +128,20 @@ def test_setting_that_a_record_lacks_counts_at_its_neutral_value() -> None:
     assert as_recorded(outer).by_default.changed == 3
 
 
+def test_reduction_that_a_record_lacks_is_the_former_default(
+    config: Path,
+) -> None:
+    now = load_config(config)
+    given = load_config(config, ["distillation.reduction=2"])
+    assert now.distillation.reduction == "auto"
+    # As digests were before there was a choice.
+    assert "reduction" not in said(given)["distillation"]
+    assert said(now)["distillation"]["reduction"] == "auto"
+    assert "projector_parameters" not in said(now)["distillation"]
+    assert config_digest(now) != config_digest(given)
+    assert as_recorded(now).distillation.reduction == 2
+
+
 def test_differences_name_every_key(config: Path) -> None:
     one = load_config(config)
     other = load_config(config, ["seed=3", "data.path=there.npz"])

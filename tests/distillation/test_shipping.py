@@ -128,7 +128,7 @@ def test_student_larger_than_its_teacher_is_warned_of_with_what_helps(
     capsys: pytest.CaptureFixture,
 ) -> None:
     teacher = lean_teacher()
-    atsc = ATSC(teacher, tiny_encoder(4))
+    atsc = ATSC(teacher, tiny_encoder(4), reduction=2)
     seeds = random.getstate()
     with pytest.warns(UserWarning, match="ships larger") as caught:
         say_if_large(atsc.student, atsc.teachers)
@@ -149,7 +149,7 @@ def test_student_larger_than_its_teacher_is_warned_of_with_what_helps(
 
 
 def test_where_no_reduction_helps_a_smaller_student_is_named() -> None:
-    atsc = ATSC(lean_teacher(8, depth=1), tiny_encoder(8))
+    atsc = ATSC(lean_teacher(8, depth=1), tiny_encoder(8), reduction=2)
     words = "No `reduction` .now 2; .* take a student with a smaller encoder"
     with pytest.warns(UserWarning, match=words):
         say_if_large(atsc.student, atsc.teachers)
@@ -158,15 +158,56 @@ def test_where_no_reduction_helps_a_smaller_student_is_named() -> None:
         say_if_large(least.student, least.teachers)
 
 
+def test_what_chose_the_reduction_is_said_with_it(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    large = ATSC(tiny_teacher(8), tiny_encoder(8))
+    with pytest.warns(UserWarning, match='reduction` .now 4, by "auto"; in a'):
+        say_if_large(large.student, large.teachers)
+    atsc = ATSC(tiny_teacher(8), tiny_encoder(4), projector_parameters=200)
+    say_if_large(atsc.student, atsc.teachers)
+    assert (
+        "`reduction=6` (now 3, by `projector_parameters`, which it replaces; "
+        "in a config `distillation.reduction`)"
+    ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {},
+            "84 parameters in training, reduction=4 (chosen: the projector "
+            "has at most a quarter of the teacher's parameters)",
+        ),
+        ({"reduction": 4}, "84 parameters in training, reduction=4"),
+        (
+            {"projector_parameters": 200},
+            "145 parameters in training, reduction=3 (chosen: the widest "
+            "projector of at most 200 parameters)",
+        ),
+        ({"projector": "linear"}, '48 parameters in training, projector="li'),
+    ],
+)
+def test_summary_says_the_reduction_and_why(settings: dict, words: str) -> None:
+    lines: list[str] = []
+    atsc = ATSC(tiny_teacher(8), tiny_encoder(4), **settings)
+    atsc.summary(print_fn=lambda text, **_: lines.append(text))
+    (said,) = [line for line in lines if "in training" in line]
+    assert said.startswith(f" Projector: {words}")
+    assert said.endswith(words) or "projector=" in words
+    assert sum("reduction=" in line for line in lines) == ("re" in words)
+
+
 def test_student_above_half_of_its_teacher_is_a_line_of_output(
     capsys: pytest.CaptureFixture,
 ) -> None:
-    atsc = ATSC(tiny_teacher(8), tiny_encoder(4))
+    atsc = ATSC(tiny_teacher(8), tiny_encoder(4), reduction=2)
     share = count_parameters(atsc.student) / count_parameters(atsc.teacher)
     assert 0.5 < share < 1
     assert f"{share:.2f} of its teacher's" in said_by(atsc, capsys, verbose=2)
     assert "ships" not in said_by(atsc, capsys, verbose=2)
-    quiet = ATSC(tiny_teacher(8), tiny_encoder(4))
+    quiet = ATSC(tiny_teacher(8), tiny_encoder(4), reduction=2)
     assert "ships" not in said_by(quiet, capsys, verbose=0)
 
 
@@ -225,4 +266,5 @@ def test_every_setting_of_a_student_is_kept_when_a_smaller_one_is_sought() -> (
 ):
     asked = inspect.signature(DistilledStudent.__init__).parameters
     networks = {"self", "encoder", "teachers", "kwargs"}
-    assert set(SETTINGS) == set(asked) - networks
+    settled = {"projector_parameters"}  # into a reduction, once
+    assert set(SETTINGS) == set(asked) - networks - settled

@@ -67,7 +67,7 @@ def test_fit_learns_the_student_through_the_teachers_classifier() -> None:
     )
     images, labels = batch(64)
     teacher.fit(images, labels, epochs=60, batch_size=32, verbose=0)
-    atsc = ATSC(teacher, tiny_encoder(4))
+    atsc = ATSC(teacher, tiny_encoder(4), reduction=2)
     atsc.compile(optimizer=keras.optimizers.Adam(1e-2), metrics=["accuracy"])
     before = atsc.evaluate(images, labels, verbose=0, return_dict=True)
     atsc.fit(images, labels, epochs=60, batch_size=32, verbose=0)

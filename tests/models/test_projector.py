@@ -8,7 +8,12 @@ from keras import ops
 from atsc_keras.backend import value_and_grad
 from atsc_keras.distillation.losses import FeatureAlignment
 from atsc_keras.errors import InputError
-from atsc_keras.models.projector import average_pool, build_projector
+from atsc_keras.models.complexity import count_parameters
+from atsc_keras.models.projector import (
+    average_pool,
+    build_projector,
+    count_projector_parameters,
+)
 from tests.reference import golden, load, under, variables
 
 # float32 against the reference's float64.
@@ -172,3 +177,38 @@ def test_forms_that_cannot_be_are_refused() -> None:
         build_projector((4, 4, 6), (4, 4, 8), form="none")
     with pytest.raises(InputError, match="bottleneck, .*form"):
         build_projector((4, 4, 6), (4, 4, 8), form="form")
+
+
+@pytest.mark.parametrize("shapes", [*SHAPES, ((2, 2, 8), (3, 3, 8))])
+@pytest.mark.parametrize("form", ["bottleneck", "separable", "linear", "none"])
+def test_parameters_are_counted_as_they_are_built(
+    form: str, shapes: tuple
+) -> None:
+    student, teacher = shapes
+    if form == "none":
+        student = (*student[:-1], teacher[-1])
+    for reduction in (1, 2, 3, 8):
+        inner = -(-8 // reduction)
+        counted = count_projector_parameters(student, teacher, inner, form)
+        built = build_projector(student, teacher, reduction, form=form)
+        assert counted == count_parameters(built)
+        assert counted == sum(
+            int(np.prod(w.shape)) for w in built.trainable_weights
+        )
+
+
+def test_parameters_are_those_counted_by_hand() -> None:
+    shapes = ((8, 8, 6), (4, 4, 8))
+    # Kernels, then scale and offset of each normalisation.
+    count = 6 * 3 + 9 * 3 * 3 + 3 * 8 + 2 * (3 + 3 + 8)
+    assert count_projector_parameters(*shapes, 3) == count == 151
+    count = 6 * 3 + 9 * 3 + 3 * 8 + 2 * (3 + 3 + 8)
+    assert count_projector_parameters(*shapes, 3, "separable") == count
+    assert count_projector_parameters((6,), (8,), 3, "separable") == (
+        6 * 3 + 3 * 8 + 2 * (3 + 8)
+    )
+    assert count_projector_parameters(*shapes, 3, "linear") == 6 * 8 + 2 * 8
+    with pytest.raises(InputError, match="'none'.* 6.* 8.*'linear'"):
+        count_projector_parameters(*shapes, 3, "none")
+    with pytest.raises(InputError, match="known size"):
+        count_projector_parameters((None, None, 6), (8,), 3)

@@ -28,6 +28,24 @@ def test_new_folder_holds_config_and_origin(
     assert Run(run).state == {"student": "done"}
 
 
+def test_run_does_what_defaults_of_today_say_and_a_record_what_was_done(
+    run: Path, config: ExperimentConfig, origin: Origin
+) -> None:
+    """Both say nothing of it; only what is read may be of another day."""
+    assert config.distillation.reduction == "auto"
+    assert "reduction" not in config.distillation.model_fields_set
+    for said in (origin, Run(run).demand(Origin)):
+        assert said.config is not None
+        assert said.config.distillation.reduction == "auto"
+    path = run / "environment.json"
+    record = json.loads(path.read_text())
+    del record["config"]["distillation"]["reduction"]
+    path.write_text(json.dumps(record))
+    earlier = Run(run).demand(Origin).config
+    assert earlier is not None
+    assert earlier.distillation.reduction == 2
+
+
 def test_existing_run_needs_a_decision(run: Path, origin: Origin) -> None:
     assert "Add --resume" in refusal(run, origin)
     assert "Give one of them" in refusal(

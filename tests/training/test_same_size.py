@@ -1,5 +1,6 @@
 """The network that ships is trained on labels alone too, where asked for."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from atsc_keras.config import config_digest, differences, load_config
 from atsc_keras.data.loading import load_dataset
 from atsc_keras.distillation.shipping import Size, shipped
+from atsc_keras.models.complexity import count_parameters
+from atsc_keras.models.projector import build_projector
 from atsc_keras.records.run import Run
 from atsc_keras.reports.numbers import quantity
 from atsc_keras.training import saved_phases
@@ -62,9 +65,12 @@ def test_run_that_is_finished_gets_it_and_stays_as_it_is(
     assert rows.count("student_same_size") == 1
     assert evaluate_run(folder).models == metrics.models
     # The sizes come before any training.
-    first, _, rest = capsys.readouterr().out.partition("== ")
+    out = capsys.readouterr().out
+    first, _, rest = out.partition("== ")
     for name in ("Teacher: ", "Student alone: ", "Student that ships: "):
         assert name in first and name not in rest
+    (made,) = re.findall(r"\nProjector: .* parameters in training, (.*)\n", out)
+    assert made.startswith("reduction=") and " (chosen: the " in made
     assert f"{quantity(student.parameters)} parameters" in first
 
     monkeypatch.setattr(saved_phases, "fit_network", None)
@@ -106,6 +112,28 @@ def test_it_starts_as_the_distilled_student_but_for_its_heads(
     np.testing.assert_equal(numbers(same), numbers(again))
     np.testing.assert_equal([numbers(t) for t in known], before)
     assert Size.of(shipped(same)) == Size.of(shipped(taught))
+
+
+def test_budget_of_a_config_is_kept_by_both(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    budget = 1000
+    config = load_config(path, [f"distillation.projector_parameters={budget}"])
+    made = Experiment(config, load_dataset(config.data))
+    known = made.teachers()
+    students = [
+        build_atsc(known, made).student,
+        build_same_size(known, made),
+    ]
+    for student in students:
+        (projector,) = student.projectors
+        wider = build_projector(
+            *(projector.input_shape[1:], projector.output_shape[1:]),
+            student.reduction - 1,
+        )
+        assert count_parameters(projector) <= budget < count_parameters(wider)
+    both = load_config(path, ["distillation.reduction=3"])
+    given = build_atsc(known, Experiment(both, made.dataset)).student
+    assert (given.reduction, given.projector_size.reason) == (3, None)
 
 
 @ONCE
