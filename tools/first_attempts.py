@@ -14,6 +14,7 @@ name; what was done is kept in `DIR/attempts.jsonl` and not done again.
     --cifar100: an npz file of x_train, y_train, x_test, y_test
     --resnet56: a `.keras` file of a network trained on it
     --fashion: Fashion-MNIST, by default where Debian's package has it
+    --seeds, --old-seeds: how many, and how many of the published settings
     --held-out: judge by a part of the training pictures, to choose defaults
     --arm NAME=JSON: one more way, {"atsc": {...}, "compile": {...}}
 """
@@ -44,9 +45,9 @@ OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
     "adam": lambda: keras.optimizers.Adam(1e-3),
 }
 ALONE = "alone"
-DEFAULT = "default"
+PUBLISHED, DEFAULT = "published", "default"
 ARMS: dict[str, dict[str, Any]] = {
-    "published": {
+    PUBLISHED: {
         "atsc": {
             "feature_loss": "mse",
             "student_loss_weight": 0.0,
@@ -351,8 +352,8 @@ def attempts(
     for optimizer in OPTIMIZERS:
         for epochs in situation.epochs:
             for arm in (ALONE, *given.arms):
-                few = arm == "published" and len(situation.epochs) == 1
-                for seed in SEEDS[: 1 if few else given.seeds]:
+                old = arm == PUBLISHED
+                for seed in SEEDS[: given.old_seeds if old else given.seeds]:
                     yield {
                         "arm": arm,
                         "optimizer": optimizer,
@@ -476,6 +477,7 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
+    parser.add_argument("--old-seeds", type=int, default=len(SEEDS))
     parser.add_argument("--arm", action="append", default=[])
     parser.add_argument("names", nargs="*")
     given = parser.parse_args(words)
