@@ -86,7 +86,8 @@ def teacher_of(
         teacher = situation.teacher(given, shape, pictures.classes)
         if situation.teacher_epochs:
             rate = 3e-4 if "mobilenet" in situation.needs else 1e-3
-            _train(teacher, "adam", situation.teacher_epochs, pictures, rate)
+            data, epochs = pictures.of_teacher, situation.teacher_epochs
+            _train(teacher, "adam", epochs, data, rate)
         teacher.save(path)
     return keras.models.load_model(path, compile=False)
 
@@ -95,19 +96,19 @@ def _train(
     model: keras.Model,
     optimizer: str,
     epochs: int,
-    pictures: Pictures,
+    data: tuple[np.ndarray, np.ndarray],
     rate: float | None = None,
 ) -> None:
     """Train on the labels alone."""
     made = OPTIMIZERS[optimizer]()
     if rate is not None:
         made.learning_rate = rate
-    sums = model.predict(pictures.train[0][:8], verbose=0).sum(axis=-1)
+    sums = model.predict(data[0][:8], verbose=0).sum(axis=-1)
     loss = keras.losses.SparseCategoricalCrossentropy(
         from_logits=not np.allclose(sums, 1, atol=1e-4)
     )
     model.compile(made, loss)
-    model.fit(*pictures.train, epochs=epochs, verbose=0)
+    model.fit(*data, epochs=epochs, verbose=0)
 
 
 def attempt(
@@ -130,7 +131,7 @@ def attempt(
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         if arm == ALONE:
-            _train(student, optimizer, epochs, pictures)
+            _train(student, optimizer, epochs, pictures.train)
             trained = student
         else:
             settings = given.arms[arm]

@@ -30,6 +30,7 @@ class Situation:
         needs: what the command must be given.
         epochs: to try.
         teacher_epochs: to train a teacher for; 0 if it is trained.
+        teacher_images: to train it on, at most; default: the same.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Situation:
     needs: tuple[str, ...] = ()
     epochs: tuple[int, ...] = EPOCHS
     teacher_epochs: int = 0
+    teacher_images: int | None = None
 
 
 # === Networks, as their users write them ===
@@ -163,7 +165,8 @@ SITUATIONS = (
         "Fashion-MNIST: ViT -> CNN",
         *(of_fashion, 3000, vision_transformer, cnn(8, 16, 32)),
         needs=("fashion",),
-        teacher_epochs=20,
+        teacher_epochs=6,
+        teacher_images=20_000,
     ),
     Situation(
         "photos: MobileNet -> CNN",
@@ -191,9 +194,10 @@ SITUATIONS = (
 
 @dataclass(frozen=True)
 class Pictures:
-    """Arrays to train on and to judge by."""
+    """Arrays to train a student on, a teacher, and to judge both by."""
 
     train: tuple[np.ndarray, np.ndarray]
+    of_teacher: tuple[np.ndarray, np.ndarray]
     judged: tuple[np.ndarray, np.ndarray]
     classes: int
 
@@ -203,9 +207,14 @@ class Pictures:
         held_out = {"hold_out": 0.2} if given.held_out else {}
         data = load_dataset(DataConfig(**wanted, **held_out))
         order = np.random.default_rng(0).permutation(len(data.train))
-        chosen = order[: situation.train_images]
+        own = situation.train_images
+        more = situation.teacher_images or own
         judged = np.random.default_rng(1).permutation(len(data.test))
-        parts = [(data.train, chosen), (data.test, judged[:TEST_IMAGES])]
+        parts = [
+            (data.train, order[:own]),
+            (data.train, order[:more]),
+            (data.test, judged[:TEST_IMAGES]),
+        ]
         taken = [
             tuple(array[index] for array in part.arrays)
             for part, index in parts
