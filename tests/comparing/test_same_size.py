@@ -17,6 +17,7 @@ from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
 
+@ONCE  # it is trained on every backend in `training/test_same_size.py`
 def test_it_joins_a_comparison_that_was_made_without_it(
     tmp_path: Path,
     capsys: pytest.CaptureFixture,
