@@ -88,6 +88,21 @@ def _tiny_networks() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def unrendered() -> Iterator[None]:
+    """Figures of reports in name only: to render them takes longest.
+
+    They are rendered in `reports`, `training/test_jobs.py`,
+    `training/test_adaptation.py` and `comparing/test_own_method.py`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "atsc_keras.reports.drawing._to_svg",
+            lambda figure, name, title: f'<svg id="{name}"></svg>\n',
+        )
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_kept() -> Iterator[None]:
     """What a file's tests have traced and compiled ends with them."""

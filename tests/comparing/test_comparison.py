@@ -20,6 +20,8 @@ from atsc_keras.reports.comparison import comparison_table
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 FEW = ("student", "at")
 NAMES = ["student_alone", "at"]
 
