@@ -26,9 +26,7 @@ import pytest  # noqa: E402
 from tests.markers import ON_TENSORFLOW, ONCE  # noqa: E402
 from tests.tiny_experiment import build_tiny_too, check_name  # noqa: E402
 
-# Most of what collection would look at, over and over, is here to stay.
-gc.collect()
-gc.freeze()
+# Most of what the collector would look at, over and over, is here to stay.
 gc.set_threshold(50_000, 20, 50)
 
 _HERE = Path(__file__).parent
@@ -62,6 +60,12 @@ _MARKS = (
     (_ON_TENSORFLOW, ON_TENSORFLOW),
     (_SLOW, pytest.mark.slow),
 )
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what tests have imported."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -113,6 +117,7 @@ def _nothing_kept() -> Iterator[None]:
 
         jax.clear_caches()
     gc.collect()
+    gc.freeze()  # frameworks that tests have loaded, caches
     with contextlib.suppress(OSError, AttributeError):  # of the GNU libc
         ctypes.CDLL(None).malloc_trim(0)
 
