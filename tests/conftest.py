@@ -26,9 +26,7 @@ import pytest  # noqa: E402
 from tests.markers import ON_TENSORFLOW, ONCE  # noqa: E402
 from tests.tiny_experiment import build_tiny_too, check_name  # noqa: E402
 
-# Most of what collection would look at, over and over, is here to stay.
-gc.collect()
-gc.freeze()
+# Most of what the collector would look at, over and over, is here to stay.
 gc.set_threshold(50_000, 20, 50)
 
 _HERE = Path(__file__).parent
@@ -64,6 +62,12 @@ _MARKS = (
 )
 
 
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what tests have imported."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by folder what runs on one backend, and what is slow."""
     for places, mark in _MARKS:
@@ -88,6 +92,21 @@ def _tiny_networks() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def unrendered() -> Iterator[None]:
+    """Figures of reports in name only: to render them takes longest.
+
+    They are rendered in `reports`, `training/test_jobs.py`,
+    `training/test_adaptation.py` and `comparing/test_own_method.py`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "atsc_keras.reports.drawing._to_svg",
+            lambda figure, name, title: f'<svg id="{name}"></svg>\n',
+        )
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_kept() -> Iterator[None]:
     """What a file's tests have traced and compiled ends with them."""
@@ -98,6 +117,7 @@ def _nothing_kept() -> Iterator[None]:
 
         jax.clear_caches()
     gc.collect()
+    gc.freeze()  # frameworks that tests have loaded, caches
     with contextlib.suppress(OSError, AttributeError):  # of the GNU libc
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -1,19 +1,28 @@
-"""Steps on several logical CPUs; run by a test, once for each count:
-`python -m tests.mirrored_steps REPLICAS FILE.npz`."""
+"""Steps on so many logical CPUs; run by a test in processes of their own:
+`python -m tests.mirrored_steps FOLDER REPLICAS...`."""
 
 import sys
+from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tests.tiny import batch, sgd, tiny_atsc
 
 
-def main(replicas: int, path: str) -> None:
+def main(folder: str, *counts: str) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration()] * replicas
+        cpu, [tf.config.LogicalDeviceConfiguration()] * max(map(int, counts))
     )
+    for replicas in map(int, counts):
+        keras.utils.set_random_seed(0)
+        train(replicas, Path(folder) / f"{replicas}.npz")
+
+
+def train(replicas: int, path: Path) -> None:
+    """Take the steps and keep their logs and what they lead to."""
     devices = [f"CPU:{index}" for index in range(replicas)]
     strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope():
@@ -40,8 +49,9 @@ def main(replicas: int, path: str) -> None:
     history = atsc.fit(data, epochs=2, shuffle=False, verbose=0).history
     logs = np.array([history[name] for name in sorted(history)])
     weights = {f"w{i}": w for i, w in enumerate(atsc.get_weights())}
-    np.savez(path, logs=logs, names=sorted(history), **weights)
+    count = strategy.num_replicas_in_sync
+    np.savez(path, replicas=count, logs=logs, names=sorted(history), **weights)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(*sys.argv[1:])

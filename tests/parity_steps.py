@@ -2,6 +2,7 @@
 each backend: `python -m tests.parity_steps FILE.npz`."""
 
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from tests.tiny import batch, tiny_atsc
 STEPS = 5
 
 
-def main(path: str) -> None:
+def main(path: Path) -> None:
     atsc = tiny_atsc(student_loss_weight=0.5, logits_loss_weight=0.1)
     random = np.random.default_rng(0)
     for variable in atsc.variables:
@@ -36,4 +37,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]))

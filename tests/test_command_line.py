@@ -123,6 +123,7 @@ def test_unknown_backend_is_one_message(
     refuse(command, "one of tensorflow, jax, torch", "train", config)
 
 
+@ONCE
 def test_run_folder_is_named_after_config_and_role(
     command: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +150,7 @@ def test_unwritable_run_folder_is_one_message(
     )
 
 
+@ONCE
 def test_full_disk_is_one_message(command: object, tmp_path: Path) -> None:
     config = write_config(tmp_path, epochs=1)
     words = ("train", config, "--role", "student", "--run-dir")

@@ -21,6 +21,12 @@ class UpdateTrainer(keras.Model):
     def train_step(self, data: Any) -> Logs:
         return self.update(data)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            for kind in ("metrics", "weighted_metrics"):
+                kwargs[kind] = _made(kwargs.get(kind), kwargs.get("loss"))
+        super().compile(*args, **kwargs)
+
     def make_train_function(self, force: bool = False) -> Any:
         # What a step makes when it is traced has it traced a second time.
         with self.distribute_strategy.scope():
@@ -28,6 +34,19 @@ class UpdateTrainer(keras.Model):
         if force or self.train_function is None:
             _warn_of_strided_pixels(self)
         return super().make_train_function(force)
+
+
+def _made(metrics: Any, loss: Any) -> Any:
+    """Make now what Keras makes of "accuracy" in the first traced step."""
+    if isinstance(loss, keras.losses.SparseCategoricalCrossentropy):
+        kind: Any = keras.metrics.SparseCategoricalAccuracy
+    elif isinstance(loss, keras.losses.CategoricalCrossentropy):
+        kind = keras.metrics.CategoricalAccuracy
+    else:
+        return metrics
+    return keras.tree.map_structure(
+        lambda x: kind(name=x) if x in ("accuracy", "acc") else x, metrics
+    )
 
 
 def _warn_of_strided_pixels(trainer: keras.Model) -> None:

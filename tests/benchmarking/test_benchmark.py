@@ -86,6 +86,7 @@ def test_files_hold_what_the_table_shows(done: dict[str, Any]) -> None:
     assert ratio in table and ratio in page
 
 
+@ONCE
 def test_benchmark_is_not_overwritten(done: dict[str, Any]) -> None:
     config = load_config(done["folder"] / "config.yaml")
     with pytest.raises(InputError, match="--overwrite"):
@@ -99,6 +100,7 @@ def test_too_few_steps_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@ONCE
 def test_what_adapts_in_part_can_be_named(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, networks=PUBLISHED))
     dataset = load_dataset(config.data)
@@ -156,6 +158,7 @@ def test_peak_memory_grows_with_the_batch(tmp_path: Path) -> None:
     assert peaks[1] > peaks[0] > 0
 
 
+@ONCE
 def test_step_that_fails_alone_is_named(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path))
     (tmp_path / "data.npz").unlink()

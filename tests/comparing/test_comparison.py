@@ -20,6 +20,8 @@ from atsc_keras.reports.comparison import comparison_table
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 FEW = ("student", "at")
 NAMES = ["student_alone", "at"]
 
@@ -113,6 +115,7 @@ def test_methods_begin_with_one_student(
     )
 
 
+@ONCE
 def test_resumed_comparison_trains_what_is_missing_only(
     finished: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +152,7 @@ def test_resumed_comparison_trains_what_is_missing_only(
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
+@ONCE
 def test_finished_trial_of_another_recipe_is_not_taken_for_this_one(
     finished: dict[str, Any],
 ) -> None:
@@ -163,6 +167,7 @@ def test_finished_trial_of_another_recipe_is_not_taken_for_this_one(
         )
 
 
+@ONCE
 def test_method_that_diverges_does_not_end_the_others(tmp_path: Path) -> None:
     recipe = {"epochs": 1, "optimizer": {"learning_rate": 1e30}}
     config = load_config(
@@ -203,6 +208,7 @@ def test_simkd_leaves_the_teacher_as_it_was(
     assert float(row["learning_rate"]) == 0.5
 
 
+@ONCE
 def test_config_changes_what_is_published(tmp_path: Path) -> None:
     methods = {"sp": {"transfer_weight": 0.0, "student_loss_weight": 0.0}}
     config = load_config(write_config(tmp_path, epochs=1, methods=methods))

@@ -11,6 +11,7 @@ from atsc_keras.config import load_config
 from atsc_keras.distillation.transfer_loss import load_transfer_loss
 from atsc_keras.errors import InputError
 from atsc_keras.methods import METHODS, Method, find_method
+from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
 NAME = f"{__name__}:Embeddings"
@@ -47,6 +48,7 @@ def test_own_method_is_compared_as_the_config_says(tmp_path: Path) -> None:
     assert again.methods == summary.methods
 
 
+@ONCE
 def test_row_of_the_registry_gives_label_and_colour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

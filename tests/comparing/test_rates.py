@@ -14,7 +14,7 @@ from atsc_keras.reports.comparison import comparison_table
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
-pytestmark = ONCE
+pytestmark = [ONCE, pytest.mark.usefixtures("unrendered")]
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ from export.from_run import files_of_run
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
 
+
+@ONCE  # it is trained on every backend in `training/test_same_size.py`
 def test_it_joins_a_comparison_that_was_made_without_it(
     tmp_path: Path,
     capsys: pytest.CaptureFixture,

@@ -18,17 +18,28 @@ from tests.tiny import (
     tiny_atsc,
     tiny_encoder,
     tiny_teacher,
+    values,
 )
 
 
-def trained_teacher(images: np.ndarray, labels: np.ndarray) -> keras.Model:
-    """A teacher that gets nearly all of them right."""
+@pytest.fixture(scope="module")
+def learnt() -> list[np.ndarray]:
+    """Weights of a teacher that gets nearly all of `batch(96)` right."""
+    keras.utils.set_random_seed(0)
     teacher = tiny_teacher()
     teacher.compile(
         keras.optimizers.Adam(0.02),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    teacher.fit(images, labels, batch_size=16, epochs=8, verbose=0)
+    teacher.optimizer.build(teacher.trainable_variables)
+    teacher.fit(*batch(96), batch_size=16, epochs=8, verbose=0)
+    return values(teacher)
+
+
+@pytest.fixture
+def trained_teacher(learnt: list[np.ndarray]) -> ImageClassifier:
+    teacher = tiny_teacher()
+    teacher.set_weights(learnt)
     return teacher
 
 
@@ -57,19 +68,21 @@ def test_teacher_at_chance_is_named_before_it_teaches(trainer: type) -> None:
 
 
 @each_trainer
-def test_classes_in_another_order_are_named_as_such(trainer: type) -> None:
+def test_classes_in_another_order_are_named_as_such(
+    trainer: type, trained_teacher: ImageClassifier
+) -> None:
     images, labels = batch(96)
-    teacher = trained_teacher(images, labels)
     moved = (labels + 1) % CLASSES
-    words = words_of(trainer(teacher, tiny_teacher(4)), images, moved)
+    words = words_of(trainer(trained_teacher, tiny_teacher(4)), images, moved)
     assert "at chance" in words and "another order" in words
 
 
 @each_trainer
-def test_teacher_that_knows_is_taken_without_a_word(trainer: type) -> None:
+def test_teacher_that_knows_is_taken_without_a_word(
+    trainer: type, trained_teacher: ImageClassifier
+) -> None:
     images, labels = batch(96)
-    teacher = trained_teacher(images, labels)
-    words = words_of(trainer(teacher, tiny_teacher(4)), images, labels)
+    words = words_of(trainer(trained_teacher, tiny_teacher(4)), images, labels)
     assert "chance" not in words and "forgetting" not in words
 
 
@@ -85,14 +98,16 @@ def test_one_hot_and_column_labels_are_asked_alike() -> None:
         kd.fit(images, rows, batch_size=16, verbose=0)
 
 
-def test_stream_tells_by_its_first_steps() -> None:
+def test_stream_tells_by_its_first_steps(
+    trained_teacher: ImageClassifier,
+) -> None:
     images, labels = batch(16)
 
     def batches():  # noqa: ANN202
         while True:
             yield images, (labels + 1) % CLASSES
 
-    atsc = ATSC(trained_teacher(*batch(96)), tiny_encoder(4))
+    atsc = ATSC(trained_teacher, tiny_encoder(4))
     words = words_of(atsc, batches(), steps_per_epoch=17)
     assert "at chance" in words and "training images" in words
 

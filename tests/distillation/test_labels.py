@@ -21,6 +21,7 @@ from tests.tiny import (
     values,
 )
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
 SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 ROWS = keras.losses.CategoricalCrossentropy(from_logits=True)
 TRAINERS = {

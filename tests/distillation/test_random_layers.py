@@ -14,6 +14,8 @@ from atsc_keras.models.image_classifier import ImageClassifier
 from tests.distillation.conftest import each_trainer
 from tests.tiny import CLASSES, SHAPE, batch, sgd, tiny_encoder, tiny_teacher
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 
 def behind(*first: keras.layers.Layer) -> ImageClassifier:
     """A classifier that has these layers in front."""

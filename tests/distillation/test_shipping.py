@@ -19,6 +19,7 @@ from atsc_keras.distillation.shipping import (
 )
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
+from tests.markers import ONCE
 from tests.tiny import (
     CLASSES,
     SHAPE,
@@ -68,13 +69,14 @@ def dropout_teacher() -> ImageClassifier:
 @pytest.mark.parametrize(
     "teachers",
     [
-        [tiny_teacher],
-        [vector_teacher],
-        [lambda: vector_teacher(rectified=False)],
-        [signed_teacher],
-        [dropout_teacher],
+        # Which layers there are and what they cost is one code everywhere.
+        pytest.param([tiny_teacher], marks=ONCE),
+        pytest.param([vector_teacher], marks=ONCE),
+        pytest.param([lambda: vector_teacher(rectified=False)], marks=ONCE),
+        pytest.param([signed_teacher], marks=ONCE),
+        pytest.param([dropout_teacher], marks=ONCE),
         [tiny_teacher, signed_teacher],
-        [vector_teacher, dropout_teacher],
+        pytest.param([vector_teacher, dropout_teacher], marks=ONCE),
     ],
     ids=["map", "vector", "signed vector", "signed map", "pooler", "2", "2b"],
 )

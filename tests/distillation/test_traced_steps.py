@@ -66,3 +66,32 @@ def test_traced_step_is_the_eager_one(
     for one, other in zip(eager_weights, traced_weights, strict=True):
         # Of float32: two orders of summation.
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
+
+
+@ON_TENSORFLOW
+@pytest.mark.parametrize("one_hot", [False, True])
+@pytest.mark.parametrize("build", [atsc, kd])
+def test_step_is_traced_once(
+    build: Callable[[], keras.Model],
+    one_hot: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """TensorFlow traces a second time what makes a variable in the first."""
+    images, labels = batch()
+    loss = None
+    if one_hot:
+        loss = "categorical_crossentropy"
+        labels = np.eye(CLASSES, dtype="float32")[labels]
+    trainer = build()
+    trainer.compile(sgd(), loss=loss, metrics=["accuracy"])
+    traced = []
+    update = trainer.update
+    monkeypatch.setattr(
+        type(trainer), "update", lambda _, x: traced.append(1) or update(x)
+    )
+    logs = trainer.fit(images, labels, batch_size=4, verbose=0).history
+    assert traced == [1]
+    right = trainer.predict(images, verbose=0).argmax(-1) == np.arange(8) % 4
+    scores = trainer.evaluate(images, labels, verbose=0, return_dict=True)
+    assert scores["accuracy"] == np.mean(right)
+    assert "accuracy" in logs

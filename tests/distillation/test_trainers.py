@@ -27,6 +27,8 @@ from tests.tiny import (
     values,
 )
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 # === Settings ===
 
 

@@ -1,6 +1,7 @@
 """Exported files take plain pixels, whatever the model wants of them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,17 @@ def data(folder: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def zero_to_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that wants pixels from 0 to 1."""
+    path = tmp_path_factory.mktemp("trained") / "m.keras"
+    trained_on("0..1").save(path)
+    return path
+
+
 @pytest.fixture
-def job(tmp_path: Path) -> ExportJob:
-    """Of a model that wants pixels from 0 to 1."""
-    trained_on("0..1").save(tmp_path / "m.keras")
+def job(zero_to_one: Path, tmp_path: Path) -> ExportJob:
+    shutil.copy(zero_to_one, tmp_path)
     return ExportJob(
         tmp_path / "m.keras",
         tmp_path / "out",

@@ -41,6 +41,8 @@ def trained_on(
     model = keras.Model(image, layers.Dense(CLASSES)(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.02), loss)
+    # TensorFlow would trace a step that makes its variables twice.
+    model.optimizer.build(model.trainable_variables)
     images, labels = pictures(96, 0, channels)
     model.fit(
         *(seen_as(stated, images), labels),

@@ -17,6 +17,8 @@ from atsc_keras.training.networks import build_teacher
 from atsc_keras.training.trainers import build_atsc, build_method
 from tests.tiny_experiment import PUBLISHED, write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def test_classifier_trains_on_the_device_as_on_the_host(tmp_path: Path) -> None:
     path = write_config(tmp_path, epochs=1)

@@ -13,6 +13,8 @@ from atsc_keras.training.class_weights import class_weights
 from atsc_keras.training.jobs import distill, train
 from tests.tiny_experiment import write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def dataset(labels: list[int]) -> Dataset:
     split = Split("train", np.zeros((len(labels), 2, 2, 1)), np.array(labels))

@@ -20,6 +20,8 @@ from atsc_keras.training.networks import build_student, build_teacher
 from tests.reference import golden, under
 from tests.tiny_experiment import write_config, write_data
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def test_top1_and_top5_equal_the_reference() -> None:
     trace = under(golden("units"), "topk")

@@ -21,7 +21,7 @@ from atsc_keras.training.jobs import distill, train
 from tests.full_disk import largest_file
 from tests.tiny_experiment import PUBLISHED, history, write_config
 
-pytestmark = pytest.mark.usefixtures("signals_are_heard")
+pytestmark = pytest.mark.usefixtures("signals_are_heard", "unrendered")
 OVERRIDES = ["student.training=null", "data.batch_size=8"]
 STEPS = 6  # an epoch
 

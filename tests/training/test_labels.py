@@ -18,6 +18,8 @@ from atsc_keras.training.jobs import distill, train
 from tests.tiny import tiny_encoder
 from tests.tiny_experiment import history, write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, Any]]:
     """What a run of one step a phase logged."""

@@ -23,6 +23,8 @@ from atsc_keras.training.recipes import build_optimizer
 from tests.tiny import batch, tiny_atsc
 from tests.tiny_experiment import history, write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 BACKEND = keras.backend.backend()
 ONE_STEP = BACKEND == "torch"
 STEPS = 4  # an epoch

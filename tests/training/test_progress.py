@@ -9,6 +9,8 @@ from keras import callbacks
 from atsc_keras.training.progress import Progress
 from tests.tiny import batch, tiny_atsc
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 LEFT = r" - \d:\d\d:\d\d left"
 
 

@@ -21,6 +21,8 @@ from atsc_keras.training.recipes import build_optimizer, build_schedule
 from tests.reference import golden, under
 from tests.tiny_experiment import write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 PUBLISHED = under(golden("units"), "lr_schedule")
 STEPS = 7  # an epoch
 

@@ -22,6 +22,8 @@ from atsc_keras.training.trainers import build_atsc, build_same_size
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 ASKED = ["student.same_size=true"]
 
 

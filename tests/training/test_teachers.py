@@ -13,6 +13,8 @@ from atsc_keras.training.jobs import distill, evaluate, train
 from tests.markers import ONCE
 from tests.tiny_experiment import history, write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:

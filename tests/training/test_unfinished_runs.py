@@ -15,6 +15,8 @@ from atsc_keras.errors import DivergedError, InputError
 from atsc_keras.training.jobs import distill, train
 from tests.tiny_experiment import history, student_weights, write_config
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 
 def test_damaged_checkpoint_gives_way_to_the_one_before(
     tmp_path: Path, capsys: pytest.CaptureFixture

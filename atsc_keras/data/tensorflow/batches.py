@@ -23,6 +23,8 @@ from atsc_keras.data.tensorflow.randomness import TensorKey
 from atsc_keras.types import Tensor
 
 _ENDLESS = 2**62  # epochs
+# Nothing here branches on a tensor: to rewrite it takes longer than to trace.
+_TRACED = tf.autograph.experimental.do_not_convert
 
 
 def make_once(
@@ -43,6 +45,7 @@ def make_once(
     rows_of = len(dataset.class_names) if config.soft_labels else None
     on_device = config.augment_on == "device"
 
+    @_TRACED
     def make_batch(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if images.shape[1:3] != image_shape[:2]:
             # Training images that are kept as stored for random windows.
@@ -54,7 +57,7 @@ def make_once(
         batches = split.stream.examples(None).batch(size)
     else:
         places = tf.data.Dataset.range(len(split)).batch(size)
-        batches = places.map(lambda numbers: _gather(split, numbers))
+        batches = places.map(_TRACED(lambda numbers: _gather(split, numbers)))
     # Keras takes the end of a stream of unknown length for a failure.
     counted = tf.data.experimental.assert_cardinality(steps)
     return _finish(batches.map(make_batch)).apply(counted)
@@ -87,6 +90,7 @@ def make_endless(
     # Here, because Keras's layers make variables of their own.
     augmentations = [build_augmentation(a) for a in config.augmentations]
 
+    @_TRACED
     def one_epoch(epoch: Tensor) -> Any:
         key = TensorKey.from_seed(seed, ORDER, epoch)
         first = initial_step * tf.cast(epoch == initial_epoch, "int64")
@@ -105,9 +109,10 @@ def make_endless(
             config.batch_size, drop_remainder=config.drop_remainder
         )
         return batches.enumerate(first).map(
-            lambda number, batch: (epoch, number, batch)
+            _TRACED(lambda number, batch: (epoch, number, batch))
         )
 
+    @_TRACED
     def make_batch(
         epoch: Tensor, number: Tensor, batch: Tensor
     ) -> tuple[Any, Tensor]:
