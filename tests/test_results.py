@@ -1,5 +1,6 @@
 """README and `docs/results.md` say what `configs/results` holds."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from atsc_keras.config import (
 from atsc_keras.records.comparisons import SeedAdaptation
 from atsc_keras.records.models import Movement
 from tests.reports.fake_comparison import comparison_of
-from tools import results_table
+from tools import first_attempts, results_table
 from tools.results_table import (
     README,
     RESULTS,
@@ -120,3 +121,32 @@ def test_records_of_one_experiment_are_joined(
     other = comparison(tmp_path / "d", "1" * 16, atsc=[0.1])
     with pytest.raises(ValueError, match="of another experiment"):
         write_record(other)
+
+
+# === First attempts ===
+
+
+def attempt(arm: str, seed: int, accuracy: float) -> dict[str, Any]:
+    return {
+        **{"situation": "a", "optimizer": "sgd", "epochs": 5, "arm": arm},
+        **{"seed": seed, "accuracy": accuracy},
+        **{"teacher": 0.9, "teacher_after": 0.9 + seed / 100},
+    }
+
+
+def test_gains_are_paired_by_seed() -> None:
+    rows = [attempt("alone", 0, 0.5), attempt("alone", 1, 0.6)]
+    rows += [attempt("default", 1, 0.7), attempt("default", 0, 0.7)]
+    rows.append(attempt("published", 0, 0.4))
+    text = first_attempts.table(rows, ["published", "default"])
+    cells = "| a | sgd, 5 | 55.0 | 40.0 | 70.0 | +15.0 ± 5.0 | +0.0 to +1.0 |"
+    assert cells in text.splitlines()
+    assert text.endswith("Mean gain over all cells: +15.0.")
+
+
+def test_guide_has_the_record_of_first_attempts() -> None:
+    text = first_attempts.RECORD.read_text("utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert not any(row["held_out"] for row in rows)
+    page = first_attempts.PAGE.read_text("utf-8")
+    assert first_attempts.page_with(rows) == page
