@@ -166,7 +166,7 @@ def test_student_at_chance_is_named_after_its_warmup() -> None:
     watch = TeacherWatch(warmup_epochs=3, test_images=200)
     atsc = fitted()
     watch.set_model(atsc)
-    for step in range(100):
+    for step in range(300):
         watch.on_train_batch_end(step)
     watch.on_epoch_end(2, {"val_accuracy": 0.1})
     with pytest.warns(UserWarning, match="student is at chance"):
