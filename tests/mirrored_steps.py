@@ -26,7 +26,10 @@ def train(replicas: int, path: Path) -> None:
     devices = [f"CPU:{index}" for index in range(replicas)]
     strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope():
-        atsc = tiny_atsc(student_loss_weight=0.5, logits_loss_weight=0.1)
+        # By the variance of features each replica has a loss of its own.
+        atsc = tiny_atsc(
+            feature_loss="mse", student_loss_weight=0.5, logits_loss_weight=0.1
+        )
         random = np.random.default_rng(0)
         for weight in atsc.trainable_variables:
             if weight.name == "kernel":

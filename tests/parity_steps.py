@@ -14,7 +14,9 @@ STEPS = 5
 
 
 def main(path: Path) -> None:
-    atsc = tiny_atsc(student_loss_weight=0.5, logits_loss_weight=0.1)
+    atsc = tiny_atsc(
+        feature_loss="mse", student_loss_weight=0.5, logits_loss_weight=0.1
+    )
     random = np.random.default_rng(0)
     for variable in atsc.variables:
         if variable.name == "kernel":
