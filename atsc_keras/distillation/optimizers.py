@@ -130,11 +130,16 @@ def assign_optimizers(
     own = given["optimizer"]
     trained = set(map(id, learning))
     slower = None
-    if teacher_rate != 1 and any(
-        id(variable) in trained
-        for name, variables in groups.items()
-        for variable in variables
-        if given[name] is None
+    routed = isinstance(own, keras.optimizers.MultiOptimizer)  # by the user
+    if (
+        teacher_rate != 1
+        and not routed
+        and any(
+            id(variable) in trained
+            for name, variables in groups.items()
+            for variable in variables
+            if given[name] is None
+        )
     ):
         slower = slower_optimizer(own, teacher_rate)
     found = {

@@ -6,11 +6,7 @@ from typing import Any
 import keras
 
 from atsc_keras.errors import InputError
-from atsc_keras.models.graphs import (
-    functional_form,
-    leaf_layers,
-    rewire,
-)
+from atsc_keras.models.graphs import functional_form, leaf_layers, rewire
 
 # A map of so few places, of pictures that had more to show.
 _PLACES = 2
@@ -67,6 +63,8 @@ def stem_note(encoder: keras.Model, name: str) -> str | None:
         name: what the line calls it, such as "student".
     """
     height, width, _ = encoder.input_shape[1:]
+    if height is None or width is None:
+        return None  # it takes pictures of any size
     strides = (
         layer.strides
         for layer in leaf_layers(encoder)

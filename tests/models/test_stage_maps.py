@@ -115,6 +115,13 @@ def test_network_for_larger_pictures_is_named(
         assert "data.image_size" in note
 
 
+def test_network_of_any_size_is_not_named() -> None:
+    images = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, 2)(images)
+    encoder = keras.Model(images, layers.GlobalAveragePooling2D()(x))
+    assert stem_note(encoder, "student") is None
+
+
 def test_pooled_features_are_judged_by_the_map_before() -> None:
     encoder = mobilenet(128)
     pooled = layers.GlobalAveragePooling2D(keepdims=True)(encoder.output)
