@@ -34,6 +34,13 @@ def reported_names(teachers: int) -> list[str]:
     return [*_COMBINED, *each]
 
 
+def teacher_names(teachers: int) -> list[str]:
+    """Name teachers in words: "teacher", or "teacher 1", "teacher 2", ..."""
+    if teachers == 1:
+        return ["teacher"]
+    return [f"teacher {number}" for number in range(1, teachers + 1)]
+
+
 def combine(each: Mapping[str, Sequence[Tensor]]) -> Logs:
     """Report what the teachers gave.
 

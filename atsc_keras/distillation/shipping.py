@@ -11,6 +11,7 @@ import keras
 from atsc_keras.backend import process_place
 from atsc_keras.distillation.distillation_trainer import DistillationTrainer
 from atsc_keras.distillation.distilled_student import DistilledStudent
+from atsc_keras.distillation.reporting import teacher_names
 from atsc_keras.models.complexity import count_multiply_adds, count_parameters
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.projector_size import WITHOUT_BOTTLENECK
@@ -87,9 +88,9 @@ class SizedTrainer(DistillationTrainer):
         )
         (print_fn or print)(f" {projector_words(self.student)}")
         networks = {" Ships, as `student.to_functional()`": self.student}
-        for number, teacher in enumerate(self.teachers, start=1):
-            several = f" {number}" if len(self.teachers) > 1 else ""
-            networks[f" Teacher{several}"] = teacher
+        names = teacher_names(len(self.teachers))
+        for name, teacher in zip(names, self.teachers, strict=True):
+            networks[f" {name.capitalize()}"] = teacher
         for name, network in networks.items():
             size = Size.of(network)
             (print_fn or print)(
@@ -178,11 +179,9 @@ def say_stems(
     student: keras.Model, teachers: Sequence[ImageClassifier]
 ) -> None:
     """Print a line for each network that was made for larger pictures."""
-    networks = {"student": student}
-    for number, teacher in enumerate(teachers, start=1):
-        name = f"teacher {number}" if len(teachers) > 1 else "teacher"
-        networks[name] = teacher.encoder
-    for name, encoder in networks.items():
+    encoders = [student, *(teacher.encoder for teacher in teachers)]
+    names = ["student", *teacher_names(len(teachers))]
+    for name, encoder in zip(names, encoders, strict=True):
         if note := stem_note(encoder, name):
             print(note, flush=True)
 

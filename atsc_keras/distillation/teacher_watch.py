@@ -14,7 +14,7 @@ from atsc_keras.distillation.chance import (
     has_fallen,
     share_renamed,
 )
-from atsc_keras.distillation.reporting import rate_of
+from atsc_keras.distillation.reporting import rate_of, teacher_names
 from atsc_keras.distillation.samples import BATCH, Sample
 from atsc_keras.distillation.ways_out import ways_out
 from atsc_keras.types import Tensor
@@ -110,10 +110,10 @@ class TeacherWatch(keras.callbacks.Callback):
         if found is None:
             return
         self.model.known_before = found.shares
-        several = len(found.teachers) > 1
-        for number, answers in enumerate(found.teachers, start=1):
-            name = f"teacher {number}" if several else "teacher"
-            classes = self.model.teachers[number - 1].classes
+        names = teacher_names(len(found.teachers))
+        told = zip(names, self.model.teachers, found.teachers, strict=True)
+        for name, teacher, answers in told:
+            classes = teacher.classes
             if words := chance_words(answers, found.labels, classes, name):
                 self._warn(name, words)
 
