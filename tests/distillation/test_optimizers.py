@@ -99,6 +99,21 @@ def test_one_rate_or_a_teacher_that_stays_needs_one_optimizer() -> None:
         assert trainer.optimizers == {"optimizer": given}
 
 
+def test_routing_of_the_users_own_is_left_to_it() -> None:
+    own = keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1))
+    )
+    atsc = tiny_atsc()
+    atsc.compile(own)
+    assert atsc.optimizer is own
+    before = values(atsc.teacher)
+    atsc.train_on_batch(*batch())
+    assert any(
+        np.any(a != b)
+        for a, b in zip(before, values(atsc.teacher), strict=True)
+    )
+
+
 def test_rate_is_saved(tmp_path: Path) -> None:
     atsc = tiny_atsc()
     atsc.compile(keras.optimizers.Adam(0.01), teacher_rate=0.5)
