@@ -123,6 +123,25 @@ def _nothing_kept() -> Iterator[None]:
 
 
 @pytest.fixture
+def optimized() -> Iterator[None]:
+    """JAX compiles as it does for users, at the price of time.
+
+    Unless it optimises, XLA computes a normalised map twice and not quite
+    alike: no place equals its maximum, whose gradient then is 0 / 0.
+    """
+    name = "jax_disable_most_optimizations"
+    on_jax = keras.backend.backend() == "jax"
+    if on_jax:
+        import jax
+
+        before = jax.config.read(name)
+        jax.config.update(name, False)
+    yield
+    if on_jax:
+        jax.config.update(name, before)
+
+
+@pytest.fixture
 def signals_are_heard() -> Iterator[None]:
     """As in a terminal: `nohup` and a shell's background ignore some."""
     usual = {
