@@ -1,6 +1,7 @@
 """Adaptive teaching with a shared classifier."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ from atsc_keras.distillation.starting_point import (
     copy_weights,
     held_weights,
 )
+from atsc_keras.models.batch_norm import batch_norms, slower_statistics
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -171,8 +173,11 @@ class ATSC(SizedTrainer):
         self.known_before = None
 
     def prepare_step(self) -> None:
-        """Find what of the teachers adapts."""
+        """Find what of the teachers adapts, and how fast."""
         self._teacher_passes = [training_pass(t.encoder) for t in self.teachers]
+        share = 1.0 if self.teacher_rate is None else min(self.teacher_rate, 1)
+        norms = batch_norms(self.teachers)
+        self._teacher_statistics = partial(slower_statistics, norms, share)
 
     def before_fit(self, verbose: Any = "auto") -> None:
         """Warn where training moves the logits of an earlier student."""
@@ -189,10 +194,9 @@ class ATSC(SizedTrainer):
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
         """Find what every weight descends, by terms of its own: Algorithm 1."""
-        features = self._teacher_features(images)
+        features, teacher_logits = self._teach(images)
         projected = self.student.features(images, training=True)
         student_logits = self.student.classify_with_fixed_heads(projected)
-        teacher_logits = self._teacher_logits(features)
 
         logs = combine(
             {
@@ -221,18 +225,18 @@ class ATSC(SizedTrainer):
         )
         return logs, student_logits
 
-    def _teacher_features(self, images: Tensor) -> list[Tensor]:
-        """Encode with each teacher; a frozen front runs in inference mode."""
-        return [encode(images) for encode in self._teacher_passes]
-
-    def _teacher_logits(self, features: list[Tensor]) -> list[Tensor]:
-        """Classify with each teacher, its features held constant."""
-        return [
-            teacher.classify(
-                ops.stop_gradient(x), training=bool(teacher.trainable_variables)
-            )
-            for teacher, x in zip(self.teachers, features, strict=True)
-        ]
+    def _teach(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Encode with each teacher; classify its features, held constant."""
+        with self._teacher_statistics():
+            features = [encode(images) for encode in self._teacher_passes]
+            logits = [
+                teacher.classify(
+                    ops.stop_gradient(x),
+                    training=bool(teacher.trainable_variables),
+                )
+                for teacher, x in zip(self.teachers, features, strict=True)
+            ]
+        return features, logits
 
     def _feature_losses(
         self,
@@ -285,8 +289,6 @@ class ATSC(SizedTrainer):
                 )
         return loss
 
-    # === Weights ===
-
     def _teacher_weights(self) -> list[keras.Variable]:
         return [w for teacher in self.teachers for w in teacher.encoder.weights]
 
@@ -313,8 +315,6 @@ class ATSC(SizedTrainer):
             )
             for key in ("teacher", "student", "augmentation")
         )
-        settings = {n: config.pop(n) for n in SETTINGS if n in config}
-        student = DistilledStudent(
-            encoder, teachers, name="student", **settings
-        )
+        own = {n: config.pop(n) for n in SETTINGS if n in config}
+        student = DistilledStudent(encoder, teachers, name="student", **own)
         return cls(teachers, student, augmentation=augmentation, **config)

@@ -24,6 +24,7 @@ from atsc_keras.distillation.optimizers import (
     TEACHER_RATE,
     as_optimizers,
     assign_optimizers,
+    follows,
 )
 from atsc_keras.distillation.random_layers import warn_of_random_layers
 from atsc_keras.distillation.reporting import LearningRates
@@ -34,8 +35,6 @@ from atsc_keras.errors import InputError
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.types import Logs, Tensor
 
-_OWN_LOSS = {"loss": "training_loss"}
-
 
 class DistillationTrainer(UpdateTrainer):
     """A model that trains teachers with their student.
@@ -44,7 +43,7 @@ class DistillationTrainer(UpdateTrainer):
     training reports: Keras would log them in `evaluate` as `val_...: 0.0`.
     A subclass sets `student`, whose `call` is this model's, and says in
     `objective` what is descended. Compiled, it has `optimizers`, by their
-    names in `compile`, and `teacher_rate`, None beside a `teacher_optimizer`.
+    names in `compile`, and `teacher_rate`, None if the encoders have their own.
 
     Args:
         teachers: one or several.
@@ -72,7 +71,7 @@ class DistillationTrainer(UpdateTrainer):
         # Keras has a mean called `loss` too, which `evaluate` uses.
         self.means = {
             name: keras.metrics.Mean(
-                name=_OWN_LOSS.get(name, name), dtype=dtype
+                name={"loss": "training_loss"}.get(name, name), dtype=dtype
             )
             for name in ("loss", *reported)
         }
@@ -160,8 +159,8 @@ class DistillationTrainer(UpdateTrainer):
                 `optimizer`, at `teacher_rate` of its rate.
             classifier_optimizer: of the shared classifiers, weights of their
                 poolers included; default: likewise.
-            teacher_rate: part of the rate of `optimizer`, as that changes,
-                for what is trained already; default 0.01; as published: 1.
+            teacher_rate: part of each step for what is trained already, moving
+                statistics too; default 0.01; as published: 1.
             loss: cross-entropy on logits, of teachers and student; sparse
                 (default) or categorical as the labels are.
             **kwargs: as for `keras.Model.compile`: metrics of the student's
@@ -178,7 +177,8 @@ class DistillationTrainer(UpdateTrainer):
             classifier_optimizer=classifier_optimizer,
         )
         rate = check_weight("teacher_rate", teacher_rate)
-        self.teacher_rate = rate if teacher_optimizer is None else None
+        follow = follows(given, "teacher_optimizer")
+        self.teacher_rate = rate if follow else None
         check_metrics(
             {*self.means, *(mean.name for mean in self.means.values())}, kwargs
         )

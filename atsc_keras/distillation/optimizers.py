@@ -110,6 +110,17 @@ class _RoutedOptimizer(keras.optimizers.MultiOptimizer):
         return [x for x in super().optimizers if x is not self._following]
 
 
+def follows(
+    given: dict[str, keras.optimizers.Optimizer | None], name: str
+) -> bool:
+    """Tell whether a group learns at a part of the rate of `optimizer`.
+
+    It does not if it has an optimizer, or the user has routed `optimizer`.
+    """
+    routed = isinstance(given["optimizer"], keras.optimizers.MultiOptimizer)
+    return given[name] is None and not routed
+
+
 def assign_optimizers(
     given: dict[str, keras.optimizers.Optimizer | None],
     groups: dict[str, list[keras.Variable]],
@@ -130,16 +141,11 @@ def assign_optimizers(
     own = given["optimizer"]
     trained = set(map(id, learning))
     slower = None
-    routed = isinstance(own, keras.optimizers.MultiOptimizer)  # by the user
-    if (
-        teacher_rate != 1
-        and not routed
-        and any(
-            id(variable) in trained
-            for name, variables in groups.items()
-            for variable in variables
-            if given[name] is None
-        )
+    if teacher_rate != 1 and any(
+        id(variable) in trained
+        for name, variables in groups.items()
+        for variable in variables
+        if follows(given, name)
     ):
         slower = slower_optimizer(own, teacher_rate)
     found = {

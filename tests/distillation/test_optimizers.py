@@ -114,6 +114,40 @@ def test_routing_of_the_users_own_is_left_to_it() -> None:
     )
 
 
+def test_statistics_of_a_teacher_move_at_its_rate() -> None:
+    first = tiny_atsc()
+
+    def change_of_statistics(**arguments: Any) -> np.ndarray:
+        atsc = tiny_atsc()
+        atsc.set_weights(first.get_weights())
+        atsc.compile(**{"optimizer": sgd(0.1), **arguments})
+        before = atsc.teacher.encoder.non_trainable_variables
+        before = [np.array(v) for v in before]
+        atsc.train_on_batch(*batch())
+        after = atsc.teacher.encoder.non_trainable_variables
+        pairs = zip(before, after, strict=True)
+        return np.concatenate([np.array(b) - a for a, b in pairs])
+
+    whole = change_of_statistics(teacher_rate=1.0)
+    assert np.all(whole)
+    for arguments, share in (
+        ({"teacher_rate": 0.25}, 0.25),
+        ({"teacher_rate": 0.0}, 0),
+        ({"teacher_rate": 2.0}, 1),
+        ({"teacher_optimizer": sgd(0.1)}, 1),
+        (
+            {
+                "optimizer": keras.optimizers.MultiOptimizer(
+                    keras.optimizers.OptimizerMap(sgd(0.1))
+                )
+            },
+            1,
+        ),
+    ):
+        found = change_of_statistics(**arguments)
+        np.testing.assert_allclose(found, share * whole, rtol=1e-4, atol=1e-7)
+
+
 def test_rate_is_saved(tmp_path: Path) -> None:
     atsc = tiny_atsc()
     atsc.compile(keras.optimizers.Adam(0.01), teacher_rate=0.5)
