@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Compiling is most of JAX's time here: it keeps what it has compiled, for the
 # processes that tests start too, and spends no time on faster code. This comes
@@ -23,7 +24,7 @@ if os.environ.get("KERAS_BACKEND") == "jax":
 import keras  # noqa: E402
 import pytest  # noqa: E402
 
-from tests.markers import ON_TENSORFLOW, ONCE  # noqa: E402
+from tests.markers import BACKEND, ON_TENSORFLOW, ONCE  # noqa: E402
 from tests.tiny_experiment import build_tiny_too, check_name  # noqa: E402
 
 # Most of what the collector would look at, over and over, is here to stay.
@@ -104,6 +105,25 @@ def unrendered() -> Iterator[None]:
             "atsc_keras.reports.drawing._to_svg",
             lambda figure, name, title: f'<svg id="{name}"></svg>\n',
         )
+        yield
+
+
+@pytest.fixture(scope="module")
+def eager_steps() -> Iterator[None]:
+    """TensorFlow does not trace the few steps of a test, which takes longest.
+
+    That a traced step is the eager one is held by
+    `distillation/test_traced_steps.py`; whole trainings are traced in
+    `distillation/test_workflow.py` and `training/test_jobs.py`.
+    """
+    compiled = keras.Model.compile
+
+    def eagerly(model: keras.Model, *arguments: Any, **settings: Any) -> None:
+        compiled(model, *arguments, **{"run_eagerly": True, **settings})
+
+    with pytest.MonkeyPatch.context() as patch:
+        if BACKEND == "tensorflow":
+            patch.setattr(keras.Model, "compile", eagerly)
         yield
 
 

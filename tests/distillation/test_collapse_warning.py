@@ -21,6 +21,8 @@ from tests.tiny import (
     values,
 )
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 
 @pytest.fixture(scope="module")
 def learnt() -> list[np.ndarray]:

@@ -30,6 +30,8 @@ from tests.tiny import (
     values,
 )
 
+pytestmark = pytest.mark.usefixtures("eager_steps")
+
 
 def lean_teacher(channels: int = 16, depth: int = 2) -> ImageClassifier:
     """Wide and of few parameters, as networks of separable layers are."""

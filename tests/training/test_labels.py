@@ -18,7 +18,7 @@ from atsc_keras.training.jobs import distill, train
 from tests.tiny import tiny_encoder
 from tests.tiny_experiment import history, write_config
 
-pytestmark = pytest.mark.usefixtures("unrendered")
+pytestmark = pytest.mark.usefixtures("unrendered", "eager_steps")
 
 
 def _history(folder: Path, job: str, *overrides: str) -> list[dict[str, Any]]:

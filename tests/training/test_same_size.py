@@ -22,7 +22,7 @@ from atsc_keras.training.trainers import build_atsc, build_same_size
 from tests.markers import ONCE
 from tests.tiny_experiment import write_config
 
-pytestmark = pytest.mark.usefixtures("unrendered")
+pytestmark = pytest.mark.usefixtures("unrendered", "eager_steps")
 
 ASKED = ["student.same_size=true"]
 

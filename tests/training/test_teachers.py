@@ -13,7 +13,7 @@ from atsc_keras.training.jobs import distill, evaluate, train
 from tests.markers import ONCE
 from tests.tiny_experiment import history, write_config
 
-pytestmark = pytest.mark.usefixtures("unrendered")
+pytestmark = pytest.mark.usefixtures("unrendered", "eager_steps")
 
 
 @pytest.fixture(scope="module")
