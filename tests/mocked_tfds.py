@@ -9,8 +9,10 @@ import numpy as np
 COUNT = 12
 
 
-def mocked_tfds(folder: Path) -> AbstractContextManager[object]:
-    """While it lasts, sets have `COUNT` random examples in each split."""
+def mocked_tfds(
+    folder: Path, count: int = COUNT
+) -> AbstractContextManager[object]:
+    """While it lasts, sets have so many random examples in each split."""
     import tensorflow_datasets as tfds
 
     # The metadata that a download would have left: the code of a data set
@@ -28,15 +30,15 @@ def mocked_tfds(folder: Path) -> AbstractContextManager[object]:
             "version": version,
             "fileFormat": "tfrecord",
             "splits": [
-                {"name": s, "shardLengths": [str(COUNT)], "numBytes": "1"}
+                {"name": s, "shardLengths": [str(count)], "numBytes": "1"}
                 for s in splits
             ],
         }
         (metadata / "dataset_info.json").write_text(json.dumps(info))
-    return tfds.testing.mock_data(num_examples=COUNT, data_dir=str(folder))
+    return tfds.testing.mock_data(num_examples=count, data_dir=str(folder))
 
 
-def write_imagenet_records() -> None:
+def write_imagenet_records(count: int = COUNT) -> None:
     """Files as tfds would have written them: flat colours in a white frame.
 
     Example `n` of each split is of class `n` and of colour `20 * n`.
@@ -48,7 +50,7 @@ def write_imagenet_records() -> None:
     for split in ("train", "validation"):
         (path,) = info.splits[split].filepaths
         with tf.io.TFRecordWriter(str(path)) as file:
-            for number in range(COUNT):
+            for number in range(count):
                 image = np.full((40 + number, 60, 3), 20 * number, np.uint8)
                 image[:, :2] = 255  # outside the centre
                 example = {"image": image, "label": number}

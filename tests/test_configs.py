@@ -102,7 +102,7 @@ def test_published_recipe_trains_on_made_up_images(
     """
     import tensorflow as tf
 
-    smaller = ["data.batch_size=6", "distillation.training.epochs=1"]
+    smaller = ["data.batch_size=2", "distillation.training.epochs=1"]
     if path.stem.startswith("imagenet_"):  # weights cannot be downloaded
         smaller += ["data.image_size=64"]
         several = isinstance(load_config(path).teacher, tuple)
@@ -114,8 +114,8 @@ def test_published_recipe_trains_on_made_up_images(
         smaller += [f"data.path={write_data(tmp_path)}", "data.batch_size=24"]
     config = load_config(path, smaller)
     try:
-        with mocked_tfds(tmp_path / "tfds"):
-            write_imagenet_records()
+        with mocked_tfds(tmp_path / "tfds", count=4):
+            write_imagenet_records(count=4)
             dataset = load_dataset(config.data)
             teachers = [build_teacher(x, dataset) for x in config.teachers]
             experiment = Experiment(config, dataset)
