@@ -60,7 +60,9 @@ def combine(each: Mapping[str, Sequence[Tensor]]) -> Logs:
 
 
 def rate_of(optimizer: keras.optimizers.Optimizer) -> float:
-    """Read a learning rate, one that is mirrored on several devices too."""
+    """Read a learning rate; of several optimizers in one, the default's."""
+    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
+        return rate_of(optimizer.optimizers[-1])
     return float(ops.convert_to_numpy(optimizer.learning_rate))
 
 

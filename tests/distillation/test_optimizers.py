@@ -101,13 +101,16 @@ def test_one_rate_or_a_teacher_that_stays_needs_one_optimizer() -> None:
 
 def test_routing_of_the_users_own_is_left_to_it() -> None:
     own = keras.optimizers.MultiOptimizer(
-        keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1))
+        keras.optimizers.OptimizerMap(
+            keras.optimizers.SGD(0.1), {"conv": keras.optimizers.SGD(0.2)}
+        )
     )
     atsc = tiny_atsc()
     atsc.compile(own)
     assert atsc.optimizer is own
     before = values(atsc.teacher)
-    atsc.train_on_batch(*batch())
+    logs = atsc.fit(*batch(), verbose=0).history
+    assert logs["learning_rate"] == [pytest.approx(0.1)]
     assert any(
         np.any(a != b)
         for a, b in zip(before, values(atsc.teacher), strict=True)
