@@ -149,16 +149,16 @@ def optimized() -> Iterator[None]:
     Unless it optimises, XLA computes a normalised map twice and not quite
     alike: no place equals its maximum, whose gradient then is 0 / 0.
     """
-    name = "jax_disable_most_optimizations"
-    on_jax = keras.backend.backend() == "jax"
-    if on_jax:
-        import jax
+    if BACKEND != "jax":
+        yield
+        return
+    import jax
 
-        before = jax.config.read(name)
-        jax.config.update(name, False)
+    name = "jax_disable_most_optimizations"
+    before = jax.config.read(name)
+    jax.config.update(name, False)
     yield
-    if on_jax:
-        jax.config.update(name, before)
+    jax.config.update(name, before)
 
 
 @pytest.fixture

@@ -144,8 +144,8 @@ def assign_optimizers(
     if teacher_rate != 1 and any(
         id(variable) in trained
         for name, variables in groups.items()
-        for variable in variables
         if follows(given, name)
+        for variable in variables
     ):
         slower = slower_optimizer(own, teacher_rate)
     found = {

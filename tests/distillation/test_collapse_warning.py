@@ -33,7 +33,6 @@ def learnt() -> list[np.ndarray]:
         keras.optimizers.Adam(0.02),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    teacher.optimizer.build(teacher.trainable_variables)
     teacher.fit(*batch(96), batch_size=16, epochs=8, verbose=0)
     return values(teacher)
 

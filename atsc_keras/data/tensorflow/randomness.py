@@ -6,13 +6,12 @@ from typing import Self
 from atsc_keras.data.tensorflow import tf
 from atsc_keras.types import Tensor
 
-# Philox, on the CPU that prepares batches. Asked for by its name it has the
-# same numbers, and fifteen operations more in the graph of every draw.
-_ALGORITHM = "auto_select"
-
 
 class TensorKey:
     """A `Key` that draws by TensorFlow.
+
+    The algorithm is TensorFlow's choice, which on the CPU that prepares batches
+    is Philox: asked for by name, each draw has fifteen operations more.
 
     Args:
         words: int64 tensor (2,).
@@ -32,7 +31,7 @@ class TensorKey:
         words = self.words
         for part in parts:
             part = tf.cast(part, "int64")
-            words = tf.random.fold_in(words, part, alg=_ALGORITHM)
+            words = tf.random.fold_in(words, part)
         return type(self)(words)
 
     def permutation(self, count: int | Tensor) -> Tensor:
@@ -44,7 +43,6 @@ class TensorKey:
             minval=None,
             maxval=None,
             dtype="int64",
-            alg=_ALGORITHM,
         )
         return tf.cast(tf.argsort(numbers, stable=True), "int64")
 
@@ -56,9 +54,8 @@ class TensorKey:
             minval=0,
             maxval=limit,
             dtype="int32",
-            alg=_ALGORITHM,
         )
 
     def uniform(self, shape: Sequence[int | Tensor]) -> Tensor:
         """Draw float32 numbers evenly from [0, 1)."""
-        return tf.random.stateless_uniform(shape, self.words, alg=_ALGORITHM)
+        return tf.random.stateless_uniform(shape, self.words)
