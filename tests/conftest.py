@@ -1,4 +1,8 @@
-"""Fixtures that every room's tests share."""
+"""Fixtures that every room's tests share.
+
+The process that hands out tests runs none: no framework is imported here
+before it is used.
+"""
 
 import contextlib
 import ctypes
@@ -10,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 # Compiling is most of JAX's time here: it keeps what it has compiled, for the
 # processes that tests start too, and spends no time on faster code. This comes
 # before Keras.
@@ -20,12 +26,6 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 if os.environ.get("KERAS_BACKEND") == "jax":
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
-
-import keras  # noqa: E402
-import pytest  # noqa: E402
-
-from tests.markers import BACKEND, ON_TENSORFLOW, ONCE  # noqa: E402
-from tests.tiny_experiment import build_tiny_too, check_name  # noqa: E402
 
 # Most of what the collector would look at, over and over, is here to stay.
 gc.set_threshold(50_000, 20, 50)
@@ -56,11 +56,6 @@ _SLOW = (
 )
 # What takes longest begins first, so that no worker waits for it at the end.
 _FIRST = ("training", "comparing", "distillation", "test_mirrored_strategy.py")
-_MARKS = (
-    (_ONCE, ONCE),
-    (_ON_TENSORFLOW, ON_TENSORFLOW),
-    (_SLOW, pytest.mark.slow),
-)
 
 
 def pytest_collection_finish() -> None:
@@ -71,7 +66,14 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by folder what runs on one backend, and what is slow."""
-    for places, mark in _MARKS:
+    from tests.markers import ON_TENSORFLOW, ONCE
+
+    marks = (
+        (_ONCE, ONCE),
+        (_ON_TENSORFLOW, ON_TENSORFLOW),
+        (_SLOW, pytest.mark.slow),
+    )
+    for places, mark in marks:
         for item in items:
             if _lies_in(item, places):
                 item.add_marker(mark)
@@ -86,6 +88,8 @@ def _lies_in(item: pytest.Item, places: tuple[str, ...]) -> bool:
 @pytest.fixture(autouse=True, scope="session")
 def _tiny_networks() -> Iterator[None]:
     """Runs of this process know the networks of `tests.tiny_experiment`."""
+    from tests.tiny_experiment import build_tiny_too, check_name
+
     room = "atsc_keras.training"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"{room}.networks.build_classifier", build_tiny_too)
@@ -116,13 +120,15 @@ def eager_steps() -> Iterator[None]:
     `distillation/test_traced_steps.py`; whole trainings are traced in
     `distillation/test_workflow.py` and `training/test_jobs.py`.
     """
+    import keras
+
     compiled = keras.Model.compile
 
-    def eagerly(model: keras.Model, *arguments: Any, **settings: Any) -> None:
+    def eagerly(model: Any, *arguments: Any, **settings: Any) -> None:
         compiled(model, *arguments, **{"run_eagerly": True, **settings})
 
     with pytest.MonkeyPatch.context() as patch:
-        if BACKEND == "tensorflow":
+        if keras.backend.backend() == "tensorflow":
             patch.setattr(keras.Model, "compile", eagerly)
         yield
 
@@ -130,6 +136,8 @@ def eager_steps() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_kept() -> Iterator[None]:
     """What a file's tests have traced and compiled ends with them."""
+    import keras
+
     yield
     keras.utils.clear_session()
     if keras.backend.backend() == "jax":
@@ -149,7 +157,9 @@ def optimized() -> Iterator[None]:
     Unless it optimises, XLA computes a normalised map twice and not quite
     alike: no place equals its maximum, whose gradient then is 0 / 0.
     """
-    if BACKEND != "jax":
+    import keras
+
+    if keras.backend.backend() != "jax":
         yield
         return
     import jax
@@ -177,6 +187,8 @@ def signals_are_heard() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _fixed_seed() -> Iterator[None]:
     """Every test starts from the same random state, and leaves no networks."""
+    import keras
+
     keras.utils.set_random_seed(0)
     began = time.perf_counter()
     yield

@@ -7,7 +7,7 @@ import pytest
 
 BACKEND = keras.backend.backend()
 # The backend changes nothing of what is tested, or little and much time. Torch
-# starts soonest and compiles nothing.
+# compiles nothing.
 ONCE = pytest.mark.skipif(
     os.environ.get("ONCE_ON", "torch") != BACKEND, reason="once is enough"
 )
