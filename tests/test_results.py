@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from atsc_keras.config import (
     METHODS,
@@ -18,12 +17,14 @@ from atsc_keras.records.models import Movement
 from tests.reports.fake_comparison import comparison_of
 from tools import first_attempts, results_table
 from tools.results_table import (
+    PROJECTORS,
     README,
     RESULTS,
-    ROOT,
     VARIANTS,
+    listed,
     load,
     methods_table,
+    projectors_table,
     variants_table,
     with_results,
     write_record,
@@ -58,14 +59,18 @@ def test_record_is_of_the_config_beside_it(path: Path) -> None:
     for key in (text.partition("=")[0] for text in moved):
         assert any(w.startswith(f"{key}=") for w in origin.commands[0])
     assert origin.keras and origin.framework and origin.python
-    variants = yaml.safe_load((ROOT / VARIANTS).read_text("utf-8"))
-    known = {*METHODS, *(f"atsc-{variant}" for variant in variants)}
+    known = {*METHODS, *(x for y in (VARIANTS, PROJECTORS) for x in listed(y))}
     assert record.methods.keys() <= known
     for runs in record.methods.values():
         assert len(runs.seed) == len(runs.accuracy)
 
 
-def comparison(folder: Path, digest: str = "0" * 16, **methods: Any) -> Path:
+def comparison(
+    folder: Path,
+    digest: str = "0" * 16,
+    teacher: float = 8 / 9,
+    **methods: list[float],
+) -> Path:
     """The folder of a comparison, as far as it is kept."""
     named = {key.replace("__", "-"): runs for key, runs in methods.items()}
     made = comparison_of(**named)
@@ -82,14 +87,14 @@ def comparison(folder: Path, digest: str = "0" * 16, **methods: Any) -> Path:
     origin = made.origin.model_copy(
         update={"config_digest": digest, "commands": (("run", folder.name),)}
     )
-    taught = {
-        name: teacher.model_copy(update={"accuracy": 8 / 9})
-        for name, teacher in made.teachers.items()
+    teachers = {
+        name: known.model_copy(update={"accuracy": teacher})
+        for name, known in made.teachers.items()
     }
     folder.mkdir()
     (folder / "comparison.json").write_text(
         made.model_copy(
-            update={"methods": adapted, "origin": origin, "teachers": taught}
+            update={"methods": adapted, "origin": origin, "teachers": teachers}
         ).model_dump_json()
     )
     return folder
@@ -100,27 +105,38 @@ def test_records_of_one_experiment_are_joined(
 ) -> None:
     monkeypatch.setattr(results_table, "RESULTS", tmp_path / "results")
     first = comparison(tmp_path / "a", student=[0.6, 0.7], atsc=[0.8, 0.9])
-    second = comparison(tmp_path / "b", atsc=[0.8], atsc__reduction_8=[0.7])
+    varied = {"atsc__reduction_8": [0.7], "atsc__teacher_still": [0.6]}
+    second = comparison(tmp_path / "b", atsc=[0.8], **varied)
     write_record(first)
     record = load(write_record(second))
-    assert list(record.methods) == ["student_alone", "atsc", "atsc-reduction_8"]
+    names = ["student_alone", "atsc", "atsc-reduction_8", "atsc-teacher_still"]
+    assert list(record.methods) == names
     kept = record.methods["atsc"].adaptation
     assert [len(seed.layers) for seed in kept if seed] == [1, 0]
     assert kept[1] and kept[1].val_feature_distance[-1] == 0.12346
     assert record.origin.commands == (("run", "a"), ("run", "b"))
-    # So few variants stand among the methods.
     assert "run a\nrun b\n```\n" in methods_table(record)
-    assert "| ATSC, reduction 8 | 70.0 % (1) |" in methods_table(record)
-    assert variants_table([record]).splitlines()[2:] == [
-        "| ATSC | 1.0 k | 85.0 ± 7.1 % | 0.12 |",
-        "| ATSC, reduction 8 | 1.0 k | 70.0 % (1) | 0.12 |",
-    ]
+    assert "reduction" not in methods_table(record)
+    table = projectors_table([record]).splitlines()
+    assert table[2] == "| ATSC | 85.0 ± 7.1 % | 1.0 k | 2.0 k |"
+    assert "| ATSC, reduction 8 | 70.0 % (1) | 1.0 k | 2.0 k |" in table
+    assert "| ATSC, linear | - | - | - |" in table
+    table = variants_table([record]).splitlines()
+    assert "| ATSC, teacher still | 60.0 % (1) | 0.12 |" in table
     late = comparison(tmp_path / "c", kd=[0.6, 0.7])
     joined = load(write_record(late)).methods
-    assert list(joined) == ["student_alone", "kd", "atsc", "atsc-reduction_8"]
-    other = comparison(tmp_path / "d", "1" * 16, atsc=[0.1])
-    with pytest.raises(ValueError, match="of another experiment"):
-        write_record(other)
+    assert list(joined) == [names[0], "kd", *names[1:]]
+    alone = comparison(tmp_path / "e", teacher=0.5, student_same_size=[0.6])
+    joined = load(write_record(alone))
+    assert "student_same_size" in joined.methods  # no teacher is behind it
+    assert joined.teachers["teacher"].accuracy == 0.88889
+    for other in (
+        comparison(tmp_path / "d", "1" * 16, atsc=[0.1]),
+        comparison(tmp_path / "f", "1" * 16, student_same_size=[0.1]),
+        comparison(tmp_path / "g", teacher=0.5, simkd=[0.6]),
+    ):
+        with pytest.raises(ValueError, match="of another experiment"):
+            write_record(other)
 
 
 # === First attempts ===

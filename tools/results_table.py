@@ -12,6 +12,7 @@ import re
 import shlex
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import yaml
 
 from atsc_keras.comparing.candidates import DEFAULT_METHODS
 from atsc_keras.config import METHODS
-from atsc_keras.records.comparisons import Comparison
+from atsc_keras.records.comparisons import Comparison, MethodRuns
 from atsc_keras.records.reading import parse_record
 from atsc_keras.records.run import Run
 from atsc_keras.reports.comparison import (
@@ -36,6 +37,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
 README = ROOT / "README.md"
 VARIANTS = "configs/variants/atsc.yaml"
+PROJECTORS = "configs/variants/projectors.yaml"
 BEGIN = "<!-- results: written by tools/results_table.py -->"
 END = "<!-- end of results -->"
 # Of those of a comparison, what adapting did to the teacher.
@@ -44,7 +46,6 @@ FIGURES = {
     "teacher_movement": "How far the teacher moved",
 }
 _DIGITS = 5
-_FEW = 3  # variants that stand among the methods of their record
 _SHORT = DEFAULT_METHODS
 _COLUMNS = (
     *("Method", "Top-1", "Best epoch", "Gap closed", "Rate"),
@@ -90,14 +91,16 @@ def write_record(run: Path) -> Path:
     """Keep the record of a comparison, by the name of its config.
 
     What an earlier one of the same config and teacher has more, methods or
-    seeds of one, is kept.
+    seeds of one, is kept; where labels alone taught, whichever the teacher.
     """
     record = record_of(run)
+    labels = {name for name, x in METHODS.items() if x.kind == "labels"}
+    taught = not record.methods.keys() <= labels
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{record.name}.json"
     if path.exists():
         known = load(path)
-        if _experiment(known) != _experiment(record):
+        if _experiment(known, taught) != _experiment(record, taught):
             raise ValueError(f"{path} is of another experiment than {run}")
         methods = known.methods | {
             name: runs
@@ -106,15 +109,16 @@ def write_record(run: Path) -> Path:
         }
         plain = {name: methods[name] for name in METHODS if name in methods}
         commands = dict.fromkeys(known.origin.commands + record.origin.commands)
+        whole = record if taught else known
         joined = {
             "methods": plain | methods,
             "learning_rates": {**known.learning_rates, **record.learning_rates},
             "diverged": {**known.diverged, **record.diverged},
-            "origin": record.origin.model_copy(
+            "origin": whole.origin.model_copy(
                 update={"commands": tuple(commands)}
             ),
         }
-        record = record.model_copy(update=joined)
+        record = whole.model_copy(update=joined)
     save(record, path)
     return path
 
@@ -131,11 +135,12 @@ def _fewer_seeds(record: Comparison, method: str) -> str:
     return f" ({seeds})" if 0 < seeds < most else ""
 
 
-def _experiment(record: Comparison) -> list[Any]:
+def _experiment(record: Comparison, taught: bool) -> list[Any]:
     """What must be equal for records to stand in one table."""
     teachers = [
         round(teacher.accuracy, _DIGITS)  # what is kept has no more
         for teacher in record.teachers.values()
+        if taught
     ]
     return [record.origin.config_digest, record.backend, *teachers]
 
@@ -148,16 +153,10 @@ def without_variants(record: Comparison) -> Comparison:
     return record.model_copy(update={"methods": plain})
 
 
-def has_few_variants(record: Comparison) -> bool:
-    """Whether they stand among the methods, not in a table of variants."""
-    return sum("-" in name for name in record.methods) <= _FEW
-
-
 def methods_table(record: Comparison) -> str:
-    """Teachers and methods of one comparison, and variants if they are few."""
+    """Teachers and methods of one comparison."""
     rates = record.learning_rates
-    plain = without_variants(record)
-    shown = record if has_few_variants(record) else plain
+    shown = without_variants(record)
     rows = []
     for name, row in zip(
         [*[""] * len(record.teachers), *shown.methods],
@@ -175,7 +174,7 @@ def methods_table(record: Comparison) -> str:
         f"\n\n![{title}]({_figure(record, name).relative_to(ROOT)})"
         for name, title in _figures_of(record).items()
     )
-    ahead = f"{verdict(plain)} " if len(plain.methods) > 1 else ""
+    ahead = f"{verdict(shown)} " if len(shown.methods) > 1 else ""
     return (
         f"keras {origin.keras}, {origin.backend} {origin.framework}; config "
         f"{origin.config_digest}:\n\n```sh\n{commands}\n```\n\n"
@@ -204,35 +203,51 @@ def _figure(record: Comparison, name: str) -> Path:
     return RESULTS / f"{record.name}_{name}.svg"
 
 
-def variants_table(varied: list[Comparison]) -> str:
-    """Variants of ATSC beside it, in the order of their file."""
-    listed = yaml.safe_load((ROOT / VARIANTS).read_text("utf-8"))
-    names = [
-        name
-        for name in ("simkd", "atsc", *(f"atsc-{key}" for key in listed))
-        if any(name in record.methods for record in varied)
-    ]
-    rows = []
-    for name in names:
-        known = [r.methods[name] for r in varied if name in r.methods]
-        row = [method_label(name), quantity(known[0].parameters[0])]
-        for record in varied:
-            runs = record.methods.get(name)
-            if runs is None:
-                row += ["", ""]
-                continue
-            distance = statistics.mean(
-                seed.val_feature_distance[-1]
-                for seed in runs.adaptation
-                if seed
-            )
-            top1 = spread(runs.accuracy, record.test_examples)
-            row += [top1 + _fewer_seeds(record, name), f"{distance:.2f}"]
-        rows.append(row)
-    header = ["ATSC", "Parameters"]
-    for record in varied:
-        header += [record.name.replace("_", " "), "distance"]
-    return markdown_table(header, rows)
+def variants_table(kept: list[Comparison]) -> str:
+    """Variants of ATSC: accuracy, and distance to the teacher."""
+
+    def distance(runs: MethodRuns) -> str:
+        last = [x.val_feature_distance[-1] for x in runs.adaptation if x]
+        return f"{statistics.mean(last):.2f}"
+
+    return _side_by_side(kept, VARIANTS, {"distance": distance})
+
+
+def projectors_table(kept: list[Comparison]) -> str:
+    """Forms of the projector: accuracy, and what ships."""
+    columns: dict[str, Callable[[MethodRuns], str]] = {
+        "parameters": lambda runs: quantity(runs.parameters[0]),
+        "multiply-adds": lambda runs: quantity(runs.multiply_adds[0]),
+    }
+    return _side_by_side(kept, PROJECTORS, columns)
+
+
+def _side_by_side(
+    kept: list[Comparison],
+    variants: str,
+    columns: dict[str, Callable[[MethodRuns], str]],
+) -> str:
+    """ATSC and its variants of a file in the records that have some."""
+    rows = {x: [method_label(x)] for x in ("atsc", *listed(variants))}
+    header = ["ATSC"]
+    for record in kept:
+        if len(record.methods.keys() & rows.keys()) < 2:
+            continue
+        header += [record.name.replace("_", " "), *columns]
+        for name, row in rows.items():
+            if runs := record.methods.get(name):
+                top1 = spread(runs.accuracy, record.test_examples)
+                row.append(top1 + _fewer_seeds(record, name))
+                row += [write(runs) for write in columns.values()]
+            else:
+                row += [NOTHING] * (1 + len(columns))
+    return markdown_table(header, [*rows.values()])
+
+
+def listed(variants: str) -> list[str]:
+    """Variants of a file, by their names in records."""
+    text = (ROOT / variants).read_text("utf-8")
+    return [f"atsc-{key}" for key in yaml.safe_load(text)]
 
 
 def records() -> list[Comparison]:
@@ -266,14 +281,13 @@ def short_table() -> str:
 def results_text() -> str:
     """All that `docs/results.md` shows of the records."""
     kept = records()
-    varied = [record for record in kept if not has_few_variants(record)]
     parts = [
         f"**{record.name}**, {record.test_examples:,} test images, "
         f"{methods_table(record)}"
         for record in kept
     ]
-    if varied:
-        parts.append(f"**Variants of ATSC.**\n\n{variants_table(varied)}")
+    parts.append(f"**Variants of ATSC.**\n\n{variants_table(kept)}")
+    parts.append(f"**Projectors.**\n\n{projectors_table(kept)}")
     return "\n\n".join(parts)
 
 
