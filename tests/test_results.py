@@ -67,7 +67,7 @@ def test_record_is_of_the_config_beside_it(path: Path) -> None:
 
 def comparison(
     folder: Path,
-    digest: str = "0" * 16,
+    *changes: str,
     teacher: float = 8 / 9,
     **methods: list[float],
 ) -> Path:
@@ -84,8 +84,9 @@ def comparison(
         else runs
         for name, runs in made.methods.items()
     }
+    config = load_config("digits_resnet14_resnet8x0.125", changes)
     origin = made.origin.model_copy(
-        update={"config_digest": digest, "commands": (("run", folder.name),)}
+        update={"config": config, "commands": (("run", folder.name),)}
     )
     teachers = {
         name: known.model_copy(update={"accuracy": teacher})
@@ -126,17 +127,21 @@ def test_records_of_one_experiment_are_joined(
     late = comparison(tmp_path / "c", kd=[0.6, 0.7])
     joined = load(write_record(late)).methods
     assert list(joined) == [names[0], "kd", *names[1:]]
-    alone = comparison(tmp_path / "e", teacher=0.5, student_same_size=[0.6])
+    other = ("teacher.weights=other.keras",)
+    alone = comparison(
+        tmp_path / "e", *other, teacher=0.5, student_same_size=[0.6]
+    )
     joined = load(write_record(alone))
     assert "student_same_size" in joined.methods  # no teacher is behind it
     assert joined.teachers["teacher"].accuracy == 0.88889
-    for other in (
-        comparison(tmp_path / "d", "1" * 16, atsc=[0.1]),
-        comparison(tmp_path / "f", "1" * 16, student_same_size=[0.1]),
-        comparison(tmp_path / "g", teacher=0.5, simkd=[0.6]),
+    for wrong in (
+        comparison(tmp_path / "d", "seed=1", atsc=[0.1]),
+        comparison(tmp_path / "f", "seed=1", student_same_size=[0.1]),
+        comparison(tmp_path / "g", *other, simkd=[0.6]),
+        comparison(tmp_path / "h", teacher=0.5, simkd=[0.6]),
     ):
         with pytest.raises(ValueError, match="of another experiment"):
-            write_record(other)
+            write_record(wrong)
 
 
 # === First attempts ===

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from atsc_keras.comparing.candidates import DEFAULT_METHODS
-from atsc_keras.config import METHODS
+from atsc_keras.config import METHODS, config_digest
 from atsc_keras.records.comparisons import Comparison, MethodRuns
 from atsc_keras.records.reading import parse_record
 from atsc_keras.records.run import Run
@@ -137,12 +137,14 @@ def _fewer_seeds(record: Comparison, method: str) -> str:
 
 def _experiment(record: Comparison, taught: bool) -> list[Any]:
     """What must be equal for records to stand in one table."""
-    teachers = [
-        round(teacher.accuracy, _DIGITS)  # what is kept has no more
-        for teacher in record.teachers.values()
-        if taught
-    ]
-    return [record.origin.config_digest, record.backend, *teachers]
+    config, numbers = record.origin.config, []
+    if taught:
+        # What is kept has no more digits.
+        numbers = [round(x.accuracy, _DIGITS) for x in record.teachers.values()]
+    elif config:
+        bare = [x.model_copy(update={"weights": None}) for x in config.teachers]
+        config = config.model_copy(update={"teacher": tuple(bare)})
+    return [config and config_digest(config), record.backend, *numbers]
 
 
 def without_variants(record: Comparison) -> Comparison:
