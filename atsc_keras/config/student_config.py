@@ -18,9 +18,9 @@ class StudentConfig(StrictModel):
             KerasHub or KerasCV, `preset`; null (default) = none.
         pixels: what the saved file wants of its pixels, as for the teacher.
         batch_norm_momentum: what every batch normalisation has, 0 to under 1;
-            null (default) = as the network has it. Libraries have 0.99 or
-            0.999: in a run of some hundred steps moving statistics then lag
-            behind, and 0.9 is better.
+            null (default) = as the network has it, but at most 0.9, alone and
+            taught. Libraries have 0.99 or 0.999, with which moving statistics
+            lag behind for hundreds of steps.
         training: how the student alone is trained, the baseline; null (default)
             = no baseline.
         same_size: whether `distill` trains a second baseline in the same way:

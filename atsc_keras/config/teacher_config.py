@@ -27,7 +27,8 @@ class TeacherConfig(StrictModel):
         trainable: layers of its encoder that adapt while it teaches, by name or
             regular expression, such as [stage3_.*]; null (default) = all; [] =
             none, the classifier neither, which is SimKD.
-        batch_norm_momentum: as for the student.
+        batch_norm_momentum: as for the student; null (default) = as the network
+            has it.
         training: how to train it where there are no weights.
     """
 

@@ -1,7 +1,6 @@
 """Adaptive teaching with a shared classifier."""
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
@@ -34,7 +33,7 @@ from atsc_keras.distillation.starting_point import (
     copy_weights,
     held_weights,
 )
-from atsc_keras.models.batch_norm import batch_norms, slower_statistics
+from atsc_keras.models.batch_norm import batch_norms, paced
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -76,10 +75,10 @@ class ATSC(SizedTrainer):
         projector_parameters: a budget for all projectors, in its place.
         projector: their form, "bottleneck" (default, as published),
             "separable", "linear" or "none"; see `build_projector`.
-        l2sp_scope: which teacher weights L2-SP holds near their start: "all"
-            trainable ones (default), or their "kernels" only: weights whose
-            name ends so.
-        batch_norm_momentum: of the projectors; default 0.9.
+        l2sp_scope: what L2-SP holds of the teachers: "all" that is trainable
+            (default), or the "kernels" only: weights whose name ends so.
+        batch_norm_momentum: of the projectors, and while training the most of
+            the student's encoder; default 0.9.
         augmentation: a layer applied to each training batch inside the step,
             once for all networks, such as
             `keras.layers.RandomFlip("horizontal")`; default: none. Such a
@@ -176,8 +175,11 @@ class ATSC(SizedTrainer):
         """Find what of the teachers adapts, and how fast."""
         self._teacher_passes = [training_pass(t.encoder) for t in self.teachers]
         share = 1.0 if self.teacher_rate is None else min(self.teacher_rate, 1)
-        norms = batch_norms(self.teachers)
-        self._teacher_statistics = partial(slower_statistics, norms, share)
+        most = self.student.batch_norm_momentum
+        self._statistics = paced(
+            (batch_norms(self.teachers), lambda own: 1 - share * (1 - own)),
+            (batch_norms([self.student.encoder]), lambda own: min(own, most)),
+        )
 
     def before_fit(self, verbose: Any = "auto") -> None:
         """Warn where training moves the logits of an earlier student."""
@@ -194,8 +196,9 @@ class ATSC(SizedTrainer):
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
         """Find what every weight descends, by terms of its own: Algorithm 1."""
-        features, teacher_logits = self._teach(images)
-        projected = self.student.features(images, training=True)
+        with self._statistics():
+            features, teacher_logits = self._teach(images)
+            projected = self.student.features(images, training=True)
         student_logits = self.student.classify_with_fixed_heads(projected)
 
         logs = combine(
@@ -227,16 +230,13 @@ class ATSC(SizedTrainer):
 
     def _teach(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Encode with each teacher; classify its features, held constant."""
-        with self._teacher_statistics():
-            features = [encode(images) for encode in self._teacher_passes]
-            logits = [
-                teacher.classify(
-                    ops.stop_gradient(x),
-                    training=bool(teacher.trainable_variables),
-                )
-                for teacher, x in zip(self.teachers, features, strict=True)
-            ]
-        return features, logits
+        features = [encode(images) for encode in self._teacher_passes]
+        return features, [
+            teacher.classify(
+                ops.stop_gradient(x), training=bool(teacher.trainable_variables)
+            )
+            for teacher, x in zip(self.teachers, features, strict=True)
+        ]
 
     def _feature_losses(
         self,

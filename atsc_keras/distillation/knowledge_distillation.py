@@ -19,6 +19,11 @@ from atsc_keras.distillation.ownership import check_owners
 from atsc_keras.distillation.settings import FixedTeacherSettings
 from atsc_keras.distillation.transfer_loss import Outputs, TransferLoss
 from atsc_keras.errors import InputError
+from atsc_keras.models.batch_norm import batch_norms, paced
+from atsc_keras.models.building_blocks import (
+    BATCH_NORM_MOMENTUM,
+    check_momentum,
+)
 from atsc_keras.models.image_classifier import ImageClassifier
 from atsc_keras.models.stage_maps import with_stage_maps
 from atsc_keras.types import Logs, Tensor
@@ -53,6 +58,8 @@ class KnowledgeDistillation(DistillationTrainer):
         temperature: of the KL; default 4.
         warmup_epochs: over which `transfer_weight` rises linearly from near
             0; default 0 = at once.
+        batch_norm_momentum: while training the most of the student's; default
+            0.9.
         augmentation: a layer applied to each training batch inside the step,
             once for both networks; default: none.
         **kwargs: as for `keras.Model`.
@@ -88,6 +95,7 @@ class KnowledgeDistillation(DistillationTrainer):
         logits_loss_weight: float | None = None,
         temperature: float = 4.0,
         warmup_epochs: int = 0,
+        batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
         augmentation: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
@@ -107,6 +115,7 @@ class KnowledgeDistillation(DistillationTrainer):
         _check_transfer(transfer)
         super().__init__([fixed], settings, _REPORTED, augmentation, **kwargs)
         self.student = learner
+        self.batch_norm_momentum = check_momentum(batch_norm_momentum)
         self.transfer = transfer
         self.ramp = self.add_weight(
             shape=(),
@@ -155,6 +164,13 @@ class KnowledgeDistillation(DistillationTrainer):
     ) -> list[keras.Variable]:
         return _without(variables, self.teacher.variables)
 
+    def prepare_step(self) -> None:
+        """Find how fast the student's statistics move."""
+        most = self.batch_norm_momentum
+        self._statistics = paced(
+            (batch_norms([self.student]), lambda own: min(own, most))
+        )
+
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
@@ -165,7 +181,8 @@ class KnowledgeDistillation(DistillationTrainer):
             ops.stop_gradient(outputs.embedding),
             ops.stop_gradient(outputs.logits),
         )
-        student = self._ask_student(images)
+        with self._statistics():
+            student = self._ask_student(images)
         logs = {
             "student_loss": self.cross_entropy(labels, student.logits, weight),
             "transfer_loss": ops.zeros_like(self.ramp.value),
@@ -201,6 +218,7 @@ class KnowledgeDistillation(DistillationTrainer):
         return {
             **super().get_config(),
             **self.settings.as_dict(),
+            "batch_norm_momentum": self.batch_norm_momentum,
             **{name: serialize(getattr(self, name)) for name in _OBJECTS},
         }
 

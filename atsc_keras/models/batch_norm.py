@@ -1,7 +1,7 @@
 """How fast moving statistics follow those of the batches."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 import keras
 
@@ -10,29 +10,29 @@ from atsc_keras.models.image_classifier import ImageClassifier
 
 
 def set_batch_norm_momentum(
-    classifier: ImageClassifier, momentum: float | None
+    classifier: ImageClassifier, momentum: float | None, most: float = 1.0
 ) -> None:
     """Set the momentum of a classifier's batch normalisation.
 
     Args:
         classifier: changed in place; before `compile`.
-        momentum: share of the old statistics that a step keeps; None = as it
-            is.
+        momentum: share of the old statistics that a step keeps; None = each
+            layer's own, but at most `most`.
+        most: default 1.
 
     Raises:
         InputError: if there is no batch normalisation to set.
     """
-    if momentum is None:
-        return
     found = batch_norms([classifier.encoder])
-    if not found:
+    if momentum is not None and not found:
         raise InputError(
             "`batch_norm_momentum` needs a network with batch normalisation. "
             f"Received: batch_norm_momentum={momentum:g} with "
             f"{classifier.encoder.name}, which has none. Leave it out."
         )
     for layer in found:
-        layer.momentum = momentum
+        own = min(layer.momentum, most)
+        layer.momentum = own if momentum is None else momentum
 
 
 def batch_norms(
@@ -47,22 +47,34 @@ def batch_norms(
     ]
 
 
-@contextmanager
-def slower_statistics(
-    norms: Sequence[keras.layers.BatchNormalization], share: float
-) -> Iterator[None]:
-    """Let moving statistics follow more slowly, while it lasts.
+def paced(
+    *paces: tuple[
+        Sequence[keras.layers.BatchNormalization], Callable[[float], float]
+    ],
+) -> Callable[[], AbstractContextManager[None]]:
+    """Let moving statistics follow otherwise, for a while.
 
     Args:
-        norms: whose statistics are meant.
-        share: part of the step that their momentum says, from 0 (they stay)
-            to 1 (as that says).
+        *paces: whose statistics, and their momentum -> the one in its place.
+
+    Returns:
+        A function of no arguments that makes a context. Several may overlap,
+        as those of replicas do, which wait for each other inside.
     """
-    before = [layer.momentum for layer in norms]
-    try:
-        for layer, momentum in zip(norms, before, strict=True):
-            layer.momentum = 1 - share * (1 - momentum)
-        yield
-    finally:
-        for layer, momentum in zip(norms, before, strict=True):
-            layer.momentum = momentum
+    momenta = [
+        (layer, layer.momentum, pace(layer.momentum))
+        for norms, pace in paces
+        for layer in norms
+    ]
+
+    @contextmanager
+    def otherwise() -> Iterator[None]:
+        try:
+            for layer, _, momentum in momenta:
+                layer.momentum = momentum
+            yield
+        finally:
+            for layer, momentum, _ in momenta:
+                layer.momentum = momentum
+
+    return otherwise

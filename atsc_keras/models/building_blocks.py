@@ -4,10 +4,12 @@ Each layer computes, and counts, what PyTorch's does, on which every published
 number rests.
 """
 
+from numbers import Real
 from typing import Any
 
 import keras
 
+from atsc_keras.errors import InputError
 from atsc_keras.types import Tensor
 
 # PyTorch's batch normalisation.
@@ -18,6 +20,21 @@ BATCH_NORM_EPSILON = 1e-5
 # outside its memory in TensorFlow 2.21 (oneDNN on a CPU), unless the batch is
 # a multiple of the threads.
 _FEWEST_CHANNELS_TO_STRIDE = 16
+
+
+def check_momentum(momentum: float) -> float:
+    """Check a momentum of batch normalisation.
+
+    Raises:
+        InputError: if it is no number from 0 to under 1.
+    """
+    is_number = isinstance(momentum, Real) and not isinstance(momentum, bool)
+    if not is_number or not 0 <= momentum < 1:
+        raise InputError(
+            "The momentum of batch normalisation must be from 0 to under 1. "
+            f"Received: momentum={momentum!r}. Usual: {BATCH_NORM_MOMENTUM}."
+        )
+    return float(momentum)
 
 
 def kernel_initializer() -> keras.initializers.Initializer:

@@ -1,7 +1,7 @@
 """The projector: from the student's features into the teacher's space."""
 
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 
 import keras
 
@@ -9,6 +9,7 @@ from atsc_keras.errors import InputError
 from atsc_keras.models.building_blocks import (
     BATCH_NORM_MOMENTUM,
     batch_norm,
+    check_momentum,
     conv,
     depthwise_conv,
     kernel_initializer,
@@ -50,16 +51,6 @@ def _bottleneck_channels(channels: int, reduction: int) -> int:
             f"channels={channels}. Use {min(2, channels)}."
         )
     return -(-channels // int(reduction))
-
-
-def _checked_momentum(momentum: float) -> float:
-    is_number = isinstance(momentum, Real) and not isinstance(momentum, bool)
-    if not is_number or not 0 <= momentum < 1:
-        raise InputError(
-            "The momentum of batch normalisation must be from 0 to under 1. "
-            f"Received: momentum={momentum!r}. Usual: {BATCH_NORM_MOMENTUM}."
-        )
-    return float(momentum)
 
 
 def _layers_of(
@@ -210,7 +201,7 @@ def build_projector(
     inner = _bottleneck_channels(channels, reduction)
     norm = partial(
         batch_norm,
-        momentum=_checked_momentum(momentum),
+        momentum=check_momentum(momentum),
         synchronized=synchronized,
     )
     features = x = keras.Input(student_shape, name="features")

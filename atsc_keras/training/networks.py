@@ -8,6 +8,7 @@ from atsc_keras.config import StudentConfig, TeacherConfig
 from atsc_keras.data.dataset import Dataset
 from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import set_batch_norm_momentum
+from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.complexity import count_parameters
 from atsc_keras.models.endings import read_ending
 from atsc_keras.models.finite import check_weights_are_numbers
@@ -132,7 +133,8 @@ def build_student(asked: StudentConfig, dataset: Dataset) -> ImageClassifier:
         ).classifier
     else:
         student = _load_student(asked, asked.weights, dataset)
-    set_batch_norm_momentum(student, asked.batch_norm_momentum)
+    momentum = asked.batch_norm_momentum
+    set_batch_norm_momentum(student, momentum, BATCH_NORM_MOMENTUM)
     return student
 
 

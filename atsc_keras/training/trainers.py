@@ -39,9 +39,6 @@ def build_atsc(teachers: list[ImageClassifier], experiment: Experiment) -> ATSC:
     # The same draw as the student alone: both start from one network.
     student = experiment.student()
     settings = config.distillation
-    momentum = config.student.batch_norm_momentum
-    if momentum is None:
-        momentum = BATCH_NORM_MOMENTUM
     return ATSC(
         teachers,
         student.encoder,
@@ -55,7 +52,7 @@ def build_atsc(teachers: list[ImageClassifier], experiment: Experiment) -> ATSC:
         projector_parameters=settings.projector_parameters,
         projector=settings.projector,
         l2sp_scope=settings.l2sp_scope,
-        batch_norm_momentum=momentum,
+        batch_norm_momentum=_momentum(config),
         augmentation=device_augmentation(config.data),
     )
 
@@ -133,8 +130,15 @@ def build_method(
         warmup_epochs=round(
             chosen(asked.warmup_epochs, published.warmup_share * epochs)
         ),
+        batch_norm_momentum=_momentum(config),
         augmentation=device_augmentation(config.data),
     )
+
+
+def _momentum(config: ExperimentConfig) -> float:
+    """Find the most that a student's batch normalisation has."""
+    asked = config.student.batch_norm_momentum
+    return BATCH_NORM_MOMENTUM if asked is None else asked
 
 
 def _check_rows(

@@ -11,15 +11,15 @@ from atsc_keras.config import load_config
 from atsc_keras.config.shipped import shipped_configs
 from atsc_keras.errors import InputError
 
-DEMO = "digits_resnet14_resnet8x0.125"
+DIGITS = "digits_resnet14_resnet8x0.125"
 
 
-@pytest.mark.parametrize("name", [DEMO, f"{DEMO}.yaml"])
+@pytest.mark.parametrize("name", [DIGITS, f"{DIGITS}.yaml"])
 def test_shipped_config_is_found_from_any_folder(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load_config(name, ["seed=3"]).name == DEMO
+    assert load_config(name, ["seed=3"]).name == DIGITS
     (tmp_path / name).write_text("data: {source: digits}")
     with pytest.raises(InputError, match="teacher: is required"):
         load_config(name)  # the path comes first
@@ -29,7 +29,7 @@ def test_every_shipped_config_is_listed_with_its_purpose() -> None:
     folder = Path(atsc_keras.__file__).parents[1] / "configs"
     listed = shipped_configs()
     assert list(listed) == sorted(path.stem for path in folder.glob("*.yaml"))
-    assert listed[DEMO] == "the demo"
+    assert listed[f"{DIGITS}_demo"] == "the demo"
     assert listed["cifar100_resnet32x4_vgg13_resnet8x4"] == (
         "two teachers, resnet32x4 and vgg13, teach resnet8x4 on CIFAR-100 with "
         "the published recipe of one (arXiv 2406.08528)"
@@ -64,6 +64,6 @@ def test_installed_configs_come_before_a_folder_beside_the_package(
 )
 def test_wrong_name_is_answered_with_the_nearest(name: str) -> None:
     with pytest.raises(
-        InputError, match=rf"Received: {name}. Nearest .*{DEMO}.*atsc list"
+        InputError, match=rf"Received: {name}. Nearest .*{DIGITS}.*atsc list"
     ):
         load_config(name)
