@@ -31,8 +31,9 @@ class DistillationConfig(StrictModel):
             quarter of the teacher's parameters.
         projector_parameters: most parameters of all projectors together, in
             place of `reduction`; null (default) = as that says.
-        projector: `bottleneck` (default, as published), `separable`, `linear`
-            or, for a teacher of as many channels, `none`.
+        projector: `auto` (default) = `bottleneck`, as published, with a given
+            reduction or where 2 leaves it small enough, else `separable`; or
+            `linear` or, for a teacher of as many channels, `none`.
         l2sp_scope: `all` (default) trainable weights of the teacher's encoder
             or its `kernels`.
         training: the recipe; required.
@@ -61,8 +62,8 @@ class DistillationConfig(StrictModel):
     projector_parameters: int | None = Field(
         default=None, gt=0, le=1_000_000_000, examples=[100_000]
     )
-    projector: Literal["bottleneck", "separable", "linear", "none"] = (
-        "bottleneck"
+    projector: Literal["auto", "bottleneck", "separable", "linear", "none"] = (
+        Field(default="auto", json_schema_extra={NEUTRAL: "bottleneck"})
     )
     l2sp_scope: Literal["all", "kernels"] = "all"
     training: RecipeConfig

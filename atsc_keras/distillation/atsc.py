@@ -73,8 +73,8 @@ class ATSC(SizedTrainer):
         reduction: of the projectors' bottleneck: a number, or "auto" (default),
             by the size of the teachers; see `DistilledStudent`.
         projector_parameters: a budget for all projectors, in its place.
-        projector: their form, "bottleneck" (default, as published),
-            "separable", "linear" or "none"; see `build_projector`.
+        projector: their form: "auto" (default), "bottleneck" as published,
+            "separable", "linear" or "none"; see `DistilledStudent`.
         l2sp_scope: what L2-SP holds of the teachers: "all" that is trainable
             (default), or the "kernels" only: weights whose name ends so.
         batch_norm_momentum: of the projectors, and while training the most of
@@ -122,7 +122,7 @@ class ATSC(SizedTrainer):
         temperature: float = 4.0,
         reduction: int | Literal["auto"] = "auto",
         projector_parameters: int | None = None,
-        projector: str = "bottleneck",
+        projector: str = "auto",
         l2sp_scope: Literal["all", "kernels"] = "all",
         batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
         augmentation: keras.layers.Layer | None = None,

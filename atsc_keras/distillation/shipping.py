@@ -103,7 +103,7 @@ def projector_words(student: DistilledStudent) -> str:
     """Say how large the projectors are in training, and what made them so."""
     size = student.projector_size
     several = len(student.projectors) > 1
-    form = f"reduction={size.reduction}"
+    form = _setting(student, size.reduction)
     if student.projector in WITHOUT_BOTTLENECK:
         form = f'projector="{student.projector}"'
     chosen = f" (chosen: {size.reason})" if size.reason else ""
@@ -156,7 +156,8 @@ def say_if_large(
         )
         if smaller:
             reduction, less = smaller
-            line += f"; `reduction={reduction}` ({now}) would make it {less:,}"
+            setting = _setting(student, reduction)
+            line += f"; `{setting}` ({now}) would make it {less:,}"
         print(f"{line}.", flush=True)
         return
     around = own - count_parameters(student.encoder)
@@ -165,14 +166,21 @@ def say_if_large(
         f"{around:,} of them around its encoder in projector and classifier, "
         f"where the teacher has {teacher:,}. "
         + (
-            f"Set `reduction={smaller[0]}` ({now}): it then ships with "
-            f"{smaller[1]:,}."
+            f"Set `{_setting(student, smaller[0])}` ({now}): it then ships "
+            f"with {smaller[1]:,}."
             if smaller
             else f"No `reduction` ({now}) makes it smaller than that: take a "
             "student with a smaller encoder."
         ),
         stacklevel=5,  # the user's `fit`
     )
+
+
+def _setting(student: DistilledStudent, reduction: int) -> str:
+    """Say what gives a projector of a student's form a reduction."""
+    if student.projector == "bottleneck":
+        return f"reduction={reduction}"
+    return f'projector="{student.projector}", reduction={reduction}'
 
 
 def say_stems(

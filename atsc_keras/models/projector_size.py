@@ -1,7 +1,7 @@
-"""How wide a projector is made: by its teacher's size, or by a budget."""
+"""Form and width of a projector: by its teacher's size, or by a budget."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Final
 
@@ -19,17 +19,19 @@ _IN_WORDS = "a quarter"
 
 @dataclass(frozen=True)
 class ProjectorSize:
-    """What a projector's bottleneck divides its teacher's channels by.
+    """Form of a projector, and what divides its teacher's channels inside.
 
     Attributes:
         reduction: that number.
         chosen_by: the setting that chose it; None where it was given.
         reason: what it was chosen for, in words; None likewise.
+        form: of `build_projector`.
     """
 
     reduction: int
     chosen_by: str | None = None
     reason: str | None = None
+    form: str = "bottleneck"
 
 
 def projector_size(
@@ -45,7 +47,8 @@ def projector_size(
         reduction: "auto", or a number, which is checked where a projector is
             built.
         shapes: for each teacher those of the student's features and its own.
-        form: of `build_projector`.
+        form: of `build_projector`, or "auto": "bottleneck" where a reduction
+            is given, or 2 is narrow enough for it; else "separable".
         teacher_parameters: of the largest teacher.
         budget: most parameters of all projectors together; None (default) =
             as `reduction` says.
@@ -60,6 +63,24 @@ def projector_size(
         InputError: if no projector keeps the budget, it is given beside a
             reduction, or shapes and form do not fit together.
     """
+    if form == AUTO:
+        limit = _LARGEST_SHARE * teacher_parameters
+        if isinstance(budget, Integral):
+            limit = budget
+        published = _count(shapes, "bottleneck", min(2, _largest(shapes)))
+        wide = isinstance(reduction, str) and published > limit
+        form = "separable" if wide else "bottleneck"
+    size = _size(reduction, shapes, form, teacher_parameters, budget)
+    return replace(size, form=form)
+
+
+def _size(
+    reduction: Any,
+    shapes: Sequence[tuple[Shape, Shape]],
+    form: str,
+    teacher_parameters: int,
+    budget: Any,
+) -> ProjectorSize:
     chosen = isinstance(reduction, str) and reduction == AUTO
     if budget is not None:
         if not chosen:
@@ -76,7 +97,7 @@ def projector_size(
                 f'reduction={reduction!r}. Use "auto".'
             )
         return ProjectorSize(reduction)
-    most = _largest_reduction(shapes)
+    most = _largest(shapes)
     if form in WITHOUT_BOTTLENECK:
         return ProjectorSize(min(2, most))
     several = len(shapes) > 1
@@ -106,7 +127,7 @@ def _within(
             f"most {_IN_WORDS} of the teacher's parameters."
         )
     name = "projector_parameters"
-    most = _largest_reduction(shapes)
+    most = _largest(shapes)
     for reduction in range(1, most + 1):
         if _count(shapes, form, reduction) <= budget:
             if form in WITHOUT_BOTTLENECK:
@@ -130,7 +151,7 @@ def _within(
     )
 
 
-def _largest_reduction(shapes: Sequence[tuple[Shape, Shape]]) -> int:
+def _largest(shapes: Sequence[tuple[Shape, Shape]]) -> int:
     """Find what the narrowest teacher allows."""
     return min(int(teacher[-1] or 1) for _, teacher in shapes)
 

@@ -165,10 +165,13 @@ def test_where_no_reduction_helps_a_smaller_student_is_named() -> None:
 def test_what_chose_the_reduction_is_said_with_it(
     capsys: pytest.CaptureFixture,
 ) -> None:
-    large = ATSC(tiny_teacher(8), tiny_encoder(8))
+    form = {"projector": "bottleneck"}
+    large = ATSC(tiny_teacher(8), tiny_encoder(8), **form)
     with pytest.warns(UserWarning, match='reduction` .now 4, by "auto"; in a'):
         say_if_large(large.student, large.teachers)
-    atsc = ATSC(tiny_teacher(8), tiny_encoder(4), projector_parameters=200)
+    atsc = ATSC(
+        tiny_teacher(8), tiny_encoder(4), projector_parameters=200, **form
+    )
     say_if_large(atsc.student, atsc.teachers)
     assert (
         "`reduction=6` (now 3, by `projector_parameters`, which it replaces; "
@@ -181,12 +184,13 @@ def test_what_chose_the_reduction_is_said_with_it(
     [
         (
             {},
-            "84 parameters in training, reduction=4 (chosen: the projector "
-            "has at most a quarter of the teacher's parameters)",
+            '116 parameters in training, projector="separable", reduction=2 '
+            "(chosen: the projector has at most a quarter of the teacher's "
+            "parameters)",
         ),
         ({"reduction": 4}, "84 parameters in training, reduction=4"),
         (
-            {"projector_parameters": 200},
+            {"projector": "bottleneck", "projector_parameters": 200},
             "145 parameters in training, reduction=3 (chosen: the widest "
             "projector of at most 200 parameters)",
         ),
