@@ -79,10 +79,9 @@ class ATSC(SizedTrainer):
             (default), or the "kernels" only: weights whose name ends so.
         batch_norm_momentum: of the projectors, and while training the most of
             the student's encoder; default 0.9.
-        augmentation: a layer applied to each training batch inside the step,
-            once for all networks, such as
-            `keras.layers.RandomFlip("horizontal")`; default: none. Such a
-            layer inside a network is warned of.
+        augmentation: a layer for each training batch, once for all networks,
+            such as `keras.layers.RandomFlip("horizontal")`; default: none.
+            Inside a network such a layer is warned of.
         **kwargs: as for `keras.Model`.
 
     Raises:
@@ -172,12 +171,13 @@ class ATSC(SizedTrainer):
         self.known_before = None
 
     def prepare_step(self) -> None:
-        """Find what of the teachers adapts, and how fast."""
+        """Find what adapts, and how fast statistics move."""
         self._teacher_passes = [training_pass(t.encoder) for t in self.teachers]
-        share = 1.0 if self.teacher_rate is None else min(self.teacher_rate, 1)
         most = self.student.batch_norm_momentum
+        rate = 1.0 if self.teacher_rate is None else self.teacher_rate
+        least = 1 - (1 - BATCH_NORM_MOMENTUM) * rate**0.5 if rate < 1 else 0.0
         self._statistics = paced(
-            (batch_norms(self.teachers), lambda own: 1 - share * (1 - own)),
+            (batch_norms(self.teachers), lambda own: max(own, least)),
             (batch_norms([self.student.encoder]), lambda own: min(own, most)),
         )
 
