@@ -39,8 +39,7 @@ class DistillationConfig(StrictModel):
         training: the recipe; required.
         teacher_rate: what is trained already, the teacher's encoder and the
             shared classifier, learns as `training.optimizer` says, at this part
-            of its rate; moving statistics then have a momentum of 1 - 0.1 times
-            the root of this at least, 0.99; default 0.01; as published: 1.
+            of its rate; default 0.01; as published: 1.
         teacher_optimizer: moves the teacher's encoder in its own way; null
             (default) = as above.
         classifier_optimizer: moves the shared classifier; likewise.

@@ -171,15 +171,11 @@ class ATSC(SizedTrainer):
         self.known_before = None
 
     def prepare_step(self) -> None:
-        """Find what adapts, and how fast statistics move."""
+        """Find what adapts, and how fast the student's statistics move."""
         self._teacher_passes = [training_pass(t.encoder) for t in self.teachers]
         most = self.student.batch_norm_momentum
-        rate = 1.0 if self.teacher_rate is None else self.teacher_rate
-        least = 1 - (1 - BATCH_NORM_MOMENTUM) * rate**0.5 if rate < 1 else 0.0
-        self._statistics = paced(
-            (batch_norms(self.teachers), lambda own: max(own, least)),
-            (batch_norms([self.student.encoder]), lambda own: min(own, most)),
-        )
+        norms = batch_norms([self.student.encoder])
+        self._statistics = paced(norms, lambda own: min(own, most))
 
     def before_fit(self, verbose: Any = "auto") -> None:
         """Warn where training moves the logits of an earlier student."""
@@ -196,8 +192,8 @@ class ATSC(SizedTrainer):
         self, images: Tensor, labels: Tensor, weight: Tensor | None
     ) -> tuple[Logs, Tensor]:
         """Find what every weight descends, by terms of its own: Algorithm 1."""
+        features, teacher_logits = self._teach(images)
         with self._statistics():
-            features, teacher_logits = self._teach(images)
             projected = self.student.features(images, training=True)
         student_logits = self.student.classify_with_fixed_heads(projected)
 

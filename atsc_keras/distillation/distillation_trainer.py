@@ -159,8 +159,8 @@ class DistillationTrainer(UpdateTrainer):
                 `optimizer`, at `teacher_rate` of its rate.
             classifier_optimizer: of the shared classifiers, weights of their
                 poolers included; default: likewise.
-            teacher_rate: part of each step for what is trained already; below 1
-                its statistics remember more, too. Default 0.01; published: 1.
+            teacher_rate: part of each step for what is trained already;
+                default 0.01; as published: 1.
             loss: cross-entropy on logits, of teachers and student; sparse
                 (default) or categorical as the labels are.
             **kwargs: as for `keras.Model.compile`: metrics of the student's

@@ -167,9 +167,8 @@ class KnowledgeDistillation(DistillationTrainer):
     def prepare_step(self) -> None:
         """Find how fast the student's statistics move."""
         most = self.batch_norm_momentum
-        self._statistics = paced(
-            (batch_norms([self.student]), lambda own: min(own, most))
-        )
+        norms = batch_norms([self.student])
+        self._statistics = paced(norms, lambda own: min(own, most))
 
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None

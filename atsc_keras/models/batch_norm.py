@@ -48,24 +48,20 @@ def batch_norms(
 
 
 def paced(
-    *paces: tuple[
-        Sequence[keras.layers.BatchNormalization], Callable[[float], float]
-    ],
+    norms: Sequence[keras.layers.BatchNormalization],
+    pace: Callable[[float], float],
 ) -> Callable[[], AbstractContextManager[None]]:
     """Let moving statistics follow otherwise, for a while.
 
     Args:
-        *paces: whose statistics, and their momentum -> the one in its place.
+        norms: whose statistics are meant.
+        pace: their momentum -> the one in its place.
 
     Returns:
         A function of no arguments that makes a context. Several may overlap,
         as those of replicas do, which wait for each other inside.
     """
-    momenta = [
-        (layer, layer.momentum, pace(layer.momentum))
-        for norms, pace in paces
-        for layer in norms
-    ]
+    momenta = [(layer, layer.momentum, pace(layer.momentum)) for layer in norms]
 
     @contextmanager
     def otherwise() -> Iterator[None]:

@@ -66,7 +66,7 @@ def projector_size(
     if form == AUTO:
         limit = _LARGEST_SHARE * teacher_parameters
         if isinstance(budget, Integral):
-            limit = budget
+            limit = float(budget)
         published = _count(shapes, "bottleneck", min(2, _largest(shapes)))
         wide = isinstance(reduction, str) and published > limit
         form = "separable" if wide else "bottleneck"

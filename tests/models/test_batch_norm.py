@@ -125,7 +125,7 @@ def test_momentum_of_a_method_is_saved_and_checked(tmp_path: Path) -> None:
 
 def test_paces_of_replicas_overlap() -> None:
     norm = layers.BatchNormalization(momentum=0.8)
-    pace = paced(([norm], lambda own: own / 2))
+    pace = paced([norm], lambda own: own / 2)
     first, second = pace(), pace()
     with first:
         second.__enter__()
