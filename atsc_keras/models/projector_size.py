@@ -67,7 +67,9 @@ def projector_size(
         limit = _LARGEST_SHARE * teacher_parameters
         if isinstance(budget, Integral):
             limit = float(budget)
-        published = _count(shapes, "bottleneck", min(2, _largest(shapes)))
+        published = _count(
+            shapes, "bottleneck", min(2, _largest_reduction(shapes))
+        )
         wide = isinstance(reduction, str) and published > limit
         form = "separable" if wide else "bottleneck"
     size = _size(reduction, shapes, form, teacher_parameters, budget)
@@ -97,7 +99,7 @@ def _size(
                 f'reduction={reduction!r}. Use "auto".'
             )
         return ProjectorSize(reduction)
-    most = _largest(shapes)
+    most = _largest_reduction(shapes)
     if form in WITHOUT_BOTTLENECK:
         return ProjectorSize(min(2, most))
     several = len(shapes) > 1
@@ -127,7 +129,7 @@ def _within(
             f"most {_IN_WORDS} of the teacher's parameters."
         )
     name = "projector_parameters"
-    most = _largest(shapes)
+    most = _largest_reduction(shapes)
     for reduction in range(1, most + 1):
         if _count(shapes, form, reduction) <= budget:
             if form in WITHOUT_BOTTLENECK:
@@ -151,7 +153,7 @@ def _within(
     )
 
 
-def _largest(shapes: Sequence[tuple[Shape, Shape]]) -> int:
+def _largest_reduction(shapes: Sequence[tuple[Shape, Shape]]) -> int:
     """Find what the narrowest teacher allows."""
     return min(int(teacher[-1] or 1) for _, teacher in shapes)
 
