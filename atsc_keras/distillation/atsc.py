@@ -33,7 +33,7 @@ from atsc_keras.distillation.starting_point import (
     copy_weights,
     held_weights,
 )
-from atsc_keras.models.batch_norm import batch_norms, paced
+from atsc_keras.models.batch_norm import keeping_up
 from atsc_keras.models.building_blocks import BATCH_NORM_MOMENTUM
 from atsc_keras.models.freezing import training_pass
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -174,8 +174,7 @@ class ATSC(SizedTrainer):
         """Find what adapts, and how fast the student's statistics move."""
         self._teacher_passes = [training_pass(t.encoder) for t in self.teachers]
         most = self.student.batch_norm_momentum
-        norms = batch_norms([self.student.encoder])
-        self._statistics = paced(norms, lambda own: min(own, most))
+        self._statistics = keeping_up(self.student.encoder, most)
 
     def before_fit(self, verbose: Any = "auto") -> None:
         """Warn where training moves the logits of an earlier student."""

@@ -19,7 +19,7 @@ from atsc_keras.distillation.ownership import check_owners
 from atsc_keras.distillation.settings import FixedTeacherSettings
 from atsc_keras.distillation.transfer_loss import Outputs, TransferLoss
 from atsc_keras.errors import InputError
-from atsc_keras.models.batch_norm import batch_norms, paced
+from atsc_keras.models.batch_norm import keeping_up
 from atsc_keras.models.building_blocks import (
     BATCH_NORM_MOMENTUM,
     check_momentum,
@@ -167,8 +167,7 @@ class KnowledgeDistillation(DistillationTrainer):
     def prepare_step(self) -> None:
         """Find how fast the student's statistics move."""
         most = self.batch_norm_momentum
-        norms = batch_norms([self.student])
-        self._statistics = paced(norms, lambda own: min(own, most))
+        self._statistics = keeping_up(self.student, most)
 
     def objective(
         self, images: Tensor, labels: Tensor, weight: Tensor | None

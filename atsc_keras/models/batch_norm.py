@@ -1,6 +1,6 @@
 """How fast moving statistics follow those of the batches."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import keras
@@ -47,30 +47,29 @@ def batch_norms(
     ]
 
 
-def paced(
-    norms: Sequence[keras.layers.BatchNormalization],
-    pace: Callable[[float], float],
+def keeping_up(
+    model: keras.Model, most: float
 ) -> Callable[[], AbstractContextManager[None]]:
-    """Let moving statistics follow otherwise, for a while.
+    """Hold the momentum of a model's batch normalisation down, for a while.
 
     Args:
-        norms: whose statistics are meant.
-        pace: their momentum -> the one in its place.
+        model: whose moving statistics are to follow sooner.
+        most: momentum of a layer that has more.
 
     Returns:
         A function of no arguments that makes a context. Several may overlap,
         as those of replicas do, which wait for each other inside.
     """
-    momenta = [(layer, layer.momentum, pace(layer.momentum)) for layer in norms]
+    momenta = [(layer, layer.momentum) for layer in batch_norms([model])]
 
     @contextmanager
-    def otherwise() -> Iterator[None]:
+    def held() -> Iterator[None]:
         try:
-            for layer, _, momentum in momenta:
-                layer.momentum = momentum
+            for layer, own in momenta:
+                layer.momentum = min(own, most)
             yield
         finally:
-            for layer, momentum, _ in momenta:
-                layer.momentum = momentum
+            for layer, own in momenta:
+                layer.momentum = own
 
-    return otherwise
+    return held

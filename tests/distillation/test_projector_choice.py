@@ -77,7 +77,7 @@ def test_choosing_draws_nothing_from_the_random_state(settings: dict) -> None:
 
 def test_several_teachers_share_one_reduction() -> None:
     teachers = [tiny_teacher(8), tiny_teacher(16)]
-    student = ATSC(teachers, tiny_encoder(4)).student
+    student = ATSC(teachers, tiny_encoder(4), **PUBLISHED).student
     largest = max(map(count_parameters, teachers))
     assert parameters(student) <= largest / 4
     halved = student.reduction // 2

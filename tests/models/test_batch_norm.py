@@ -14,7 +14,7 @@ from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.errors import InputError
 from atsc_keras.models.batch_norm import (
     batch_norms,
-    paced,
+    keeping_up,
     set_batch_norm_momentum,
 )
 from atsc_keras.models.image_classifier import ImageClassifier
@@ -125,7 +125,7 @@ def test_momentum_of_a_method_is_saved_and_checked(tmp_path: Path) -> None:
 
 def test_paces_of_replicas_overlap() -> None:
     norm = layers.BatchNormalization(momentum=0.8)
-    pace = paced([norm], lambda own: own / 2)
+    pace = keeping_up(keras.Sequential([norm]), 0.4)
     first, second = pace(), pace()
     with first:
         second.__enter__()
