@@ -55,7 +55,11 @@ _SLOW = (
     "training/test_interruptions.py",
 )
 # What takes longest begins first, so that no worker waits for it at the end.
-_FIRST = ("training", "comparing", "distillation", "test_mirrored_strategy.py")
+_FIRST = (
+    *("training", "comparing", "distillation", "test_mirrored_strategy.py"),
+    *("test_architecture.py", "test_backend_parity.py"),
+    *("test_command_line.py", "test_first_checks.py"),
+)
 
 
 def pytest_collection_finish() -> None:

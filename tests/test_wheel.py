@@ -84,8 +84,8 @@ def test_installed_command_distils_and_exports(
     (elsewhere / "mine.yaml").write_text(f"extends: {CONFIG}\nseed: 1\n")
     run(
         *(atsc, "distill", "mine.yaml", "--run-dir", "run"),
-        *("teacher.training.epochs=1", "student.training.epochs=1"),
-        "distillation.training.epochs=1",
+        *("teacher.network=resnet8x0.125", "teacher.training.epochs=1"),
+        *("student.training.epochs=1", "distillation.training.epochs=1"),
         folder=elsewhere,
     )
     recorded = (elsewhere / "run" / "config.yaml").read_text()

@@ -1,6 +1,6 @@
 """The only room that names a framework: one file for each, chosen here.
 
-Each file offers the same nine names:
+Each file offers the same ten names:
 
 - `UpdateTrainer`: a `keras.Model` whose training step is its own
   `update(data)`.
@@ -12,6 +12,8 @@ Each file offers the same nine names:
   variable: None, or zeros, where the objective does not depend on it.
 - `apply_gradients(optimizer, gradients, variables)`: lets an optimizer move
   the variables that it was built for.
+- `sole_replica()`: a context for a step, without the sums over replicas that
+  one replica does not need. On TensorFlow nothing else lets a trainer go.
 - `replica_count()`: replicas over whose gradients the strategy sums.
 - `batch_share(images)`: what part of a step's images this replica has.
 - `replicate(devices)`: a context in which models are made for several devices
@@ -34,6 +36,7 @@ if keras.backend.backend() == "tensorflow":
         process_place,
         replica_count,
         replicate,
+        sole_replica,
         value_and_grad,
         wait_for_processes,
     )
@@ -46,6 +49,7 @@ elif keras.backend.backend() == "jax":
         process_place,
         replica_count,
         replicate,
+        sole_replica,
         value_and_grad,
         wait_for_processes,
     )
@@ -58,6 +62,7 @@ elif keras.backend.backend() == "torch":
         process_place,
         replica_count,
         replicate,
+        sole_replica,
         value_and_grad,
         wait_for_processes,
     )
@@ -76,6 +81,7 @@ __all__ = [
     "process_place",
     "replica_count",
     "replicate",
+    "sole_replica",
     "value_and_grad",
     "wait_for_processes",
 ]

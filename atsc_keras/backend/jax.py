@@ -1,7 +1,7 @@
 """Gradients and the training step on JAX, where both must be pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -108,6 +108,11 @@ def apply_gradients(
         [*variables, *state], [*weights_after, *state_after], strict=True
     ):
         variable.assign(value)
+
+
+def sole_replica() -> AbstractContextManager[None]:
+    """Do nothing: there are no sums over replicas here."""
+    return nullcontext()
 
 
 def replica_count() -> int:

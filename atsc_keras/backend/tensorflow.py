@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -97,7 +97,27 @@ def apply_gradients(
     variables: Sequence[keras.Variable],
 ) -> None:
     """Let an optimizer move the variables that it was built for."""
-    optimizer.apply(gradients, variables)
+    with sole_replica():
+        optimizer.apply(gradients, variables)
+
+
+class _SoleReplica(tf.distribute.ReplicaContext):
+    def all_reduce(
+        self, reduce_op: Any, value: Any, options: Any = None
+    ) -> Any:
+        del reduce_op, options
+        return value
+
+
+def sole_replica() -> AbstractContextManager[Any]:
+    """Leave out the sums over replicas where no strategy has several.
+
+    What TensorFlow 2.21 sums while it traces a step is kept for ever, and with
+    it the whole graph: its issue 97697.
+    """
+    if tf.distribute.has_strategy():
+        return nullcontext()
+    return _SoleReplica(tf.distribute.get_strategy(), 0)
 
 
 def check_elements(

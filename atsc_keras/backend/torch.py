@@ -48,6 +48,11 @@ def apply_gradients(
     optimizer.apply(gradients, variables)
 
 
+def sole_replica() -> AbstractContextManager[None]:
+    """Do nothing: there are no sums over replicas here."""
+    return nullcontext()
+
+
 def replica_count() -> int:
     """Give 1 always: training runs on one device."""
     return 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from atsc_keras.backend import sole_replica
 from atsc_keras.types import Tensor
 
 
@@ -36,3 +37,8 @@ class Supervised(keras.Model):
         if self.augmentation is not None:
             images = self.augmentation(images, training=bool(training))
         return self.classifier(images, training=training)
+
+    def train_step(self, *received: Any) -> Any:
+        """Do Keras's own step, of what the backend passes."""
+        with sole_replica():
+            return super().train_step(*received)

@@ -1,5 +1,6 @@
 """TensorFlow's traced step is the eager one, which `eager_steps` asks for."""
 
+import gc
 from collections.abc import Callable
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from atsc_keras.distillation.atsc import ATSC
 from atsc_keras.distillation.knowledge_distillation import KnowledgeDistillation
 from atsc_keras.methods.hints import Attention
+from atsc_keras.training.supervised import Supervised
 from tests.markers import ON_TENSORFLOW
 from tests.tiny import CLASSES, batch, sgd, tiny_encoder, tiny_teacher
 
@@ -33,6 +35,10 @@ def kd() -> keras.Model:
         warmup_epochs=2,
         **TERMS,
     )
+
+
+def supervised() -> keras.Model:
+    return Supervised(tiny_teacher(4))
 
 
 @ON_TENSORFLOW
@@ -95,3 +101,22 @@ def test_step_is_traced_once(
     scores = trainer.evaluate(images, labels, verbose=0, return_dict=True)
     assert scores["accuracy"] == np.mean(right)
     assert "accuracy" in logs
+
+
+@ON_TENSORFLOW
+@pytest.mark.parametrize("build", [atsc, kd, supervised])
+def test_what_was_traced_goes_with_its_trainer(
+    build: Callable[[], keras.Model],
+) -> None:
+    """A comparison trains hundreds of networks in one process."""
+
+    def graphs_after_training() -> int:
+        trainer = build()
+        trainer.compile(sgd(), loss="sparse_categorical_crossentropy")
+        trainer.fit(*batch(), verbose=0)
+        del trainer
+        keras.utils.clear_session()
+        gc.collect()
+        return sum(type(x).__name__ == "FuncGraph" for x in gc.get_objects())
+
+    assert graphs_after_training() == graphs_after_training()
