@@ -6,8 +6,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO := configs/digits_resnet14_resnet8x0.125_demo.yaml
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# Tests that run at once; each worker takes up to 5 GB, and torch one thread. A
-# file stays with one worker, so that what its tests share is made once.
+# Tests that run at once; each worker takes up to 3.4 GB, and torch one thread.
+# A file stays with one worker, so that what its tests share is made once.
 WORKERS ?= 2
 TEST := -m pytest --numprocesses $(WORKERS) --dist loadfile \
   --no-loadscope-reorder
