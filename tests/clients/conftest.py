@@ -8,7 +8,6 @@ import fcntl
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from onnx import TensorProto
 from atsc_keras.errors import InputError
 from export.demo_page import write_demo_page
 from export.web_runtime import MODULE, PACKAGE, WASM, read_web_runtime
+from tests.export.models import call_export
 from tests.export.tiny_onnx import CLASSES, NAMES, write_linear_onnx
 from tests.export.tiny_onnx import logits as linear_logits
 from tools.browser import Page, browser, find_chromium
@@ -77,7 +77,7 @@ def _network(shape: tuple[int, ...]) -> keras.Model:
 def exported(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], Exported]:
-    """A model by `python -m export`; "uint8" is written by hand."""
+    """A model by the exporter's command; "uint8" is written by hand."""
     made: dict[str, Exported] = {}
 
     def make(kind: str) -> Exported:
@@ -93,15 +93,11 @@ def exported(
         model = _network(images.shape[1:])
         model.save(folder / "student.keras")
         (folder / "names.json").write_text(json.dumps(NAMES))
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "export", folder / "student.keras"),
-                *("--out", folder / "out", "--formats", "onnx"),
-                *("--class-names", folder / "names.json"),
-            ],
-            check=True,
-            capture_output=True,
+        done = call_export(
+            *(folder / "student.keras", "--out", folder / "out"),
+            *("--formats", "onnx", "--class-names", folder / "names.json"),
         )
+        assert done.returncode == 0, done.stderr
         logits = model(images.astype("float32"), training=False)
         return Exported(
             folder / "out" / "student.onnx",
