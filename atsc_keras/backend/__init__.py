@@ -13,7 +13,7 @@ Each file offers the same ten names:
 - `apply_gradients(optimizer, gradients, variables)`: lets an optimizer move
   the variables that it was built for.
 - `sole_replica()`: a context for a step, without the sums over replicas that
-  one replica does not need. On TensorFlow nothing else lets a trainer go.
+  are none where there is no strategy. TensorFlow keeps all that it sums.
 - `replica_count()`: replicas over whose gradients the strategy sums.
 - `batch_share(images)`: what part of a step's images this replica has.
 - `replicate(devices)`: a context in which models are made for several devices

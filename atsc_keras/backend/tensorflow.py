@@ -110,10 +110,10 @@ class _SoleReplica(tf.distribute.ReplicaContext):
 
 
 def sole_replica() -> AbstractContextManager[Any]:
-    """Leave out the sums over replicas where no strategy has several.
+    """Leave out the sums over replicas where there is no strategy.
 
     What TensorFlow 2.21 sums while it traces a step is kept for ever, and with
-    it the whole graph: its issue 97697.
+    it the whole graph: its issue 97697. Under a strategy it still is.
     """
     if tf.distribute.has_strategy():
         return nullcontext()
