@@ -6,9 +6,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DEMO := configs/digits_resnet14_resnet8x0.125_demo.yaml
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# Tests that run at once; each worker takes up to 3.4 GB, and torch one thread.
-# A file stays with one worker, so that what its tests share is made once.
+# Tests that run at once; each worker takes up to 3.4 GB. A file stays with one,
+# so that what its tests share is made once.
 WORKERS ?= 2
+# torch takes fresh memory in every operation: in huge pages it costs less.
+TORCH := KERAS_BACKEND=torch OMP_NUM_THREADS=1 \
+  GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 TEST := -m pytest --numprocesses $(WORKERS) --dist loadfile \
   --no-loadscope-reorder
 # The demo is the TensorFlow one unless another backend is asked for.
@@ -22,16 +25,14 @@ demo: $(VENV)/.user
 # All three suites, whatever becomes of one.
 test: lint
 	failed=; \
-	for backend in tensorflow jax torch; do \
-	  threads=; [ $$backend != torch ] || threads=OMP_NUM_THREADS=1; \
-	  env KERAS_BACKEND=$$backend $$threads $(RUN) $(TEST) || \
-	    failed="$$failed $$backend"; \
+	for backend in KERAS_BACKEND=tensorflow KERAS_BACKEND=jax "$(TORCH)"; do \
+	  env $$backend $(RUN) $(TEST) || failed="$$failed $${backend%% *}"; \
 	done; \
 	[ -z "$$failed" ] || { echo "tests failed on:$$failed" >&2; exit 1; }
 
 # In minutes, on torch alone: without what `tests/conftest.py` lists as slow.
 check: lint
-	env KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(RUN) $(TEST) -m "not slow"
+	env $(TORCH) $(RUN) $(TEST) -m "not slow"
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .
