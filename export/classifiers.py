@@ -1,6 +1,6 @@
 """A file of any format as a function: pictures -> probabilities of classes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def open_classifier(
             "from where it is whole, or export it again."
         ) from error
     if opened.contract is not None and OUTPUT in opened.outputs:
-        return _of_ours(path, opened, opened.contract["input"], pixels)
+        return _of_ours(path, opened, pixels)
     return _of_others(path, opened, pixels, size)
 
 
@@ -160,9 +160,7 @@ def _of_keras(
 # === Files of formats ===
 
 
-def _of_ours(
-    path: Path, opened: Opened, said: Mapping[str, Any], pixels: str | None
-) -> Classifier:
+def _of_ours(path: Path, opened: Opened, pixels: str | None) -> Classifier:
     """Take a file at its word."""
     (form,) = opened.inputs.values()
     if pixels is not None and not Pixels.read(pixels).is_plain:
@@ -179,7 +177,7 @@ def _of_ours(
     classes = opened.outputs[OUTPUT].shape[-1] or 0
     return Classifier(
         *(shape, classes, answer, lambda _: None),
-        *(opened.class_names, said.get("short_side")),
+        *(opened.class_names, opened.short_side),
     )
 
 

@@ -50,12 +50,15 @@ class _Model:
         dtype: "float32" or "uint8".
         classes: or None where the file does not say.
         class_names: that the file carries, or None.
+        short_side: to which a picture is resized before the centre is cut out,
+            or None: without a cut.
     """
 
     shape: tuple[int, ...]
     dtype: str
     classes: int | None
     class_names: list[str] | None
+    short_side: int | None
 
 
 def write_demo_page(
@@ -101,6 +104,7 @@ def write_demo_page(
                     strict=True,
                 )
             ),
+            "shortSide": described.short_side,
         },
         "classes": described.classes,
         "classNames": _names(class_names, described),
@@ -197,7 +201,7 @@ def _read_model(path: Path) -> _Model:
         raise _refusal(path, f"with a batch of {shape[0]}")
     logits = outputs[OUTPUT].shape
     classes = logits[-1] if logits else None
-    return _Model(sizes, dtype, classes, opened.class_names)
+    return _Model(sizes, dtype, classes, opened.class_names, opened.short_side)
 
 
 def _refusal(path: Path, received: str) -> InputError:

@@ -148,12 +148,31 @@ function canvasOf(width, height) {
   return { canvas, context };
 }
 
-/** How much each pixel of a side counts for each of a new one, antialiased. */
-function weightsOf(from, to) {
-  const step = from / to;
+/** The whole number that Python's `round` gives: halves become even ones. */
+function rounded(x) {
+  return x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x);
+}
+
+/**
+ * Where the middle of a side lies that is `to` long when its picture is resized
+ * by a ratio.
+ */
+function centreOf(from, to, ratio) {
+  const whole = rounded(from * ratio);
+  const start = Math.floor((whole - to) / 2);
+  const end = ((start + to) * from) / whole;
+  return [(start * from) / whole, Math.min(end, from)];
+}
+
+/**
+ * How much each pixel of a side counts for each of a new one, antialiased. The
+ * new one is that part of the side which lies between two ends.
+ */
+function weightsOf(from, to, [left, right]) {
+  const step = (right - left) / to;
   const reach = Math.max(step, 1);
   return Array.from({ length: to }, (_, place) => {
-    const centre = (place + 0.5) * step;
+    const centre = left + (place + 0.5) * step;
     const first = Math.max(0, Math.floor(centre - reach + 0.5));
     const end = Math.min(from, Math.floor(centre + reach + 0.5));
     const shares = [];
@@ -175,12 +194,16 @@ function weighed(data, start, stride, shares) {
 }
 
 /**
- * A picture in the model's size, as training resizes it: bilinear, antialiased,
- * without regard to the aspect ratio. Read in strips, for browsers that have no
- * canvas as large as a photo.
+ * A picture in the model's size, as training reads it to be tested: bilinear,
+ * antialiased, without regard to the aspect ratio, or its short side resized
+ * and the centre cut out. Read in strips, for browsers that have no canvas as
+ * large as a photo.
  */
-function resized(picture, width, height, grey) {
-  const across = weightsOf(picture.width, width);
+function resized(picture, width, height, grey, shortSide = null) {
+  const ratio = shortSide / Math.min(picture.width, picture.height);
+  const ends = (from, to) =>
+    shortSide === null ? [0, from] : centreOf(from, to, ratio);
+  const across = weightsOf(picture.width, width, ends(picture.width, width));
   const narrow = new Uint8ClampedArray(picture.height * width * 4);
   const { context } = canvasOf(picture.width, STRIP);
   for (let top = 0; top < picture.height; top += STRIP) {
@@ -203,10 +226,8 @@ function resized(picture, width, height, grey) {
     }
   }
   const image = new ImageData(width, height);
-  for (const [row, { first, shares }] of weightsOf(
-    picture.height,
-    height,
-  ).entries()) {
+  const down = weightsOf(picture.height, height, ends(picture.height, height));
+  for (const [row, { first, shares }] of down.entries()) {
     for (let place = 0; place < width * 4; place += 1) {
       const start = first * width * 4 + place;
       const value = weighed(narrow, start, width * 4, shares);
@@ -252,8 +273,9 @@ async function classifyPicture(blob, name, sample = null) {
   picks += 1;
   const mine = picks;
   const picture = await decoded(blob, name);
-  const { height, width, channels } = demo.input;
-  const image = resized(picture, width, height, channels === 1);
+  const { height, width, channels, shortSide } = demo.input;
+  const cut = sample === null ? shortSide : null; // samples are of this size
+  const image = resized(picture, width, height, channels === 1, cut);
   picture.close();
   const pixels = typed(pixelsOf(image));
   const { logits } = await run(pixels);
@@ -309,7 +331,7 @@ function add(parent, tag, properties = {}) {
 }
 
 function describe() {
-  const { type, height, width, channels } = demo.input;
+  const { type, height, width, channels, shortSide } = demo.input;
   const colours = channels === 1 ? "grey" : "colour";
   document.title = demo.name;
   part("name").textContent = demo.name;
@@ -321,9 +343,13 @@ function describe() {
   ]) {
     add(part("facts"), "li", { textContent: fact });
   }
+  const way =
+    shortSide === null
+      ? `A picture of another size is resized to ${width} × ${height}`
+      : `A picture's short side is resized to ${shortSide} pixels and ` +
+        `${width} × ${height} cut out of the centre`;
   part("preparation").textContent =
-    `A picture of another size is resized to ${width} × ${height}` +
-    `${channels === 1 ? " and turned grey" : ""}, as in training.`;
+    `${way}${channels === 1 ? " and turned grey" : ""}, as in training.`;
   Object.assign(part("seen"), { width, height });
   document.body.classList.toggle("coarse", Math.max(width, height) < COARSE);
   part("samples-part").hidden = !demo.samples.length;

@@ -46,6 +46,12 @@ class Opened:
         """Run it on images `(B, H, W, C)`, of the dtype that it takes."""
         return self.run(images)
 
+    @property
+    def short_side(self) -> int | None:
+        """The short side of pictures before their centre is cut out."""
+        said = (self.contract or {}).get("input", {}).get("short_side")
+        return said if isinstance(said, int) else None
+
 
 def read_contract(text: str | bytes | None) -> dict[str, Any] | None:
     """Read what `Source.contract` writes; None where it is anything else."""

@@ -30,6 +30,7 @@ from tools.browser import Page, browser, find_chromium
 CACHE = Path(__file__).parents[2] / ".pytest_cache" / "clients"
 NODE_PACKAGE = "onnxruntime-node@1.30.0"
 KINDS = ("grey", "colour", "uint8")
+SHORT_SIDE = 9  # of pictures before "uint8" gets the centre of 6 x 4 pixels
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ def exported(
         if kind == "uint8":
             images = _images((6, 4, 3))
             file = write_linear_onnx(
-                folder / "student.onnx", kind=TensorProto.UINT8, labels=NAMES
+                folder / "student.onnx",
+                kind=TensorProto.UINT8,
+                labels=NAMES,
+                short_side=SHORT_SIDE,
             )
             return Exported(file, images, linear_logits(images))
         # Neither is square: height and width must not be mistaken.

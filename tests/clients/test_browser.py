@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from atsc_keras.files.pictures import ImageReader
-from tests.clients.conftest import KINDS, Exported
+from tests.clients.conftest import KINDS, SHORT_SIDE, Exported
+from tests.export.tiny_onnx import SHAPE, logits
 from tests.picture_files import forms, smooth, turned
 from tools.browser import Page, served
 from tools.cases import LIMIT
@@ -171,11 +172,11 @@ def test_photo_is_classified_as_python_reads_it(
     file = tmp_path / "photo.jpg"
     file.write_bytes(turned(shown, 6, "jpeg", quality=95))
     pixels = ImageReader((12, 10), 3)(file)
-    (logits,) = onnxruntime.InferenceSession(colour.file).run(
+    (found,) = onnxruntime.InferenceSession(colour.file).run(
         ["logits"], {"image": pixels[None].astype("float32")}
     )
     result = after(colour_page, lambda: colour_page.drop("main", file))
-    assert_is(result, Exported(colour.file, pixels[None], logits), 0)
+    assert_is(result, Exported(colour.file, pixels[None], found), 0)
 
 
 # Browsers show no TIFF, and Chromium leaves out EXIF of WebP, and of PNG behind
@@ -213,6 +214,44 @@ def test_page_reads_every_picture_as_python_does(
             exact = content.startswith((b"\x89PNG", b"GIF", b"BM"))
             limit = (0 if exact else 4) + (height != 16)
             assert difference <= limit, (name, grey, height)
+
+
+# Height, width, short side: one side comes to a half, one grows, one stays.
+@pytest.mark.parametrize(
+    "sizes", [(200, 301, 100), (301, 200, 9), (7, 30, 12), (16, 16, 16)]
+)
+def test_page_cuts_the_centre_as_python_does(
+    sizes: tuple[int, int, int], colour_page: Page, tmp_path: Path
+) -> None:
+    *shape, side = sizes
+    path = save_picture(tmp_path / "wide.png", smooth(*shape))
+    text = base64.b64encode(path.read_bytes()).decode()
+    seen = colour_page.evaluate(
+        f"decoded(new Blob([fromBase64('{text}')]), 'it').then((picture) => "
+        f"Array.from(resized(picture, 9, 6, false, {side}).data))"
+    )
+    expected = ImageReader((6, 9), 3, side)(path).astype(int)
+    difference = np.array(seen).reshape(6, 9, 4)[..., :3] - expected
+    assert np.abs(difference).max() <= 1
+    whole = ImageReader((6, 9), 3)(path)
+    assert np.abs(whole - expected).max() > 8
+
+
+def test_picture_is_cut_as_the_file_says(
+    chromium: Page,
+    exported: Callable[[str], Exported],
+    demo_page: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    model = exported("uint8")
+    file = save_picture(tmp_path / "wide.png", smooth(20, 30))
+    pixels = ImageReader(SHAPE[:2], 3, SHORT_SIDE)(file)[None]
+    with served(demo_page("uint8")) as address:
+        chromium.open(address)
+        result = after(chromium, lambda: chromium.drop("main", file))
+        said = chromium.evaluate("document.body.innerText")
+    assert_is(result, Exported(model.file, pixels, logits(pixels)), 0)
+    assert "short side is resized to 9 pixels and 4 × 6 cut out of" in said
 
 
 def test_grey_model_sees_colours_in_grey(

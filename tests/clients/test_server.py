@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from atsc_keras.files.pictures import ImageReader
-from tests.clients.conftest import Exported
+from tests.clients.conftest import SHORT_SIDE, Exported
 from tests.export.tiny_onnx import NAMES, write_linear_onnx
 from tests.export.tiny_onnx import logits as linear_logits
 from tools.cases import LIMIT
@@ -280,7 +280,19 @@ def test_pictures_are_read_as_in_training(port: int, tmp_path: Path) -> None:
     assert np.abs(answer["logits"] - expected).max() <= LIMIT
 
 
-@pytest.mark.parametrize("kind", ["colour", "grey", "uint8"])
+def test_pictures_are_cut_as_the_file_says(
+    exported: Callable[[str], Exported], tmp_path: Path
+) -> None:
+    path = tmp_path / "wide.png"
+    Image.fromarray(random_pixels(23, 31, 3)).save(path)
+    pixels = ImageReader(SHAPE[:2], 3, SHORT_SIDE)(path)
+    expected = linear_logits(pixels[None])[0]
+    with running(tmp_path, exported("uint8").file) as port:
+        _, answer = ask(port, path.read_bytes())
+    assert np.abs(answer["logits"] - expected).max() <= LIMIT
+
+
+@pytest.mark.parametrize("kind", ["colour", "grey"])
 def test_server_gives_kerass_logits(
     kind: str, exported: Callable[[str], Exported], tmp_path: Path
 ) -> None:

@@ -31,7 +31,8 @@ def test_page_holds_all_that_it_needs(
     data = written(page, model, runtime, class_names=NAMES, images=pixels())
     assert data["name"] == "student"
     assert data["input"] == {
-        **{"type": "float32", "height": 6, "width": 4, "channels": 3}
+        **{"type": "float32", "height": 6, "width": 4, "channels": 3},
+        "shortSide": None,
     }
     assert data["classes"] == 4
     assert data["classNames"] == NAMES

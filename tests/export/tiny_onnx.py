@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from export.formats.base import CONTRACT
+
 SHAPE = (6, 4, 3)
 CLASSES = 4
 NAMES = ["ant", "bee", "cat", "dog"]
@@ -34,6 +36,7 @@ def write_linear_onnx(
     batch: Any = "batch",
     names: tuple[str, str] = ("image", "logits"),
     labels: list[str] | None = None,
+    short_side: int | None = None,
     external: bool = False,
 ) -> Path:
     """Write image -> Cast -> Flatten -> MatMul -> logits."""
@@ -58,8 +61,12 @@ def write_linear_onnx(
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
     )
+    said: dict[str, Any] = {}
     if labels is not None:
-        helper.set_model_props(model, {"labels": json.dumps(labels)})
+        said["labels"] = labels
+    if short_side is not None:
+        said[CONTRACT] = {"input": {"short_side": short_side}}
+    helper.set_model_props(model, {k: json.dumps(x) for k, x in said.items()})
     onnx.save(
         model,
         path,

@@ -96,9 +96,9 @@ def test_clients_read_as_training_does(
     name: str, read_picture: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:
     path = save(tmp_path, {name: FORMS[name][0]}) / name
-    for channels in (1, 3):
-        expected = ImageReader((5, 4), channels)(path)
-        found = read_picture(path, 5, 4, channels)
+    for form in ((5, 4, 1), (5, 4, 3), (5, 4, 3, 7), (5, 4, 1, 27)):
+        expected = ImageReader(form[:2], *form[2:])(path)
+        found = read_picture(path, *form)
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found[0], expected)
 
@@ -149,12 +149,35 @@ def test_large_pictures_shrink_by_the_mean_of_what_they_show(
     assert np.abs(found - expected).max() <= 1  # rounded twice
 
 
-def test_centre_of_a_long_picture_is_made_alone(tmp_path: Path) -> None:
+# Height, width, short side: one side comes to a half, one grows, one stays.
+@pytest.mark.parametrize(
+    "sizes", [(200, 301, 100), (301, 200, 9), (7, 30, 12), (16, 16, 16)]
+)
+def test_clients_cut_as_training_does(
+    sizes: tuple[int, int, int],
+    read_picture: Callable[..., np.ndarray],
+    tmp_path: Path,
+) -> None:
+    *shape, side = sizes
+    path = tmp_path / "wide.png"
+    path.write_bytes(encoded(Image.fromarray(smooth(*shape)), "png"))
+    expected = ImageReader((6, 9), 3, side)(path)
+    np.testing.assert_array_equal(
+        read_picture(path, 6, 9, 3, side)[0], expected
+    )
+
+
+def test_centre_of_a_long_picture_is_made_alone(
+    read_picture: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
     # Resized whole, it would have 19 billion pixels.
     path = tmp_path / "line.png"
     path.write_bytes(encoded(Image.new("L", (300_000, 1), 7), "png"))
-    found = ImageReader((224, 224), 1, short_side=256)(path)
-    assert (found == 7).all()
+    for read in (
+        ImageReader((224, 224), 1, 256)(path),
+        read_picture(path, 224, 224, 1, 256),
+    ):
+        assert (read == 7).all()
 
 
 @pytest.mark.parametrize("name", DAMAGED)
