@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from atsc_keras.config.ranges import MOST_BATCHES
-from atsc_keras.config.strict_model import NamedSection
+from atsc_keras.config.strict_model import NamedSection, mistake
 
 
 class OptimizerConfig(NamedSection):
@@ -19,6 +19,8 @@ class OptimizerConfig(NamedSection):
         nesterov: only for `sgd`; default false.
         weight_decay: default 5e-4; 0 turns it off.
         clipnorm: largest norm of each gradient; null (default) = no limit.
+        global_clipnorm: largest norm of all gradients together, in place of
+            `clipnorm`; null (default) = no limit.
         gradient_accumulation_steps: batches whose mean gradient makes one
             update; default 1.
     """
@@ -33,4 +35,20 @@ class OptimizerConfig(NamedSection):
     clipnorm: float | None = Field(
         default=None, ge=1e-12, le=1e9, examples=[1.0]
     )
+    global_clipnorm: float | None = Field(
+        default=None, ge=1e-12, le=1e9, examples=[1.0]
+    )
     gradient_accumulation_steps: int = Field(default=1, gt=0, le=MOST_BATCHES)
+
+    @field_validator("global_clipnorm")
+    @classmethod
+    def _is_the_only_limit(
+        cls, value: float | None, info: ValidationInfo
+    ) -> float | None:
+        each = info.data.get("clipnorm")
+        if value is not None and each is not None:
+            raise mistake(
+                f"must be null beside a clipnorm, which is {each:g}",
+                "Leave out one of the two.",
+            )
+        return value

@@ -233,7 +233,8 @@ class TeacherWatch(keras.callbacks.Callback):
                 f"guessing one of {classes} classes {100 / classes:.3g} %. It "
                 "learns nothing of use. Look whether the teacher still knows "
                 "its classes, and whether the learning rate is far too large "
-                f"or too small ({rates}).",
+                f"or too small ({rates}). An optimizer with "
+                "`global_clipnorm=1` bears a larger one.",
             )
 
     def _warn(self, kind: str, words: str) -> None:

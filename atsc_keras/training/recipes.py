@@ -104,6 +104,7 @@ def build_optimizer(
     common = {
         "learning_rate": rate,
         "clipnorm": optimizer.clipnorm,
+        "global_clipnorm": optimizer.global_clipnorm,
         "gradient_accumulation_steps": accumulated if accumulated > 1 else None,
     }
     if optimizer.name == "sgd":

@@ -88,7 +88,8 @@ def test_section_of_another_kind_replaces(folder: Path) -> None:
     moved = config.distillation.training.optimizer
     assert moved.model_dump() == {
         **{"name": "adamw", "learning_rate": 0.05, "weight_decay": 5e-4},
-        **{"clipnorm": None, "gradient_accumulation_steps": 1},
+        **{"clipnorm": None, "global_clipnorm": None},
+        "gradient_accumulation_steps": 1,
     }
     assert config.distillation.teacher_optimizer.clipnorm is None
     assert config.distillation.training.epochs == 7

@@ -162,6 +162,10 @@ def test_all_mistakes_of_a_file_come_at_once(write: Write) -> None:
             "momentum: is only for name: sgd, not for name: adam.",
         ),
         (
+            "distillation.training.optimizer={clipnorm: 2, global_clipnorm: 1}",
+            "global_clipnorm: must be null beside a clipnorm, which is 2. ",
+        ),
+        (
             "distillation.training.schedule={name: cosine, factor: 0.1}",
             "factor: is only for name: step, not for name: cosine.",
         ),

@@ -145,6 +145,15 @@ def test_sgd_is_coupled_and_takes_every_setting() -> None:
     assert sgd.coupled_weight_decay == 1e-3
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_every_optimizer_limits_all_gradients_together(name: str) -> None:
+    config = OptimizerConfig(name=name, global_clipnorm=2.0)
+    recipe = RecipeConfig(epochs=2, schedule=ScheduleConfig(name="constant"))
+    optimizer = build_optimizer(config, recipe, STEPS)
+    assert optimizer.clipnorm is None
+    assert optimizer.global_clipnorm == 2.0
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("adam", keras.optimizers.Adam), ("adamw", keras.optimizers.AdamW)],
