@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # so that what its tests share is made once.
 WORKERS ?= 2
 # torch takes fresh memory in every operation: in huge pages it costs less.
-TORCH := KERAS_BACKEND=torch OMP_NUM_THREADS=1 \
+TORCH := torch OMP_NUM_THREADS=1 \
   GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 TEST := -m pytest --numprocesses $(WORKERS) --dist loadfile \
   --no-loadscope-reorder
@@ -25,14 +25,15 @@ demo: $(VENV)/.user
 # All three suites, whatever becomes of one.
 test: lint
 	failed=; \
-	for backend in KERAS_BACKEND=tensorflow KERAS_BACKEND=jax "$(TORCH)"; do \
-	  env $$backend $(RUN) $(TEST) || failed="$$failed $${backend%% *}"; \
+	for backend in tensorflow jax "$(TORCH)"; do \
+	  env KERAS_BACKEND=$$backend $(RUN) $(TEST) || \
+	    failed="$$failed $${backend%% *}"; \
 	done; \
 	[ -z "$$failed" ] || { echo "tests failed on:$$failed" >&2; exit 1; }
 
 # In minutes, on torch alone: without what `tests/conftest.py` lists as slow.
 check: lint
-	env $(TORCH) $(RUN) $(TEST) -m "not slow"
+	env KERAS_BACKEND=$(TORCH) $(RUN) $(TEST) -m "not slow"
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .

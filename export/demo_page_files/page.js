@@ -154,21 +154,14 @@ function rounded(x) {
 }
 
 /**
- * Where the middle of a side lies that is `to` long when its picture is resized
- * by a ratio.
- */
-function centreOf(from, to, ratio) {
-  const whole = rounded(from * ratio);
-  const start = Math.floor((whole - to) / 2);
-  const end = ((start + to) * from) / whole;
-  return [(start * from) / whole, Math.min(end, from)];
-}
-
-/**
  * How much each pixel of a side counts for each of a new one, antialiased. The
- * new one is that part of the side which lies between two ends.
+ * new one is the middle of the side resized by a ratio; null: the whole side.
  */
-function weightsOf(from, to, [left, right]) {
+function weightsOf(from, to, ratio) {
+  const whole = ratio === null ? to : rounded(from * ratio);
+  const start = Math.floor((whole - to) / 2);
+  const left = (start * from) / whole;
+  const right = Math.min(((start + to) * from) / whole, from);
   const step = (right - left) / to;
   const reach = Math.max(step, 1);
   return Array.from({ length: to }, (_, place) => {
@@ -200,10 +193,11 @@ function weighed(data, start, stride, shares) {
  * large as a photo.
  */
 function resized(picture, width, height, grey, shortSide = null) {
-  const ratio = shortSide / Math.min(picture.width, picture.height);
-  const ends = (from, to) =>
-    shortSide === null ? [0, from] : centreOf(from, to, ratio);
-  const across = weightsOf(picture.width, width, ends(picture.width, width));
+  const ratio =
+    shortSide === null
+      ? null
+      : shortSide / Math.min(picture.width, picture.height);
+  const across = weightsOf(picture.width, width, ratio);
   const narrow = new Uint8ClampedArray(picture.height * width * 4);
   const { context } = canvasOf(picture.width, STRIP);
   for (let top = 0; top < picture.height; top += STRIP) {
@@ -226,7 +220,7 @@ function resized(picture, width, height, grey, shortSide = null) {
     }
   }
   const image = new ImageData(width, height);
-  const down = weightsOf(picture.height, height, ends(picture.height, height));
+  const down = weightsOf(picture.height, height, ratio);
   for (const [row, { first, shares }] of down.entries()) {
     for (let place = 0; place < width * 4; place += 1) {
       const start = first * width * 4 + place;

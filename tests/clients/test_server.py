@@ -290,6 +290,7 @@ def test_pictures_are_cut_as_the_file_says(
     with running(tmp_path, exported("uint8").file) as port:
         _, answer = ask(port, path.read_bytes())
     assert np.abs(answer["logits"] - expected).max() <= LIMIT
+    assert answer["class"] == NAMES[int(expected.argmax())]
 
 
 @pytest.mark.parametrize("kind", ["colour", "grey"])
